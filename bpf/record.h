@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR MIT) */
+/*
+ * What crosses from the kernel to user space. src/sensor/record.ts decodes it;
+ * a test holds the offsets of both against each other through the object's BTF.
+ */
+#ifndef SOLISTEND_RECORD_H
+#define SOLISTEND_RECORD_H
+
+#define RECORD_VERSION 1
+
+enum record_kind {
+	RECORD_LISTEN = 1,
+	RECORD_CLOSE = 2,
+};
+
+/* One change of one listening socket; also the row of the map `listeners`. */
+struct record {
+	__u8 version;
+	__u8 kind;
+	__u8 family;		/* AF_INET or AF_INET6 */
+	__u8 ipv6only;
+	__u16 port;		/* host order; 0 until the kernel has chosen one */
+	__u16 protocol;		/* IPPROTO_TCP or IPPROTO_MPTCP */
+	__u32 backlog;
+	__u32 pid;		/* thread group, in the initial pid namespace */
+	__u32 netns;		/* inode number of the socket's namespace */
+	__u32 task_netns;	/* and of the process's; they can differ */
+	__u32 cpu;
+	__u32 pad0;
+	__u64 at_ns;		/* bpf_ktime_get_boot_ns() */
+	__u64 cookie;		/* of the socket */
+	__u64 netns_cookie;
+	__u64 cgroup;		/* id of the process's cgroup (v2) */
+	__u8 addr[16];		/* IPv4 in the first four bytes */
+	char comm[16];
+	char hostname[65];	/* UTS node name */
+	__u8 pad1[7];
+};
+
+/* How many records were lost, by reason; only ever grows. */
+struct losses {
+	__u64 ring_full;	/* no room in the ring buffer: an event was dropped */
+	__u64 table_full;	/* no room in `listeners`: a row is missing there */
+};
+
+#endif

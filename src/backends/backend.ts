@@ -1,0 +1,43 @@
+/** The desired backend set: what a proxy should have, whatever the proxy is. Pure. */
+
+import type { Options } from "../config/schema.js";
+import type { Identity } from "../identity/identity.js";
+import type { EndpointKey, NetnsKey } from "../listeners/ids.js";
+
+declare const brand: unique symbol;
+
+/**
+ * `address:port`, e.g. `10.0.1.2:80` or `fd00::1:80`: made of characters that are safe in every proxy's
+ * configuration, and the same again after a restart of the daemon or of the host. Unique within a service.
+ */
+export type BackendId = string & { readonly [brand]: "BackendId" };
+
+export const backendId = (address: string, port: number): BackendId => `${address}:${port}` as BackendId;
+
+/** One server of a service. */
+export interface Backend {
+	readonly id: BackendId;
+	readonly service: string;
+	/** Where the proxy connects to; never a wildcard. */
+	readonly address: string;
+	readonly port: number;
+	readonly weight: number;
+	/** `ready`: it listens. `closing`: it closed, and stays as the last one until `lastGrace` is over. */
+	readonly state: "ready" | "closing";
+	readonly endpoint: EndpointKey;
+	readonly netns: NetnsKey;
+	readonly identity: Identity;
+}
+
+/** A service with its backends, sorted by id; it keeps its place when it has none. */
+export interface DesiredService {
+	readonly name: string;
+	readonly mode: "http" | "tcp";
+	readonly balance: string;
+	readonly hosts: readonly string[];
+	readonly options: Options;
+	readonly backends: readonly Backend[];
+}
+
+/** All services of the configuration, sorted by name. */
+export type DesiredSet = readonly DesiredService[];

@@ -1,0 +1,85 @@
+/**
+ * The verdict on a listener: which services it serves and at which address, or why it serves none. Pure; looks at one
+ * endpoint at a time, knows nothing of the others.
+ */
+
+import type { Config } from "../config/schema.js";
+import type { Resolved } from "../identity/resolver.js";
+import type { Endpoint } from "../listeners/table.js";
+import { chooseAddress } from "./address.js";
+import { type Backend, type BackendId, backendId } from "./backend.js";
+import { compileMatch } from "./match.js";
+
+/** What a person is told about a listener. `why` is a clause, for each service that it was held against. */
+export type Verdict =
+	| { readonly state: "in"; readonly places: readonly { readonly service: string; readonly backend: BackendId }[] }
+	/** Something is not known yet; it is looked at again. */
+	| { readonly state: "pending"; readonly why: string }
+	| { readonly state: "out"; readonly why: string };
+
+export interface Judgement {
+	readonly verdict: Verdict;
+	/** One for each service that it is in. */
+	readonly backends: readonly Backend[];
+}
+
+export type Judge = (endpoint: Endpoint, resolved: Resolved) => Judgement;
+
+/** How many services' reasons a verdict spells out. */
+const MAX_REASONS = 3;
+
+/** The judge of a configuration; matches are compiled once. */
+export function createJudge({ services, addresses: preferred }: Pick<Config, "services" | "addresses">): Judge {
+	const rules = Object.entries(services).map(([name, service]) => ({
+		name,
+		weight: service.weight,
+		match: compileMatch(service.match),
+	}));
+
+	return (endpoint, resolved) => {
+		const who = { ...resolved.identity, isHost: resolved.isHost };
+		const reasons: string[] = [];
+		const matched = rules.filter(({ name, match }) => {
+			const result = match(endpoint, who);
+			if (!result.matched) reasons.push(`${name}: ${result.why}`);
+			return result.matched;
+		});
+		if (matched.length === 0) return { verdict: { state: "out", why: summary(reasons) }, backends: [] };
+
+		const choice = chooseAddress({
+			bound: endpoint.address,
+			// one socket that serves IPv4 is enough
+			ipv6Only: endpoint.sockets.every(({ ipv6Only }) => ipv6Only),
+			isHost: resolved.isHost,
+			addresses: resolved.addresses,
+			preferred,
+		});
+		if (!choice.ok) {
+			const why = `${matched.map(({ name }) => name).join(", ")}: ${choice.why}`;
+			return { verdict: { state: choice.pending ? "pending" : "out", why }, backends: [] };
+		}
+
+		const id = backendId(choice.address, endpoint.port);
+		const backends = matched.map(
+			({ name, weight }): Backend => ({
+				id,
+				service: name,
+				address: choice.address,
+				port: endpoint.port,
+				weight,
+				state: "ready",
+				endpoint: endpoint.key,
+				netns: endpoint.netns,
+				identity: resolved.identity,
+			}),
+		);
+		return { verdict: { state: "in", places: matched.map(({ name }) => ({ service: name, backend: id })) }, backends };
+	};
+}
+
+function summary(reasons: readonly string[]): string {
+	if (reasons.length === 0) return "no service is configured";
+	const rest = reasons.length - MAX_REASONS;
+	const shown = reasons.slice(0, MAX_REASONS).join("; ");
+	return rest > 0 ? `${shown}; and ${rest} more services` : shown;
+}

@@ -1,0 +1,127 @@
+/**
+ * Whether a listener belongs to a service: a match of the configuration, compiled once, against identities. Pure; knows
+ * nothing of other services, nor of addresses.
+ */
+
+import type { MatchConfig } from "../config/schema.js";
+import type { Identity } from "../identity/identity.js";
+
+/** Who listens, and whether in the host's own network namespace. */
+export type Candidate = Identity & { readonly isHost: boolean };
+
+/** The outcome, and where it failed: the key of the match, and a clause that a person can read. */
+export type MatchResult =
+	| { readonly matched: true }
+	| { readonly matched: false; readonly key: MatchKey; readonly why: string };
+
+export type MatchKey = keyof MatchConfig;
+
+export type Matcher = (listener: { readonly port: number }, who: Candidate) => MatchResult;
+
+/** One key of a match: why a listener fails it, or undefined when it does not. */
+type Test = (port: number, who: Candidate) => string | undefined;
+
+const NAME_KEYS = ["hostname", "comm", "unit", "cgroup"] as const;
+
+/** Programs that pass connections on; in the host's namespace they are no application. */
+const PROXIES: ReadonlySet<string> = new Set(["haproxy", "docker-proxy"]);
+
+/** The word for the host's namespace; no other namespace has this name. */
+const HOST = "host";
+
+/** The matcher of a service: cheap to ask for every listener. All keys must hold; a list means any of. */
+export function compileMatch(match: MatchConfig): Matcher {
+	const tests: [MatchKey, Test][] = [["netns", hostIsWanted(match)]];
+	if (match.comm === undefined) tests.push(["comm", notAProxy]);
+	if (match.port !== undefined) tests.push(["port", portIsOneOf(match.port)]);
+	for (const key of NAME_KEYS) {
+		const globs = match[key];
+		if (globs !== undefined) tests.push([key, nameMatches(key, globs)]);
+	}
+	if (match.netns !== undefined) tests.push(["netns", netnsIsOneOf(match.netns)]);
+	return ({ port }, who) => {
+		for (const [key, test] of tests) {
+			const why = test(port, who);
+			if (why !== undefined) return { matched: false, key, why };
+		}
+		return { matched: true };
+	};
+}
+
+/** One listener against one match. Where many are asked, keep what {@link compileMatch} gives. */
+export function matches(match: MatchConfig, listener: { readonly port: number }, who: Candidate): boolean {
+	return compileMatch(match)(listener, who).matched;
+}
+
+/**
+ * A test for names: `*` stands for any characters (also `/`), `?` for one, everything else for itself; the whole name
+ * has to fit. Linear in practice and never exponential, whatever a container calls itself.
+ */
+export function compileGlob(glob: string): (name: string) => boolean {
+	if (!/[*?]/.test(glob)) return (name) => name === glob;
+	return (name) => {
+		let at = 0;
+		let inGlob = 0;
+		/** Where the last `*` was, and how far the name had been read: it takes one more character on each retreat. */
+		let star = -1;
+		let taken = 0;
+		while (at < name.length) {
+			if (glob[inGlob] === "*") {
+				star = inGlob++;
+				taken = at;
+			} else if (inGlob < glob.length && (glob[inGlob] === "?" || glob[inGlob] === name[at])) {
+				inGlob++;
+				at++;
+			} else {
+				if (star === -1) return false;
+				inGlob = star + 1;
+				at = ++taken;
+			}
+		}
+		while (glob[inGlob] === "*") inGlob++;
+		return inGlob === glob.length;
+	};
+}
+
+/** Host-namespace listeners are ignored unless the service asks for them by name or number: a glob does not. */
+function hostIsWanted({ netns = [] }: MatchConfig): Test {
+	return (_port, who) => {
+		if (!who.isHost || netns.includes(HOST) || netns.includes(who.netnsInode)) return undefined;
+		return 'it is in the host\'s network namespace (only a service with "netns: host" takes it)';
+	};
+}
+
+const notAProxy: Test = (_port, { isHost, comm }) =>
+	isHost && PROXIES.has(comm)
+		? `${comm} on the host is a proxy itself (a service that means it names it as comm)`
+		: undefined;
+
+function portIsOneOf(ranges: NonNullable<MatchConfig["port"]>): Test {
+	const wanted = ranges.map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`)).join(", ");
+	return (port) =>
+		ranges.some(({ from, to }) => from <= port && port <= to) ? undefined : `port ${port} is not in ${wanted}`;
+}
+
+function nameMatches(key: (typeof NAME_KEYS)[number], globs: readonly string[]): Test {
+	const accepting = globs.map(compileGlob);
+	const wanted = globs.join(", ");
+	return (_port, who) => {
+		const name = who[key];
+		if (name === undefined || name === "") return `it has no known ${key} (wanted: ${wanted})`;
+		return accepting.some((accepts) => accepts(name)) ? undefined : `${key} ${name} does not match ${wanted}`;
+	};
+}
+
+function netnsIsOneOf(netns: NonNullable<MatchConfig["netns"]>): Test {
+	const inodes = new Set(netns.filter((entry) => typeof entry === "number"));
+	const accepting = netns.filter((entry) => typeof entry === "string").map(compileGlob);
+	const wanted = netns.join(", ");
+	return (_port, { isHost, netnsInode, netnsName }) => {
+		// The host's was asked for, or else it would not have come this far.
+		if (isHost || inodes.has(netnsInode)) return undefined;
+		if (netnsName === undefined) return `netns ${netnsInode} has no name (wanted: ${wanted})`;
+		return accepting.some((accepts) => accepts(netnsName))
+			? undefined
+			: `netns ${netnsName} (${netnsInode}) does not match ${wanted}`;
+	};
+}

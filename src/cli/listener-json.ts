@@ -1,0 +1,50 @@
+/** A listener as `--json` shows it; a stable format, documented in docs/commands.md. */
+
+import type { Identity } from "../identity/identity.js";
+import type { Listener } from "../listeners/event.js";
+
+/** 64-bit numbers are strings; what is not known is absent. */
+export interface ListenerJson {
+	readonly netns: number;
+	readonly netnsCookie: string;
+	readonly netnsName?: string;
+	readonly socket: string;
+	readonly family: "ipv4" | "ipv6";
+	readonly address: string;
+	readonly port: number;
+	readonly protocol: "tcp" | "mptcp";
+	readonly backlog: number;
+	readonly pid: number;
+	readonly comm: string;
+	readonly hostname: string;
+	readonly container?: string;
+	readonly cgroup?: string;
+	readonly unit?: string;
+}
+
+export function listenerJson(listener: Listener, identity: Identity): ListenerJson {
+	const { netnsName, container, cgroup, unit } = identity;
+	return {
+		netns: listener.netnsInode,
+		netnsCookie: listener.netns,
+		...(netnsName !== undefined && { netnsName }),
+		socket: listener.socket,
+		family: listener.family,
+		address: listener.address,
+		port: listener.port,
+		protocol: listener.protocol,
+		backlog: listener.backlog,
+		pid: listener.pid,
+		comm: listener.comm,
+		hostname: listener.hostname,
+		...(container !== undefined && { container }),
+		...(cgroup !== undefined && { cgroup }),
+		...(unit !== undefined && { unit }),
+	};
+}
+
+/** What names it best for a person: its container, else its unit, else its hostname. */
+export function whoIs({ container, unit, hostname }: Identity): string {
+	if (container !== undefined) return `${container.slice(0, 12)} ${hostname}`;
+	return unit ?? hostname;
+}

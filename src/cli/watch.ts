@@ -1,0 +1,127 @@
+/** `solistend watch`: live listen and close events, as a table or as JSON lines. Needs no daemon. */
+
+import { once } from "node:events";
+import { compileGlob } from "../backends/match.js";
+import type { Identity } from "../identity/identity.js";
+import { createResolver } from "../identity/resolver.js";
+import type { SocketEvent } from "../listeners/event.js";
+import type { SocketId } from "../listeners/ids.js";
+import { bootTimeNs } from "../sensor/libbpf.js";
+import { type Losses, openSensor } from "../sensor/sensor.js";
+import { listenerJson, whoIs } from "./listener-json.js";
+import { type Column, colour, printLine, printNotice, tableHead, tableLine } from "./output.js";
+
+export interface WatchOptions {
+	readonly json: boolean;
+	readonly port?: number | undefined;
+	readonly pid?: number | undefined;
+	/** Name under /run/netns, `host`, or inode number. */
+	readonly netns?: string | undefined;
+	/** Glob. */
+	readonly comm?: string | undefined;
+	/** False with --no-close. */
+	readonly close: boolean;
+}
+
+const COLUMNS: readonly Column[] = [
+	{ title: "TIME", width: 12 },
+	{ title: "EVENT", width: 6 },
+	{ title: "PID", width: 7, align: "right" },
+	{ title: "COMM", width: 15 },
+	{ title: "NETNS", width: 14 },
+	{ title: "PROTO", width: 5 },
+	{ title: "BACKLOG", width: 7, align: "right" },
+	{ title: "ADDRESS", width: 15 },
+	{ title: "PORT", width: 5, align: "right" },
+	{ title: "CONTAINER/HOSTNAME", width: 18 },
+];
+
+/** Runs until `signal`; the exit code. */
+export async function watch(options: WatchOptions, signal: AbortSignal): Promise<number> {
+	const resolver = createResolver();
+	const wanted = filter(options);
+	/** Listens without bind: their port comes with a read. */
+	const portless = new Map<SocketId, SocketEvent>();
+	let lost: Losses | undefined;
+
+	const show = (event: SocketEvent) => {
+		const { identity } = resolver.resolve(event.listener);
+		if (!wanted(event, identity)) return;
+		const time = new Date(Date.now() - (bootTimeNs() - event.listener.atNs) / 1e6);
+		printLine(options.json ? jsonLine(event, identity, time) : row(event, identity, time));
+	};
+
+	const sensor = openSensor({
+		onEvents(events) {
+			for (const event of events) {
+				if (event.kind === "listen" && event.listener.port === 0) {
+					portless.set(event.listener.socket, event);
+					sensor.requestRead();
+					continue;
+				}
+				portless.delete(event.listener.socket);
+				show(event);
+			}
+		},
+		onRead({ rows }) {
+			if (portless.size === 0) return;
+			for (const listener of rows) {
+				if (listener.port !== 0 && portless.delete(listener.socket)) show({ kind: "listen", listener });
+			}
+			if (portless.size > 0) sensor.requestRead();
+		},
+		onTrouble(message, losses) {
+			printNotice(`solistend: ${message}`);
+			if (!options.json) return;
+			for (const reason of ["ringFull", "tableFull", "undecodable", "workerDeaths"] as const) {
+				const count = losses[reason] - (lost?.[reason] ?? 0);
+				if (count > 0) printLine(JSON.stringify({ time: new Date().toISOString(), event: "lost", reason, count }));
+			}
+			lost = losses;
+		},
+	});
+	try {
+		if (!options.json) printLine(colour("bold", tableHead(COLUMNS)));
+		if (!signal.aborted) await once(signal, "abort");
+	} finally {
+		await sensor.close();
+	}
+	return 0;
+}
+
+function filter({ port, pid, netns, comm, close }: WatchOptions): (event: SocketEvent, identity: Identity) => boolean {
+	const commMatches = comm === undefined ? undefined : compileGlob(comm);
+	return ({ kind, listener }, { netnsName }) =>
+		(close || kind !== "close") &&
+		(port === undefined || listener.port === port) &&
+		(pid === undefined || listener.pid === pid) &&
+		(netns === undefined || netns === netnsName || netns === String(listener.netnsInode)) &&
+		(commMatches === undefined || commMatches(listener.comm));
+}
+
+function jsonLine({ kind, listener }: SocketEvent, identity: Identity, time: Date): string {
+	return JSON.stringify({ time: time.toISOString(), event: kind, ...listenerJson(listener, identity) });
+}
+
+function row({ kind, listener }: SocketEvent, identity: Identity, time: Date): string {
+	const line = tableLine(COLUMNS, [
+		clock(time),
+		kind,
+		String(listener.pid),
+		identity.comm,
+		identity.netnsName ?? String(listener.netnsInode),
+		listener.protocol,
+		String(listener.backlog),
+		listener.address,
+		String(listener.port),
+		whoIs(identity),
+	]);
+	return kind === "close" ? colour("dim", line) : line;
+}
+
+/** Local time of day with milliseconds. */
+function clock(time: Date): string {
+	const two = (value: number) => String(value).padStart(2, "0");
+	const ms = String(time.getMilliseconds()).padStart(3, "0");
+	return `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${ms}`;
+}

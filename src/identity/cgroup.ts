@@ -1,0 +1,83 @@
+/**
+ * Reads a process's place in the cgroup tree: path, systemd unit, container. Pure: from the text of
+ * `/proc/PID/cgroup` (cgroups(7)), whether v1, v2 or both at once.
+ */
+
+/** What the text tells, unsanitised; each part is absent where it does not. */
+export interface CgroupPlace {
+	/** The path, e.g. `/system.slice/nginx.service`. */
+	readonly cgroup?: string;
+	/** The systemd unit, e.g. `nginx.service`. */
+	readonly unit?: string;
+	/** The container's full id, 64 hexadecimal digits. */
+	readonly container?: string;
+}
+
+/** A line: `hierarchy:controllers:path`. The path may itself hold colons. */
+interface Line {
+	readonly controllers: string;
+	readonly path: string;
+}
+
+/**
+ * The last part of a component as Docker, Podman, containerd, CRI-O and Kubernetes name a container's cgroup: the id
+ * alone, or after a prefix (`docker-…`, `libpod-payload-…`, `…slice:cri-containerd:…`), as a scope or not.
+ */
+const CONTAINER = /(?:^|[-:])([0-9a-f]{64})(?:\.scope)?$/;
+
+/** A container's monitor runs beside it, in a cgroup of nearly the same name. */
+const MONITOR = /-conmon-/;
+
+/** Where the text says the process is. */
+export function parseCgroup(text: string): CgroupPlace {
+	const lines = text.split("\n").flatMap(parseLine).sort(byTrust);
+	// On a hybrid host the unified path may name the engine's own service while a v1 path names the container.
+	const line = lines.find(({ path }) => containerOf(path) !== undefined) ?? lines[0];
+	if (line === undefined) return {};
+	const container = containerOf(line.path);
+	const unit = unitOf(line.path);
+	return {
+		cgroup: line.path,
+		...(unit !== undefined && { unit }),
+		...(container !== undefined && { container }),
+	};
+}
+
+function parseLine(line: string): Line[] {
+	const [, controllers = "", path = ""] = /^\d+:([^:]*):(\/.*)$/.exec(line) ?? [];
+	// A cgroup that was removed while the process was in it.
+	return path === "" ? [] : [{ controllers, path: path.replace(/ \(deleted\)$/, "") }];
+}
+
+/** The unified hierarchy first, then systemd's own, then controllers, the deepest first; the root says nothing. */
+function byTrust(a: Line, b: Line): number {
+	return rank(a) - rank(b) || depth(b) - depth(a);
+}
+
+function rank({ controllers, path }: Line): number {
+	if (path === "/") return 3;
+	if (controllers === "") return 0;
+	return controllers === "name=systemd" ? 1 : 2;
+}
+
+function depth({ path }: Line): number {
+	return path.split("/").length;
+}
+
+/** The innermost container: in nested engines that is the one the process runs in. */
+function containerOf(path: string): string | undefined {
+	for (const component of path.split("/").reverse()) {
+		const id = CONTAINER.exec(component)?.[1];
+		if (id !== undefined && !MONITOR.test(component)) return id;
+	}
+	return undefined;
+}
+
+/** What a person calls the unit: the innermost service, else the innermost scope that is not a container's. */
+function unitOf(path: string): string | undefined {
+	const components = path.split("/").reverse();
+	return (
+		components.find((component) => /.\.service$/.test(component)) ??
+		components.find((component) => /.\.scope$/.test(component) && !/[0-9a-f]{64}\.scope$/.test(component))
+	);
+}

@@ -1,0 +1,47 @@
+/** What the sensor says of listening sockets, decoded: the input of the listener table. Pure. */
+
+import type { NetnsKey, SocketId } from "./ids.js";
+
+/** A listening socket as the kernel saw it when it entered LISTEN (or when the seed or a read found it). */
+export interface Listener {
+	readonly socket: SocketId;
+	readonly netns: NetnsKey;
+	/** Inode number of the socket's network namespace, as in `/proc/PID/ns/net`; may be reused after it is gone. */
+	readonly netnsInode: number;
+	/** Inode number of the namespace of the process that called `listen()`; can differ from the socket's. */
+	readonly taskNetnsInode: number;
+	readonly family: "ipv4" | "ipv6";
+	/** The bound address; `0.0.0.0` or `::` when bound to all. */
+	readonly address: string;
+	/** 0 while the kernel has not yet chosen one (a `listen()` without `bind()`). */
+	readonly port: number;
+	/** True when an IPv6 socket does not serve IPv4 (`IPV6_V6ONLY`). */
+	readonly ipv6Only: boolean;
+	readonly protocol: "tcp" | "mptcp";
+	readonly backlog: number;
+	/** Process (thread group) that called `listen()`, in the host's pid namespace. It may be gone already. */
+	readonly pid: number;
+	/** Raw: may hold any byte but NUL. */
+	readonly comm: string;
+	/** UTS node name of that process; raw, may hold any byte but NUL. */
+	readonly hostname: string;
+	/** Id of its cgroup (v2), in decimal. */
+	readonly cgroupId: string;
+	/** Boot-time nanoseconds (`bpf_ktime_get_boot_ns`) of the change that this describes. */
+	readonly atNs: number;
+}
+
+/** A change of one socket, in the order of the kernel's ring buffer. */
+export interface SocketEvent {
+	readonly kind: "listen" | "close";
+	readonly listener: Listener;
+}
+
+/** The kernel's own table of listeners, read at once. */
+export interface Read {
+	/** Boot-time nanoseconds at which the read began, stamped in BPF. */
+	readonly beganNs: number;
+	/** False when the kernel's table overflowed: then absence from it means nothing. */
+	readonly complete: boolean;
+	readonly rows: readonly Listener[];
+}

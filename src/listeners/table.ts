@@ -1,0 +1,175 @@
+/**
+ * The table of listening sockets: folds events and reads of the kernel's table, in any order and with any loss, into
+ * what the kernel says now. Keyed by socket; endpoints are derived. Pure: time comes with what it is given.
+ *
+ * The rules, each socket apart:
+ * - the newest kernel timestamp wins;
+ * - CLOSE removes; after it only a newer LISTEN, or a read begun at least 1 s later, revives;
+ * - absence from a complete read removes only when two reads in a row agree, both begun after the socket's own time.
+ */
+
+import type { Listener, Read, SocketEvent } from "./event.js";
+import { type EndpointKey, endpointKey, type NetnsKey, type SocketId } from "./ids.js";
+
+/** A read begun less than this after a CLOSE does not revive: the row may be the one that is just going. */
+const REVIVE_AFTER_NS = 1e9;
+/** How long a CLOSE is remembered, against records that are still on their way. */
+const TOMBSTONE_NS = 60e9;
+
+/** One place to connect to, with the sockets that serve it (SO_REUSEPORT, prefork, MPTCP twins, restarts). */
+export interface Endpoint {
+	readonly key: EndpointKey;
+	readonly netns: NetnsKey;
+	readonly address: string;
+	readonly port: number;
+	/** The one that listens longest first. */
+	readonly sockets: readonly [Listener, ...Listener[]];
+}
+
+/** An endpoint that came, changed or went. */
+export type EndpointChange =
+	| { readonly kind: "up"; readonly endpoint: Endpoint; readonly isNew: boolean }
+	| { readonly kind: "down"; readonly endpoint: Endpoint };
+
+/** What a read changed. */
+export interface Merged {
+	readonly changes: readonly EndpointChange[];
+	/** True when a read soon after this one may change more: an absence to be confirmed, a port not yet chosen. */
+	readonly again: boolean;
+}
+
+export interface ListenerTable {
+	/** Applies changes in the kernel's order. Changes that cancel each other within one call are not reported. */
+	fold(events: readonly SocketEvent[]): Merged;
+	merge(read: Read): Merged;
+	/** Every endpoint that listens now. */
+	endpoints(): Endpoint[];
+	/** Every socket that listens now, those without a port included. */
+	sockets(): Listener[];
+}
+
+type Entry =
+	| { readonly state: "up"; readonly listener: Listener; readonly missed: boolean }
+	| { readonly state: "closed"; readonly atNs: number };
+
+/** An empty table. */
+export function createTable(): ListenerTable {
+	const entries = new Map<SocketId, Entry>();
+	const byEndpoint = new Map<EndpointKey, Map<SocketId, Listener>>();
+	/** Endpoints touched since the last report, as they were then. */
+	let before = new Map<EndpointKey, Endpoint | undefined>();
+
+	const keyOf = (listener: Listener) => endpointKey(listener.netns, listener.address, listener.port);
+
+	const endpoint = (key: EndpointKey): Endpoint | undefined => {
+		const [first, ...rest] = [...(byEndpoint.get(key)?.values() ?? [])].sort((a, b) => a.atNs - b.atNs);
+		if (first === undefined) return undefined;
+		return { key, netns: first.netns, address: first.address, port: first.port, sockets: [first, ...rest] };
+	};
+
+	const touch = (key: EndpointKey) => {
+		if (!before.has(key)) before.set(key, endpoint(key));
+	};
+
+	const unlink = (listener: Listener) => {
+		const key = keyOf(listener);
+		const sockets = byEndpoint.get(key);
+		if (sockets === undefined) return;
+		touch(key);
+		sockets.delete(listener.socket);
+		if (sockets.size === 0) byEndpoint.delete(key);
+	};
+
+	const link = (listener: Listener) => {
+		// A listen() without bind() has no port yet; the next read brings it.
+		if (listener.port === 0) return;
+		const key = keyOf(listener);
+		touch(key);
+		const sockets = byEndpoint.get(key) ?? new Map<SocketId, Listener>();
+		sockets.set(listener.socket, listener);
+		byEndpoint.set(key, sockets);
+	};
+
+	const setUp = (listener: Listener) => {
+		const entry = entries.get(listener.socket);
+		const same = entry?.state === "up" && sameListener(entry.listener, listener);
+		if (!same) {
+			if (entry?.state === "up") unlink(entry.listener);
+			link(listener);
+		}
+		entries.set(listener.socket, { state: "up", listener, missed: false });
+	};
+
+	const setDown = (socket: SocketId, entry: Entry | undefined) => {
+		if (entry?.state === "up") unlink(entry.listener);
+		entries.delete(socket);
+	};
+
+	const report = (): EndpointChange[] => {
+		const changes: EndpointChange[] = [];
+		for (const [key, was] of before) {
+			const now = endpoint(key);
+			if (now !== undefined) changes.push({ kind: "up", endpoint: now, isNew: was === undefined });
+			else if (was !== undefined) changes.push({ kind: "down", endpoint: was });
+		}
+		before = new Map();
+		return changes;
+	};
+
+	return {
+		fold(events) {
+			let portless = false;
+			for (const { kind, listener } of events) {
+				const entry = entries.get(listener.socket);
+				const known = entry === undefined ? Number.NEGATIVE_INFINITY : timeOf(entry);
+				if (kind === "close") {
+					if (listener.atNs < known) continue;
+					setDown(listener.socket, entry);
+					entries.set(listener.socket, { state: "closed", atNs: listener.atNs });
+				} else if (listener.atNs > known) {
+					setUp(listener);
+					portless ||= listener.port === 0;
+				}
+			}
+			return { changes: report(), again: portless };
+		},
+
+		merge({ rows, beganNs, complete }) {
+			const seen = new Set<SocketId>();
+			let again = false;
+			for (const row of rows) {
+				seen.add(row.socket);
+				const entry = entries.get(row.socket);
+				if (entry === undefined || canTake(entry, row, beganNs)) setUp(row);
+				else if (entry.state === "up") entries.set(row.socket, { ...entry, missed: false });
+				again ||= row.port === 0;
+			}
+			for (const [socket, entry] of entries) {
+				if (entry.state === "closed") {
+					if (entry.atNs < beganNs - TOMBSTONE_NS) entries.delete(socket);
+				} else if (complete && !seen.has(socket) && entry.listener.atNs < beganNs) {
+					if (entry.missed) setDown(socket, entry);
+					else entries.set(socket, { ...entry, missed: true });
+					again ||= !entry.missed;
+				}
+			}
+			return { changes: report(), again };
+		},
+
+		endpoints: () => [...byEndpoint.keys()].flatMap((key) => endpoint(key) ?? []),
+		sockets: () => [...entries.values()].flatMap((entry) => (entry.state === "up" ? [entry.listener] : [])),
+	};
+}
+
+const timeOf = (entry: Entry) => (entry.state === "up" ? entry.listener.atNs : entry.atNs);
+
+/** Whether a row of a read replaces what is known of its socket. */
+function canTake(entry: Entry, row: Listener, beganNs: number): boolean {
+	if (entry.state === "up") return row.atNs >= entry.listener.atNs;
+	return row.atNs > entry.atNs || beganNs >= entry.atNs + REVIVE_AFTER_NS;
+}
+
+/** Whether two records of one socket tell a reader the same. */
+function sameListener(a: Listener, b: Listener): boolean {
+	return a.atNs === b.atNs && a.port === b.port && a.backlog === b.backlog;
+}

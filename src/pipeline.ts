@@ -1,0 +1,201 @@
+/**
+ * From what the kernel says to the desired backend set: table → identity → verdict → pools. Events fold into the table
+ * and mark what changed; whoever acts on the result is told that there is one, and asks for it at its own pace. Knows
+ * nothing of proxies.
+ */
+
+import type { Logger } from "pino";
+import type { DesiredSet } from "./backends/backend.js";
+import { createJudge, type Judgement, type Verdict } from "./backends/judge.js";
+import { createPools, type PoolChange } from "./backends/pools.js";
+import type { Config } from "./config/schema.js";
+import type { Resolved, Resolver } from "./identity/resolver.js";
+import type { Read, SocketEvent } from "./listeners/event.js";
+import type { EndpointKey } from "./listeners/ids.js";
+import { createTable, type Endpoint, type Merged } from "./listeners/table.js";
+
+/** Pauses between two looks at what is pending: doubled from the first to the last, which then stays. */
+const RETRY_MS = { first: 20, last: 10_000 } as const;
+
+/** A listener with all that is known of it. */
+export interface JudgedListener {
+	readonly endpoint: Endpoint;
+	readonly resolved: Resolved;
+	readonly verdict: Verdict;
+}
+
+/** The desired set differs from before. */
+export interface DesiredChange {
+	/** When it was known here, in the clock of `now`. */
+	readonly atMs: number;
+	readonly removal: boolean;
+	/** From the kernel's event to here, where one event caused it. */
+	readonly kernelToHereMs?: number;
+}
+
+export interface PipelineOptions {
+	readonly config: Config;
+	readonly resolver: Resolver;
+	readonly log: Logger;
+	/** Milliseconds of a clock that does not jump. */
+	now(): number;
+	/** The kernel's clock, as in the events. */
+	bootTimeNs(): number;
+	onChange(change: DesiredChange): void;
+	/** The kernel's table should be read again, soon. */
+	requestRead(): void;
+}
+
+export interface Pipeline {
+	onEvents(events: readonly SocketEvent[]): void;
+	onRead(read: Read): void;
+	/** Looks again at every listener: addresses may have changed without an event. */
+	recheck(): void;
+	/** Judges everything anew, by other rules. */
+	reconfigure(config: Config): void;
+	/** Undefined until the first read: unknown is not empty. */
+	desired(): DesiredSet | undefined;
+	listeners(): JudgedListener[];
+	close(): void;
+}
+
+interface Known extends Judgement {
+	readonly endpoint: Endpoint;
+	readonly resolved: Resolved;
+}
+
+export function createPipeline({
+	config,
+	resolver,
+	log,
+	now,
+	bootTimeNs,
+	onChange,
+	requestRead,
+}: PipelineOptions): Pipeline {
+	const table = createTable();
+	const known = new Map<EndpointKey, Known>();
+	let judge = createJudge(config);
+	let pools = createPools(config.services);
+	let hasRead = false;
+	let expiryTimer: NodeJS.Timeout | undefined;
+	let retryTimer: NodeJS.Timeout | undefined;
+	let retryMs: number = RETRY_MS.first;
+
+	const look = (endpoint: Endpoint): PoolChange => {
+		const resolved = resolver.resolve(endpoint.sockets[0]);
+		const judgement = judge(endpoint, resolved);
+		known.set(endpoint.key, { endpoint, resolved, ...judgement });
+		return pools.set(endpoint.key, judgement.backends, now());
+	};
+
+	const forget = (endpoint: Endpoint): PoolChange => {
+		known.delete(endpoint.key);
+		return pools.close(endpoint.key, now());
+	};
+
+	/** Arms the timers for what ends by itself, and tells of the change. */
+	const settle = (changes: readonly PoolChange[], kernelAtNs?: number) => {
+		clearTimeout(expiryTimer);
+		const dueMs = pools.nextExpiryMs;
+		if (dueMs !== undefined) {
+			expiryTimer = setTimeout(() => settle([pools.expire(now())]), Math.max(0, dueMs - now()));
+		}
+		if (!changes.some(({ changed }) => changed)) return;
+		onChange({
+			atMs: now(),
+			removal: changes.some(({ removal }) => removal),
+			...(kernelAtNs !== undefined && { kernelToHereMs: (bootTimeNs() - kernelAtNs) / 1e6 }),
+		});
+	};
+
+	const retryPending = () => {
+		const pending = [...known.values()].filter(({ verdict }) => verdict.state === "pending");
+		retryTimer = undefined;
+		if (pending.length === 0) return;
+		settle(pending.map(({ endpoint }) => look(endpoint)));
+		retryMs = Math.min(retryMs * 2, RETRY_MS.last);
+		retryTimer = setTimeout(retryPending, retryMs);
+	};
+
+	const take = ({ changes, again }: Merged, kernelAtNs?: number) => {
+		const results: PoolChange[] = [];
+		let pending = false;
+		for (const change of changes) {
+			if (change.kind === "up") {
+				results.push(look(change.endpoint));
+				pending ||= known.get(change.endpoint.key)?.verdict.state === "pending";
+				if (change.isNew) report("listening", change.endpoint.key);
+			} else {
+				report("closed", change.endpoint.key);
+				results.push(forget(change.endpoint));
+			}
+		}
+		if (pending) {
+			clearTimeout(retryTimer);
+			retryMs = RETRY_MS.first;
+			retryTimer = setTimeout(retryPending, retryMs);
+		}
+		if (again) requestRead();
+		settle(results, kernelAtNs);
+	};
+
+	/** A line for a listener that came or went; at `info` where a service cares. */
+	const report = (what: "listening" | "closed", key: EndpointKey) => {
+		const entry = known.get(key);
+		if (entry === undefined) return;
+		const { endpoint, resolved } = entry;
+		const verdict = verdictOf(entry);
+		const [place] = verdict.state === "in" ? verdict.places : [];
+		const level = verdict.state === "out" || !hasRead ? "debug" : "info";
+		log[level](
+			{
+				...place,
+				address: endpoint.address,
+				port: endpoint.port,
+				pid: endpoint.sockets[0].pid,
+				comm: resolved.identity.comm,
+				netns: resolved.identity.netnsName ?? resolved.identity.netnsInode,
+				hostname: resolved.identity.hostname,
+				...(resolved.identity.container !== undefined && { container: resolved.identity.container.slice(0, 12) }),
+				verdict: verdict.state === "in" ? "in" : `${verdict.state}: ${verdict.why}`,
+			},
+			what,
+		);
+	};
+
+	const verdictOf = ({ verdict, backends }: Judgement): Verdict => {
+		const contested = backends.find(pools.isContested);
+		if (contested === undefined) return verdict;
+		return { state: "out", why: `${contested.service}: another network namespace claims ${contested.id}, too` };
+	};
+
+	return {
+		onEvents(events) {
+			take(table.fold(events), events[0]?.listener.atNs);
+		},
+		onRead(read) {
+			take(table.merge(read));
+			hasRead = true;
+		},
+		recheck() {
+			settle(table.endpoints().map(look));
+		},
+		reconfigure(next) {
+			judge = createJudge(next);
+			pools = createPools(next.services);
+			settle([...table.endpoints().map(look), { changed: true, removal: false }]);
+		},
+		desired: () => (hasRead ? pools.desired() : undefined),
+		listeners: () =>
+			[...known.values()].map((entry) => ({
+				endpoint: entry.endpoint,
+				resolved: entry.resolved,
+				verdict: verdictOf(entry),
+			})),
+		close() {
+			clearTimeout(expiryTimer);
+			clearTimeout(retryTimer);
+		},
+	};
+}

@@ -1,0 +1,70 @@
+/**
+ * The kernel side of the sensor: the BPF object with its programs, links and maps, owned by the main thread.
+ * Knows nothing of threads.
+ */
+
+import { fileURLToPath } from "node:url";
+import type { Listener, Read } from "../listeners/event.js";
+import { openObject, readAll, readSingle } from "./libbpf.js";
+import { checkRequirements } from "./preflight.js";
+import { decodeLosses, decodeRecord, type KernelLosses, LOSSES_SIZE, RECORD_SIZE } from "./record.js";
+
+/** The object that `npm run build:bpf` made, and that the package ships. */
+export const PACKAGED_OBJECT = fileURLToPath(new URL("../../dist/bpf/solistend.bpf.o", import.meta.url));
+
+export interface Kernel {
+	/** Ring buffer of events. */
+	readonly eventsFd: number;
+	/** Array with the kernel's loss counters. */
+	readonly lossesFd: number;
+	/** From here on every change is seen: a row in `listeners`, and an event. */
+	attach(): void;
+	/** Adds to `listeners` what was listening before `attach`. Synchronous; about 0.2 µs for each open file of the host. */
+	seed(): void;
+	/** All rows of `listeners`, refreshed and stamped in BPF. Synchronous; 10,000 rows take tens of milliseconds. */
+	read(): Read;
+	losses(): KernelLosses;
+	close(): void;
+}
+
+/**
+ * Checks what the sensor needs, loads the object and makes its maps. Nothing is attached yet.
+ *
+ * @throws SolistendError for the first thing that is missing, with its mend.
+ */
+export function openKernel(objectPath: string = PACKAGED_OBJECT): Kernel {
+	for (const { problem } of checkRequirements(objectPath)) if (problem !== undefined) throw problem;
+	const object = openObject(objectPath);
+	const listenersFd = object.mapFd("listeners");
+	const readBeganFd = object.mapFd("read_began");
+	const lossesFd = object.mapFd("losses");
+	const seed = object.attachIterator("seed");
+	const refresh = object.attachIterator("refresh", listenersFd);
+
+	const losses = () => {
+		const bytes = Buffer.alloc(LOSSES_SIZE);
+		readSingle(lossesFd, bytes);
+		return decodeLosses(bytes);
+	};
+
+	return {
+		eventsFd: object.mapFd("events"),
+		lossesFd,
+		attach: () => object.attach("watch_state"),
+		seed: seed.walk,
+		read() {
+			refresh.walk();
+			const stamp = Buffer.alloc(8);
+			readSingle(readBeganFd, stamp);
+			const rows: Listener[] = [];
+			for (const bytes of readAll(listenersFd, 8, RECORD_SIZE)) {
+				const row = decodeRecord(bytes);
+				if (row !== undefined) rows.push(row.listener);
+			}
+			// Once a row found no room, absence means nothing for as long as this table lives.
+			return { beganNs: Number(stamp.readBigUInt64LE()), complete: losses().tableFull === 0, rows };
+		},
+		losses,
+		close: object.close,
+	};
+}

@@ -1,0 +1,346 @@
+/**
+ * The only file that calls native code: the parts of libbpf and libc that the sensor needs, behind types that hold
+ * no pointer. Both the main thread and the worker load it; map descriptors are valid in either. Knows nothing of
+ * what the records mean.
+ */
+
+import { closeSync, readSync } from "node:fs";
+import { constants } from "node:os";
+import koffi, { type LibraryHandle } from "koffi";
+import { SolistendError } from "../errors.js";
+
+/** A loaded BPF object. `close()` detaches its programs and frees its maps. */
+export interface BpfObject {
+	/** Descriptor of a map, valid in every thread of the process until `close()`. */
+	mapFd(name: string): number;
+	/** Attaches a program where its section says; it runs until `close()`. */
+	attach(program: string): void;
+	/** Attaches an iterator, over the elements of the map `mapFd` where it walks one. */
+	attachIterator(program: string, mapFd?: number): Iterator;
+	close(): void;
+}
+
+/** An attached BPF iterator. */
+export interface Iterator {
+	/** Walks once to the end, synchronously. */
+	walk(): void;
+}
+
+/** The consumer's side of a BPF ring buffer. */
+export interface Ring {
+	/** Becomes readable when there are records. */
+	readonly epollFd: number;
+	/** Hands on what is there, until `onRecord` answers false (that record is consumed, too). */
+	consume(): void;
+	close(): void;
+}
+
+/** A descriptor that ends a `waitReadable` in another thread. */
+export interface Eventfd {
+	readonly fd: number;
+	signal(): void;
+	close(): void;
+}
+
+/** An address in C, or NULL. */
+type Pointer = bigint | null;
+
+const PrintFn = koffi.proto("int solistend_print(int level, void *format, void *args)");
+const SampleFn = koffi.proto("int solistend_sample(void *context, void *data, size_t size)");
+const PollFd = koffi.struct("solistend_pollfd", { fd: "int", events: "int16_t", revents: "int16_t" });
+const IterOptions = koffi.struct("solistend_iter_options", {
+	sz: "size_t",
+	link_info: "void *",
+	link_info_len: "uint32_t",
+});
+
+const POLLIN = 1;
+/** `EFD_CLOEXEC | EFD_NONBLOCK`, eventfd(2). */
+const EFD_FLAGS = 0o2000000 | 0o4000;
+/** `LIBBPF_INFO`; what is above it is chatter. */
+const PRINT_INFO = 1;
+const CLOCK_BOOTTIME = 7;
+const { EINTR, ENOENT, ENOSPC, EPERM } = constants.errno;
+
+/** What we call, by its C names. An opaque structure is a pointer; a Buffer stands for the memory it owns. */
+interface Native {
+	libbpf_version_string(): string;
+	libbpf_set_print(callback: Pointer): Pointer;
+	bpf_object__open_file(path: string, options: null): Pointer;
+	bpf_object__load(object: Pointer): number;
+	bpf_object__close(object: Pointer): void;
+	bpf_object__find_map_fd_by_name(object: Pointer, name: string): number;
+	bpf_object__find_program_by_name(object: Pointer, name: string): Pointer;
+	bpf_program__attach(program: Pointer): Pointer;
+	bpf_program__attach_iter(program: Pointer, options: object | null): Pointer;
+	bpf_link__fd(link: Pointer): number;
+	bpf_link__destroy(link: Pointer): number;
+	bpf_iter_create(linkFd: number): number;
+	bpf_map_lookup_elem(fd: number, key: Buffer, value: Buffer): number;
+	bpf_map_lookup_batch(
+		fd: number,
+		from: Buffer | null,
+		next: Buffer,
+		keys: Buffer,
+		values: Buffer,
+		count: Buffer,
+		options: null,
+	): number;
+	ring_buffer__new(fd: number, sample: Pointer, context: null, options: null): Pointer;
+	ring_buffer__consume(ring: Pointer): number;
+	ring_buffer__epoll_fd(ring: Pointer): number;
+	ring_buffer__free(ring: Pointer): void;
+	eventfd(initial: number, flags: number): number;
+	eventfd_read(fd: number, value: Buffer): number;
+	eventfd_write(fd: number, value: number): number;
+	poll(fds: object[], count: number, timeoutMs: number): number;
+	clock_gettime(clock: number, result: Buffer): number;
+	vsnprintf(text: Buffer, size: number, format: Pointer, args: Pointer): number;
+}
+
+let bound: Native | undefined;
+
+function native(): Native {
+	bound ??= bind(open("libbpf.so.1", "install it: apt-get install libbpf1"), open("libc.so.6", "it is glibc's"));
+	return bound;
+}
+
+function open(name: string, mend: string): LibraryHandle {
+	try {
+		return koffi.load(name);
+	} catch (cause) {
+		throw new SolistendError("unsupported", `cannot load ${name} (${mend})`, { cause });
+	}
+}
+
+function bind(bpf: LibraryHandle, c: LibraryHandle): Native {
+	const iterOptions = koffi.pointer(IterOptions);
+	const pollFds = koffi.inout(koffi.pointer(PollFd));
+	return {
+		libbpf_version_string: bpf.func("const char *libbpf_version_string(void)"),
+		libbpf_set_print: bpf.func("void *libbpf_set_print(void *callback)"),
+		bpf_object__open_file: bpf.func("void *bpf_object__open_file(const char *path, void *options)"),
+		bpf_object__load: bpf.func("int bpf_object__load(void *object)"),
+		bpf_object__close: bpf.func("void bpf_object__close(void *object)"),
+		bpf_object__find_map_fd_by_name: bpf.func("int bpf_object__find_map_fd_by_name(void *object, const char *name)"),
+		bpf_object__find_program_by_name: bpf.func(
+			"void *bpf_object__find_program_by_name(void *object, const char *name)",
+		),
+		bpf_program__attach: bpf.func("void *bpf_program__attach(void *program)"),
+		bpf_program__attach_iter: bpf.func("bpf_program__attach_iter", "void *", ["void *", iterOptions]),
+		bpf_link__fd: bpf.func("int bpf_link__fd(void *link)"),
+		bpf_link__destroy: bpf.func("int bpf_link__destroy(void *link)"),
+		bpf_iter_create: bpf.func("int bpf_iter_create(int link_fd)"),
+		bpf_map_lookup_elem: bpf.func("int bpf_map_lookup_elem(int fd, void *key, void *value)"),
+		bpf_map_lookup_batch: bpf.func(
+			"int bpf_map_lookup_batch(int fd, void *from, void *next, void *keys, void *values, void *count, void *options)",
+		),
+		ring_buffer__new: bpf.func("void *ring_buffer__new(int map_fd, void *sample, void *context, void *options)"),
+		ring_buffer__consume: bpf.func("int ring_buffer__consume(void *ring)"),
+		ring_buffer__epoll_fd: bpf.func("int ring_buffer__epoll_fd(void *ring)"),
+		ring_buffer__free: bpf.func("void ring_buffer__free(void *ring)"),
+		eventfd: c.func("int eventfd(unsigned int initial, int flags)"),
+		eventfd_read: c.func("int eventfd_read(int fd, void *value)"),
+		eventfd_write: c.func("int eventfd_write(int fd, uint64_t value)"),
+		poll: c.func("poll", "int", [pollFds, "unsigned long", "int"]),
+		clock_gettime: c.func("int clock_gettime(int clock, void *result)"),
+		vsnprintf: c.func("int vsnprintf(void *text, size_t size, void *format, void *args)"),
+	};
+}
+
+/** Version of the libbpf that is installed, such as `v1.1`. */
+export function libbpfVersion(): string {
+	return native().libbpf_version_string();
+}
+
+/**
+ * Opens and loads a compiled object: relocates it to the running kernel, makes its maps, verifies its programs.
+ *
+ * @throws SolistendError with libbpf's own last words when the file is no object or the kernel refuses it.
+ */
+export function openObject(path: string): BpfObject {
+	const c = native();
+	const object = withLastWords(`load the BPF object ${path}`, () => {
+		const opened = c.bpf_object__open_file(path, null);
+		if (opened === null) throw errnoError(`open the BPF object ${path}`, koffi.errno());
+		const result = c.bpf_object__load(opened);
+		if (result === 0) return opened;
+		c.bpf_object__close(opened);
+		throw errnoError(`load the BPF object ${path}`, -result);
+	});
+
+	const links: Pointer[] = [];
+	const link = (program: string, how: (found: Pointer) => Pointer): Pointer => {
+		const made = withLastWords(`attach the BPF program ${program}`, () => {
+			const found = c.bpf_object__find_program_by_name(object, program);
+			const attached = found === null ? null : how(found);
+			if (attached === null) throw errnoError(`attach the BPF program ${program}`, koffi.errno());
+			return attached;
+		});
+		links.push(made);
+		return made;
+	};
+
+	return {
+		mapFd(name) {
+			const fd = c.bpf_object__find_map_fd_by_name(object, name);
+			if (fd < 0) throw errnoError(`find the map ${name} in the BPF object ${path}`, -fd);
+			return fd;
+		},
+		attach(program) {
+			link(program, c.bpf_program__attach);
+		},
+		attachIterator(program, mapFd) {
+			// union bpf_iter_link_info: for a map's elements its first member is the map's descriptor
+			const info = Buffer.alloc(16);
+			info.writeUInt32LE(mapFd ?? 0);
+			const options =
+				mapFd === undefined ? null : { sz: koffi.sizeof(IterOptions), link_info: info, link_info_len: info.length };
+			const attached = link(program, (found) => c.bpf_program__attach_iter(found, options));
+			const sink = Buffer.alloc(4096);
+			return {
+				walk() {
+					const fd = c.bpf_iter_create(c.bpf_link__fd(attached));
+					if (fd < 0) throw errnoError(`start the BPF iterator ${program}`, -fd);
+					try {
+						while (readSync(fd, sink) > 0);
+					} finally {
+						closeSync(fd);
+					}
+				},
+			};
+		},
+		close() {
+			for (const made of links.splice(0).reverse()) c.bpf_link__destroy(made);
+			c.bpf_object__close(object);
+		},
+	};
+}
+
+/** Consumes the ring buffer `mapFd`; `onRecord` gets each record's bytes, valid during the call, and must not throw. */
+export function openRing(mapFd: number, onRecord: (bytes: Buffer) => boolean): Ring {
+	const c = native();
+	const sample = koffi.register(
+		(_context: Pointer, data: bigint, size: number) => (onRecord(Buffer.from(koffi.view(data, size))) ? 0 : -EPERM),
+		koffi.pointer(SampleFn),
+	);
+	const ring = c.ring_buffer__new(mapFd, sample, null, null);
+	if (ring === null) {
+		koffi.unregister(sample);
+		throw errnoError("open the ring buffer", koffi.errno());
+	}
+	return {
+		epollFd: c.ring_buffer__epoll_fd(ring),
+		consume() {
+			const result = c.ring_buffer__consume(ring);
+			if (result < 0 && result !== -EPERM) throw errnoError("read the ring buffer", -result);
+		},
+		close() {
+			c.ring_buffer__free(ring);
+			koffi.unregister(sample);
+		},
+	};
+}
+
+/** Reads the one element of an array map into `value`. */
+export function readSingle(mapFd: number, value: Buffer): void {
+	const result = native().bpf_map_lookup_elem(mapFd, Buffer.alloc(4), value);
+	if (result < 0) throw errnoError("read a BPF map", -result);
+}
+
+/**
+ * All values of a hash map, each as its own slice. `BPF_MAP_LOOKUP_BATCH` takes whole buckets under their lock, so
+ * no element that stays in the map is missed, however much else comes and goes.
+ */
+export function readAll(mapFd: number, keySize: number, valueSize: number): Buffer[] {
+	const c = native();
+	const result: Buffer[] = [];
+	let capacity = 1024;
+	let cursor: Buffer | null = null;
+	for (;;) {
+		const next = Buffer.alloc(8);
+		const keys = Buffer.alloc(capacity * keySize);
+		const values = Buffer.alloc(capacity * valueSize);
+		const count = Buffer.alloc(4);
+		count.writeUInt32LE(capacity);
+		const error = -c.bpf_map_lookup_batch(mapFd, cursor, next, keys, values, count, null);
+		if (error === ENOSPC) {
+			// one bucket holds more than fits: the same place again with more room
+			capacity *= 2;
+			continue;
+		}
+		if (error !== 0 && error !== ENOENT) throw errnoError("read a BPF map", error);
+		const got = count.readUInt32LE();
+		for (let i = 0; i < got; i++) result.push(values.subarray(i * valueSize, (i + 1) * valueSize));
+		if (error === ENOENT) return result;
+		cursor = next;
+	}
+}
+
+/** A new eventfd(2). */
+export function openEventfd(): Eventfd {
+	const c = native();
+	const fd = c.eventfd(0, EFD_FLAGS);
+	if (fd < 0) throw errnoError("make an eventfd", koffi.errno());
+	return { fd, signal: () => void c.eventfd_write(fd, 1), close: () => closeSync(fd) };
+}
+
+/**
+ * Blocks the calling thread until the eventfd `wake` or, where given, the descriptor `other` is readable, with no
+ * time-out. Empties `wake`.
+ */
+export function waitReadable(wake: number, other: number | undefined): void {
+	const c = native();
+	const fds = [
+		{ fd: wake, events: POLLIN, revents: 0 },
+		// poll(2) passes over a negative descriptor
+		{ fd: other ?? -1, events: POLLIN, revents: 0 },
+	];
+	if (c.poll(fds, fds.length, -1) < 0 && koffi.errno() !== EINTR) throw errnoError("wait for events", koffi.errno());
+	if (fds[0]?.revents !== 0) c.eventfd_read(wake, Buffer.alloc(8));
+}
+
+/** Nanoseconds since boot, by the clock of `bpf_ktime_get_boot_ns` (CLOCK_BOOTTIME). */
+export function bootTimeNs(): number {
+	const result = Buffer.alloc(16);
+	native().clock_gettime(CLOCK_BOOTTIME, result);
+	return Number(result.readBigInt64LE(0)) * 1e9 + Number(result.readBigInt64LE(8));
+}
+
+/** Runs `action`; when it fails, the error says what libbpf and the verifier printed last. Else they are silent. */
+function withLastWords<T>(what: string, action: () => T): T {
+	const c = native();
+	const lines: string[] = [];
+	const callback = koffi.register((level: number, format: Pointer, args: Pointer) => {
+		if (level > PRINT_INFO) return 0;
+		const text = Buffer.alloc(1 << 17);
+		const length = Math.min(c.vsnprintf(text, text.length, format, args), text.length - 1);
+		lines.push(...text.toString("utf8", 0, length).split("\n"));
+		return 0;
+	}, koffi.pointer(PrintFn));
+	c.libbpf_set_print(callback);
+	try {
+		return action();
+	} catch (cause) {
+		const words = lastWords(lines.filter((line) => line.trim() !== ""));
+		if (words === undefined || !(cause instanceof SolistendError)) throw cause;
+		throw new SolistendError(cause.code, `cannot ${what}: ${words}; ${cause.message}`, { cause });
+	} finally {
+		c.libbpf_set_print(null);
+		koffi.unregister(callback);
+	}
+}
+
+/** The verifier's last useful line, or libbpf's first complaint; the rest is counted. */
+function lastWords(lines: readonly string[]): string | undefined {
+	const summary = lines.findIndex((line) => line.startsWith("processed "));
+	const useful = summary > 0 ? lines[summary - 1] : lines[0];
+	return lines.length > 1 ? `${useful?.trim()} (${lines.length - 1} more lines)` : useful?.trim();
+}
+
+function errnoError(what: string, errno: number): SolistendError {
+	const name = Object.entries(constants.errno).find(([, value]) => value === errno)?.[0] ?? `error ${errno}`;
+	if (errno === EPERM)
+		return new SolistendError("privilege", `cannot ${what}: EPERM (run as root, or give CAP_BPF and CAP_PERFMON)`);
+	return new SolistendError("sensor", `cannot ${what}: ${name}`);
+}

@@ -1,0 +1,114 @@
+/**
+ * Bytes from the kernel → events. Mirrors `struct record` and `struct losses` of `bpf/record.h`; a test holds the
+ * offsets against the compiled object's BTF. Pure.
+ */
+
+import type { Listener, SocketEvent } from "../listeners/event.js";
+import { netnsKey, socketId } from "../listeners/ids.js";
+
+/** Offset and size in bytes of each field of `struct record` (little endian). */
+export const RECORD_FIELDS = {
+	version: [0, 1],
+	kind: [1, 1],
+	family: [2, 1],
+	ipv6only: [3, 1],
+	port: [4, 2],
+	protocol: [6, 2],
+	backlog: [8, 4],
+	pid: [12, 4],
+	netns: [16, 4],
+	task_netns: [20, 4],
+	cpu: [24, 4],
+	pad0: [28, 4],
+	at_ns: [32, 8],
+	cookie: [40, 8],
+	netns_cookie: [48, 8],
+	cgroup: [56, 8],
+	addr: [64, 16],
+	comm: [80, 16],
+	hostname: [96, 65],
+	pad1: [161, 7],
+} as const satisfies Record<string, readonly [offset: number, size: number]>;
+
+/** Size of `struct record`, in bytes. */
+export const RECORD_SIZE = 168;
+
+const RECORD_VERSION = 1;
+const AF_INET = 2;
+const AF_INET6 = 10;
+const IPPROTO_MPTCP = 262;
+const KINDS = new Map<number, SocketEvent["kind"]>([
+	[1, "listen"],
+	[2, "close"],
+]);
+
+/** The event in `bytes`, or undefined when they are no record of this version. Copies all that it keeps. */
+export function decodeRecord(bytes: Buffer): SocketEvent | undefined {
+	if (bytes.length < RECORD_SIZE || bytes[RECORD_FIELDS.version[0]] !== RECORD_VERSION) return undefined;
+	const kind = KINDS.get(bytes.readUInt8(RECORD_FIELDS.kind[0]));
+	const family = bytes.readUInt8(RECORD_FIELDS.family[0]);
+	if (kind === undefined || (family !== AF_INET && family !== AF_INET6)) return undefined;
+	const netnsInode = bytes.readUInt32LE(RECORD_FIELDS.netns[0]);
+	const netnsCookie = bytes.readBigUInt64LE(RECORD_FIELDS.netns_cookie[0]);
+	const listener: Listener = {
+		socket: socketId(bytes.readBigUInt64LE(RECORD_FIELDS.cookie[0])),
+		netns: netnsKey(netnsCookie),
+		netnsInode,
+		taskNetnsInode: bytes.readUInt32LE(RECORD_FIELDS.task_netns[0]),
+		family: family === AF_INET ? "ipv4" : "ipv6",
+		address: family === AF_INET ? ipv4Text(bytes) : ipv6Text(bytes),
+		port: bytes.readUInt16LE(RECORD_FIELDS.port[0]),
+		ipv6Only: bytes.readUInt8(RECORD_FIELDS.ipv6only[0]) !== 0,
+		protocol: bytes.readUInt16LE(RECORD_FIELDS.protocol[0]) === IPPROTO_MPTCP ? "mptcp" : "tcp",
+		backlog: bytes.readUInt32LE(RECORD_FIELDS.backlog[0]),
+		pid: bytes.readUInt32LE(RECORD_FIELDS.pid[0]),
+		comm: text(bytes, RECORD_FIELDS.comm),
+		hostname: text(bytes, RECORD_FIELDS.hostname),
+		cgroupId: bytes.readBigUInt64LE(RECORD_FIELDS.cgroup[0]).toString(),
+		atNs: Number(bytes.readBigUInt64LE(RECORD_FIELDS.at_ns[0])),
+	};
+	return { kind, listener };
+}
+
+/** What the kernel side lost since it was loaded, by reason. */
+export interface KernelLosses {
+	/** Events dropped: the ring buffer was full. */
+	readonly ringFull: number;
+	/** Rows missing in `listeners`: the map was full. */
+	readonly tableFull: number;
+}
+
+/** Size of `struct losses`, in bytes. */
+export const LOSSES_SIZE = 16;
+
+export function decodeLosses(bytes: Buffer): KernelLosses {
+	return { ringFull: Number(bytes.readBigUInt64LE(0)), tableFull: Number(bytes.readBigUInt64LE(8)) };
+}
+
+/** A NUL-terminated string in a fixed field. */
+function text(bytes: Buffer, [offset, size]: readonly [number, number]): string {
+	const end = bytes.indexOf(0, offset);
+	return bytes.toString("utf8", offset, end < 0 || end > offset + size ? offset + size : end);
+}
+
+function ipv4Text(bytes: Buffer): string {
+	const [offset] = RECORD_FIELDS.addr;
+	return bytes.subarray(offset, offset + 4).join(".");
+}
+
+/** Canonical text of RFC 5952: lower case, the longest run of zero groups (at least two) as `::`. */
+function ipv6Text(bytes: Buffer): string {
+	const [offset] = RECORD_FIELDS.addr;
+	const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(offset + 2 * i));
+	const mapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
+	if (mapped) return `::ffff:${bytes.subarray(offset + 12, offset + 16).join(".")}`;
+	let best = { from: 0, length: 0 };
+	for (let from = 0; from < 8; from++) {
+		let length = 0;
+		while (groups[from + length] === 0) length++;
+		if (length > best.length) best = { from, length };
+	}
+	const hex = groups.map((group) => group.toString(16));
+	if (best.length < 2) return hex.join(":");
+	return `${hex.slice(0, best.from).join(":")}::${hex.slice(best.from + best.length).join(":")}`;
+}

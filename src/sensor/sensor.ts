@@ -1,0 +1,137 @@
+/**
+ * The sensor as others see it: a stream of socket events and of reads of the kernel's own table. Attach, seed, read,
+ * stream; any loss leads to a read. Knows nothing of services or proxies.
+ */
+
+import { messageOf } from "../errors.js";
+import type { Read, SocketEvent } from "../listeners/event.js";
+import { openKernel } from "./kernel.js";
+import type { KernelLosses } from "./record.js";
+import { startWatcher, type Watcher } from "./watcher.js";
+
+/** At most four reads a second, however much is lost. */
+const READ_SPACING_MS = 250;
+const RESTART_DELAY_MS = 100;
+
+/** Everything that was lost since the start, by reason; each of them led to a read. */
+export interface Losses extends KernelLosses {
+	/** Records of another version, or damaged. */
+	readonly undecodable: number;
+	/** Worker threads that died. */
+	readonly workerDeaths: number;
+}
+
+export interface SensorOptions {
+	/** The compiled BPF object; default: the packaged one. */
+	readonly objectPath?: string;
+	/** Changes, in the order of the kernel. */
+	onEvents(events: readonly SocketEvent[]): void;
+	/** The kernel's table: once after the seed, after a loss, and on request. */
+	onRead(read: Read): void;
+	/** Something went wrong and is being mended; what the sensor fed stays as it is meanwhile. */
+	onTrouble(message: string, losses: Losses): void;
+}
+
+export interface Sensor {
+	losses(): Losses;
+	/** Asks for a read, soon; several requests make one read. */
+	requestRead(): void;
+	/** Stops the worker, detaches the programs, frees the maps. */
+	close(): Promise<void>;
+}
+
+/**
+ * Starts the sensor. The first `onRead` has happened when it returns.
+ *
+ * @throws SolistendError when the host lacks something (see `checkRequirements`) or the kernel refuses a program.
+ */
+export function openSensor(options: SensorOptions): Sensor {
+	const kernel = openKernel(options.objectPath);
+	let kernelLosses: KernelLosses = { ringFull: 0, tableFull: 0 };
+	let undecodable = 0;
+	let workerDeaths = 0;
+	let closed = false;
+	let lastReadMs = performance.now();
+	let readTimer: NodeJS.Timeout | undefined;
+	let restartTimer: NodeJS.Timeout | undefined;
+
+	const losses = (): Losses => ({ ...kernelLosses, undecodable, workerDeaths });
+
+	const read = () => {
+		readTimer = undefined;
+		lastReadMs = performance.now();
+		let result: Read;
+		try {
+			result = kernel.read();
+		} catch (error) {
+			options.onTrouble(messageOf(error), losses());
+			requestRead();
+			return;
+		}
+		options.onRead(result);
+	};
+
+	const requestRead = () => {
+		if (readTimer !== undefined || closed) return;
+		readTimer = setTimeout(read, Math.max(0, lastReadMs + READ_SPACING_MS - performance.now()));
+	};
+
+	const trouble = (message: string) => {
+		options.onTrouble(message, losses());
+		requestRead();
+	};
+
+	const start = (): Watcher =>
+		startWatcher({
+			eventsFd: kernel.eventsFd,
+			lossesFd: kernel.lossesFd,
+			onEvents(events, damaged) {
+				if (damaged > 0) {
+					undecodable += damaged;
+					trouble(`${damaged} records could not be decoded (is the BPF object of another version?)`);
+				}
+				options.onEvents(events);
+			},
+			onLosses(grown) {
+				const events = grown.ringFull - kernelLosses.ringFull;
+				const rows = grown.tableFull - kernelLosses.tableFull;
+				kernelLosses = grown;
+				if (events > 0) trouble(`${events} events lost, the ring buffer was full (reading the kernel's table)`);
+				if (rows > 0) trouble(`${rows} listeners found no room in the kernel's table (removal waits for close events)`);
+			},
+			onDeath(reason) {
+				workerDeaths++;
+				trouble(`the watcher thread died: ${reason} (starting another one)`);
+				restartTimer = setTimeout(() => {
+					watcher = start();
+					requestRead();
+				}, RESTART_DELAY_MS);
+			},
+		});
+
+	let watcher: Watcher;
+	try {
+		kernel.attach();
+		kernel.seed();
+		options.onRead(kernel.read());
+		watcher = start();
+	} catch (error) {
+		kernel.close();
+		throw error;
+	}
+
+	return {
+		losses,
+		requestRead,
+		async close() {
+			closed = true;
+			clearTimeout(readTimer);
+			clearTimeout(restartTimer);
+			try {
+				await watcher.close();
+			} finally {
+				kernel.close();
+			}
+		},
+	};
+}

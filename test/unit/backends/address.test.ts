@@ -1,0 +1,139 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { type AddressQuestion, chooseAddress } from "../../../src/backends/address.js";
+import type { Addresses } from "../../../src/identity/identity.js";
+import { isInCidr, parseCidr, parseIp } from "../../../src/identity/ip.js";
+
+const both: Addresses = {
+	state: "known",
+	ipv4: ["10.0.0.9", "172.17.0.2"],
+	ipv6: ["2001:db8::9", "fd00::2"],
+};
+const wildcard: AddressQuestion = { bound: "0.0.0.0", ipv6Only: false, isHost: false, addresses: both, preferred: [] };
+
+const ask = (question: Partial<AddressQuestion>) => chooseAddress({ ...wildcard, ...question });
+const ok = (address: string) => ({ ok: true, address });
+
+describe("a specific bind", () => {
+	test.each([
+		["10.9.9.9", "10.9.9.9"],
+		["FD00:0:0::7", "fd00::7"],
+		["::ffff:10.9.9.9", "10.9.9.9"],
+		["169.254.1.1", "169.254.1.1"],
+	])("of %s is reached as %s, whatever is preferred or known", (bound, address) => {
+		const unknown: Addresses = { state: "unknown", why: "gone" };
+		expect(ask({ bound, preferred: ["192.168.0.0/16"], addresses: unknown })).toEqual(ok(address));
+		expect(ask({ bound, isHost: true })).toEqual(ok(address));
+	});
+
+	test.each([
+		["127.0.0.1", "127.0.0.1"],
+		["127.8.0.1", "127.8.0.1"],
+		["::1", "::1"],
+		["::ffff:127.0.0.1", "127.0.0.1"],
+	])("of loopback %s is refused in another namespace and used in the host's", (bound, address) => {
+		expect(ask({ bound })).toEqual({
+			ok: false,
+			pending: false,
+			why: `it is bound to ${address}, which only its own network namespace reaches`,
+		});
+		expect(ask({ bound, isHost: true })).toEqual(ok(address));
+	});
+
+	test("of an IPv6 link-local address is refused: it means nothing without its link", () => {
+		expect(ask({ bound: "fe80::1" })).toEqual({
+			ok: false,
+			pending: false,
+			why: "it is bound to fe80::1, which only its own link reaches",
+		});
+	});
+
+	test("of what is no address is refused", () => {
+		expect(ask({ bound: "10.0.0" })).toMatchObject({ ok: false, pending: false });
+	});
+});
+
+describe("a wildcard bind in the host's namespace", () => {
+	test.each([
+		[{ bound: "0.0.0.0" }, "127.0.0.1"],
+		[{ bound: "::", ipv6Only: false }, "127.0.0.1"],
+		[{ bound: "::", ipv6Only: true }, "::1"],
+		[{ bound: "0.0.0.0", preferred: ["10.0.0.0/8"] }, "127.0.0.1"],
+		[{ bound: "0.0.0.0", addresses: { state: "unknown", why: "?" } as const }, "127.0.0.1"],
+	])("%j is reached by loopback", (question, address) => {
+		expect(ask({ ...question, isHost: true })).toEqual(ok(address));
+	});
+});
+
+describe("a wildcard bind in another namespace", () => {
+	test.each([
+		["0.0.0.0 takes the first IPv4 address", {}, "10.0.0.9"],
+		["::ffff:0.0.0.0 is IPv4", { bound: "::ffff:0.0.0.0" }, "10.0.0.9"],
+		[":: takes IPv4 before IPv6", { bound: "::" }, "10.0.0.9"],
+		[":: with IPv6 only takes IPv6", { bound: "::", ipv6Only: true }, "2001:db8::9"],
+		["a preference picks", { preferred: ["172.16.0.0/12"] }, "172.17.0.2"],
+		["the first preference wins", { bound: "::", preferred: ["fd00::/8", "10.0.0.0/8"] }, "fd00::2"],
+		[
+			"a later preference is used when the first fits none",
+			{ preferred: ["192.0.2.0/24", "172.0.0.0/8"] },
+			"172.17.0.2",
+		],
+		["within a preference the order of addresses holds", { preferred: ["0.0.0.0/0"] }, "10.0.0.9"],
+		["a preference for IPv6 is not offered by IPv4", { preferred: ["::/0", "172.17.0.2/32"] }, "172.17.0.2"],
+	])("%s", (_what, question, address) => {
+		expect(ask(question)).toEqual(ok(address));
+	});
+
+	test("is refused when no address is preferred, and says both", () => {
+		expect(ask({ preferred: ["192.168.0.0/16", "fd00::/8"] })).toEqual({
+			ok: false,
+			pending: false,
+			why: "none of its addresses (10.0.0.9, 172.17.0.2) is in addresses: 192.168.0.0/16, fd00::/8",
+		});
+	});
+
+	test("waits while the addresses are unknown", () => {
+		expect(ask({ addresses: { state: "unknown", why: "no process can be read" } })).toEqual({
+			ok: false,
+			pending: true,
+			why: "its addresses are not known: no process can be read",
+		});
+	});
+
+	test.each([
+		[{ bound: "0.0.0.0" }, "IPv4 address"],
+		[{ bound: "::", ipv6Only: true }, "IPv6 address"],
+		[{ bound: "::" }, "global address"],
+	])("waits for an address that %j can offer", (question, kind) => {
+		const choice = ask({ ...question, addresses: { state: "known", ipv4: [], ipv6: [] } });
+		expect(choice).toMatchObject({ ok: false, pending: true, why: expect.stringContaining(kind) });
+	});
+
+	test("always gives an address of the namespace that serves the family, within the first prefix that has one", () => {
+		const ipv4 = fc.uniqueArray(fc.ipV4(), { maxLength: 4 });
+		const preferred = fc.array(fc.tuple(fc.ipV4(), fc.integer({ min: 0, max: 32 })), { maxLength: 3 });
+		fc.assert(
+			fc.property(ipv4, preferred, fc.constantFrom("0.0.0.0", "::"), (addresses, prefixes, bound) => {
+				const cidrs = prefixes.map(([address, bits]) => `${address}/${bits}`);
+				const choice = ask({
+					bound,
+					preferred: cidrs,
+					addresses: { state: "known", ipv4: addresses, ipv6: ["fd00::2"] },
+				});
+				const within = (address: string, cidr: string) => {
+					const [ip, prefix] = [parseIp(address), parseCidr(cidr)];
+					return ip !== undefined && prefix !== undefined && isInCidr(ip, prefix);
+				};
+				const best = cidrs.find((cidr) => addresses.some((address) => within(address, cidr)));
+				if (best !== undefined) {
+					expect(choice.ok && addresses.includes(choice.address) && within(choice.address, best)).toBe(true);
+				} else if (cidrs.length > 0) {
+					expect(choice).toMatchObject({ ok: false });
+				} else {
+					const [first] = bound === "::" ? [...addresses, "fd00::2"] : addresses;
+					expect(choice).toEqual(first === undefined ? expect.objectContaining({ pending: true }) : ok(first));
+				}
+			}),
+		);
+	});
+});

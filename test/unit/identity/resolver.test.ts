@@ -1,0 +1,239 @@
+import { describe, expect, test } from "vitest";
+import { createResolver } from "../../../src/identity/resolver.js";
+import type { Listener } from "../../../src/listeners/event.js";
+import { netnsKey, socketId } from "../../../src/listeners/ids.js";
+import { type FakeProcess, fakeProcfs } from "./fake-procfs.js";
+
+const HOST = 4026531833;
+const BLUE = 4026532177;
+const CONTAINER = "3f2a9c0d41b6f7e8a5c3d2e1f09876543210abcdef0123456789abcdef012345";
+
+const base: Listener = {
+	socket: socketId("1"),
+	netns: netnsKey("4196"),
+	netnsInode: BLUE,
+	taskNetnsInode: BLUE,
+	family: "ipv4",
+	address: "0.0.0.0",
+	port: 80,
+	ipv6Only: false,
+	protocol: "tcp",
+	backlog: 128,
+	pid: 100,
+	comm: "nginx",
+	hostname: "web-1",
+	cgroupId: "1",
+	atNs: 5_000_000_000,
+};
+const web: FakeProcess = { pid: 100, netns: BLUE, cgroup: "0::/system.slice/web.service\n" };
+const known = (...ipv4: string[]) => ({ state: "known", ipv4, ipv6: [] });
+const unknown = expect.objectContaining({ state: "unknown" });
+
+function open(...processes: FakeProcess[]) {
+	const procfs = fakeProcfs(processes);
+	procfs.addresses.set(BLUE, "10.0.0.2");
+	const clock = { ms: 1000 };
+	const resolver = createResolver({
+		procfs,
+		netnsFolder: "/nonexistent",
+		now: () => clock.ms,
+		interfaces: () => ({
+			lo: [{ address: "127.0.0.1", netmask: "", family: "IPv4", mac: "", internal: true, cidr: null }],
+			eth0: [{ address: "192.0.2.2", netmask: "", family: "IPv4", mac: "", internal: false, cidr: null }],
+		}),
+	});
+	const addresses = (listener: Partial<Listener> = {}) => resolver.resolve({ ...base, ...listener }).addresses;
+	const identity = (listener: Partial<Listener> = {}) => resolver.resolve({ ...base, ...listener }).identity;
+	return { procfs, clock, resolver, addresses, identity };
+}
+
+describe("who listens", () => {
+	test("comes from the record and the process's cgroup", () => {
+		const { resolver } = open({ ...web, cgroup: `0::/system.slice/docker-${CONTAINER}.scope\n` });
+		expect(resolver.resolve(base)).toEqual({
+			identity: {
+				comm: "nginx",
+				hostname: "web-1",
+				cgroup: `/system.slice/docker-${CONTAINER}.scope`,
+				container: CONTAINER,
+				netnsInode: BLUE,
+			},
+			addresses: known("10.0.0.2"),
+			isHost: false,
+		});
+	});
+
+	test("holds no character that could mean something else in a configuration", () => {
+		const { identity } = open({ ...web, cgroup: "0::/a b.slice/we\\x2db.service\n" });
+		expect(identity({ comm: 'a\n"b}', hostname: "evil #{{x}}" })).toEqual({
+			comm: "a__b_",
+			hostname: "evil____x__",
+			cgroup: "/a_b.slice/we_x2db.service",
+			unit: "we_x2db.service",
+			netnsInode: BLUE,
+		});
+	});
+
+	test("is what the record tells when the process is gone already", () => {
+		expect(open().identity()).toEqual({ comm: "nginx", hostname: "web-1", netnsInode: BLUE });
+	});
+
+	test("is not taken from a later process with the same number", () => {
+		expect(open({ ...web, startedAtNs: base.atNs + 1 }).identity()).not.toHaveProperty("unit");
+		expect(open({ ...web, startedAtNs: base.atNs }).identity()).toHaveProperty("unit", "web.service");
+	});
+
+	test("is kept for the socket when the process goes, and for that socket only", () => {
+		const { procfs, identity } = open(web);
+		expect(identity()).toHaveProperty("unit", "web.service");
+		procfs.processes = [];
+		expect(identity()).toHaveProperty("unit", "web.service");
+		expect(identity({ pid: 101 })).toHaveProperty("unit", "web.service");
+		expect(identity({ socket: socketId("2") })).not.toHaveProperty("unit");
+	});
+
+	test("is read once for each socket and process", () => {
+		const { procfs, identity } = open(web, { ...web, pid: 101, cgroup: "0::/system.slice/next.service\n" });
+		identity();
+		identity();
+		expect(procfs.reads.cgroup).toBe(1);
+		expect(identity({ pid: 101 })).toHaveProperty("unit", "next.service");
+	});
+});
+
+describe("a listener in the host's namespace", () => {
+	test("is known as such, with the addresses of the system's interfaces", () => {
+		const { resolver, procfs } = open({ ...web, netns: HOST });
+		expect(resolver.resolve({ ...base, netns: netnsKey("1"), netnsInode: HOST, taskNetnsInode: HOST })).toMatchObject({
+			identity: { netnsName: "host", netnsInode: HOST },
+			addresses: known("192.0.2.2"),
+			isHost: true,
+		});
+		expect(procfs.reads.fibTrie).toBe(0);
+	});
+
+	test("has unknown addresses when the system does not tell them", () => {
+		const interfaces = () => {
+			throw new Error("no interfaces");
+		};
+		const resolver = createResolver({ procfs: fakeProcfs([]), netnsFolder: "/nonexistent", interfaces });
+		expect(resolver.resolve({ ...base, netnsInode: HOST }).addresses).toEqual({
+			state: "unknown",
+			why: "this host's interfaces can't be read: no interfaces",
+		});
+	});
+});
+
+describe("the addresses of a listener's namespace", () => {
+	test("are read of the process that listens", () => {
+		const { addresses, procfs } = open(web, { pid: 1, netns: HOST });
+		expect(addresses()).toEqual(known("10.0.0.2"));
+		expect(procfs.reads).toMatchObject({ fibTrie: 1, walks: 0 });
+	});
+
+	test("are unknown when nobody is left, with the reason, and found by a later call", () => {
+		const { addresses, procfs, clock } = open({ pid: 1, netns: HOST });
+		expect(addresses()).toEqual({
+			state: "unknown",
+			why: "no process in network namespace 4026532177 can be read (process 100, which listened, is gone or elsewhere)",
+		});
+		procfs.processes.push({ pid: 7, netns: BLUE });
+		clock.ms += 1001;
+		expect(addresses()).toEqual(known("10.0.0.2"));
+	});
+
+	test("are not held back by an earlier listener whose process was gone", () => {
+		const { addresses } = open(web);
+		expect(addresses({ pid: 99 })).toEqual(known("10.0.0.2"));
+		const other = open(web);
+		other.procfs.processes = [];
+		expect(other.addresses({ pid: 99 })).toEqual(unknown);
+		other.procfs.processes = [web];
+		expect(other.addresses()).toEqual(known("10.0.0.2"));
+	});
+
+	test("are read of an earlier listener's process when the new one's is gone", () => {
+		const { addresses, procfs, clock } = open(web);
+		addresses();
+		clock.ms += 100;
+		expect(addresses({ socket: socketId("2"), pid: 200 })).toEqual(known("10.0.0.2"));
+		expect(procfs.reads.walks).toBe(0);
+	});
+
+	test("are never those of another namespace that the process is in", () => {
+		const { addresses, procfs } = open({ ...web, netns: 4026532200 });
+		procfs.addresses.set(4026532200, "10.6.6.6");
+		expect(addresses()).toEqual(unknown);
+		expect(addresses({ taskNetnsInode: 4026532200 })).toEqual(unknown);
+		procfs.processes.push({ pid: 7, netns: BLUE });
+		expect(addresses({ taskNetnsInode: 4026532200 })).toEqual(unknown); // no second walk within a second
+	});
+
+	test("are searched among all processes when the socket is in another namespace than its process", () => {
+		const { addresses } = open({ ...web, netns: 4026532200 }, { pid: 7, netns: BLUE });
+		expect(addresses({ taskNetnsInode: 4026532200 })).toEqual(known("10.0.0.2"));
+	});
+
+	test("are those of now after 50 ms, and read once in a burst", () => {
+		const { addresses, procfs, clock } = open(web);
+		for (let i = 0; i < 1000; i++) addresses({ socket: socketId(String(i)) });
+		expect(procfs.reads.fibTrie).toBe(1);
+		procfs.addresses.set(BLUE, "10.0.0.3");
+		clock.ms += 49;
+		expect(addresses()).toEqual(known("10.0.0.2"));
+		clock.ms += 1;
+		expect(addresses()).toEqual(known("10.0.0.3"));
+	});
+
+	test("are not mixed up when an inode number is used again", () => {
+		const { addresses, procfs } = open(web);
+		expect(addresses()).toEqual(known("10.0.0.2"));
+		procfs.addresses.set(BLUE, "10.0.0.3");
+		expect(addresses({ netns: netnsKey("4197") })).toEqual(known("10.0.0.3"));
+	});
+
+	test("of many orphans cost one walk in a second", () => {
+		const { addresses, procfs } = open({ pid: 1, netns: HOST });
+		for (let i = 0; i < 100; i++) addresses({ netns: netnsKey(String(i)), netnsInode: BLUE + i });
+		expect(procfs.reads.walks).toBe(1);
+	});
+});
+
+describe("without the right to trace others", () => {
+	const hidden: FakeProcess = { ...web, hidden: true };
+
+	test("the process that the kernel reported is believed", () => {
+		expect(open(hidden).addresses()).toEqual(known("10.0.0.2"));
+	});
+
+	test("it is not when it is in our own namespace: then only its thread was there", () => {
+		const { addresses, procfs } = open({ ...hidden, netns: HOST });
+		procfs.addresses.set(HOST, "192.0.2.2");
+		expect(addresses()).toEqual(unknown);
+	});
+
+	test("it is not when another process has its number by now", () => {
+		expect(open({ ...hidden, startedAtNs: base.atNs + 1 }).addresses()).toEqual(unknown);
+	});
+
+	test("it is not when it is known to be elsewhere", () => {
+		const { addresses, procfs, clock } = open(hidden, { ...hidden, pid: 101, netns: 4026532200 });
+		procfs.addresses.set(4026532200, "10.6.6.6");
+		expect(addresses()).toEqual(known("10.0.0.2"));
+		clock.ms += 100;
+		procfs.processes = procfs.processes.slice(1);
+		expect(addresses({ pid: 101 })).toEqual(unknown);
+	});
+
+	test("others of a namespace once seen are found when the first is gone", () => {
+		const { addresses, procfs, clock } = open(hidden, { ...hidden, pid: 101 }, { pid: 5, netns: HOST, hidden: true });
+		expect(addresses()).toEqual(known("10.0.0.2"));
+		procfs.processes = procfs.processes.slice(1);
+		clock.ms += 100;
+		expect(addresses()).toEqual(known("10.0.0.2"));
+	});
+
+	test("a process that was not reported is not believed", () => {
+		expect(open(hidden).addresses({ pid: 99 })).toEqual(unknown);
+	});
+});

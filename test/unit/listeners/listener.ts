@@ -1,0 +1,32 @@
+/** Listeners for tests: a plain one, changed where the test says so. */
+
+import type { Listener, SocketEvent } from "../../../src/listeners/event.js";
+import { netnsKey, socketId } from "../../../src/listeners/ids.js";
+
+export function listenerOf(socket: number, atNs: number, change: Partial<Listener> = {}): Listener {
+	return {
+		socket: socketId(BigInt(socket)),
+		netns: netnsKey(4196n),
+		netnsInode: 4_026_532_177,
+		taskNetnsInode: 4_026_532_177,
+		family: "ipv4",
+		address: "0.0.0.0",
+		port: 80,
+		ipv6Only: false,
+		protocol: "tcp",
+		backlog: 128,
+		pid: 4711,
+		comm: "nginx",
+		hostname: "web-1",
+		cgroupId: "1",
+		atNs,
+		...change,
+	};
+}
+
+export const listen = (listener: Listener): SocketEvent => ({ kind: "listen", listener });
+
+export const close = (listener: Listener, atNs: number): SocketEvent => ({
+	kind: "close",
+	listener: { ...listener, atNs },
+});

@@ -1,0 +1,289 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Listener, SocketEvent } from "../../../src/listeners/event.js";
+import { createTable } from "../../../src/listeners/table.js";
+import { close, listen, listenerOf } from "./listener.js";
+
+const SECOND = 1e9;
+const ids = (listeners: readonly Listener[]) => listeners.map(({ socket }) => socket).sort();
+const complete = (beganNs: number, rows: readonly Listener[]) => ({ beganNs, complete: true, rows });
+
+describe("events", () => {
+	test("a listen brings an endpoint up, its close takes it down", () => {
+		const table = createTable();
+		const a = listenerOf(1, 10);
+		expect(table.fold([listen(a)]).changes).toMatchObject([{ kind: "up", isNew: true, endpoint: { port: 80 } }]);
+		expect(table.fold([close(a, 20)]).changes).toMatchObject([{ kind: "down", endpoint: { port: 80 } }]);
+		expect(table.endpoints()).toEqual([]);
+	});
+
+	test("a failed listen, closed within the same batch, is never reported", () => {
+		const a = listenerOf(1, 10);
+		expect(createTable().fold([listen(a), close(a, 11)]).changes).toEqual([]);
+	});
+
+	test("an endpoint stays up while one of its sockets listens", () => {
+		const table = createTable();
+		const [a, b] = [listenerOf(1, 10), listenerOf(2, 11)];
+		table.fold([listen(a), listen(b)]);
+		expect(table.fold([close(a, 20)]).changes).toMatchObject([{ kind: "up", isNew: false }]);
+		expect(table.fold([close(b, 21)]).changes).toMatchObject([{ kind: "down" }]);
+	});
+
+	test("the same port in two namespaces is two endpoints", () => {
+		const table = createTable();
+		const other = { netns: "7" as Listener["netns"] };
+		table.fold([listen(listenerOf(1, 10)), listen(listenerOf(2, 11, other))]);
+		expect(table.endpoints()).toHaveLength(2);
+	});
+
+	test("a listen without a port waits for a read to bring it", () => {
+		const table = createTable();
+		const a = listenerOf(1, 10, { port: 0 });
+		expect(table.fold([listen(a)])).toEqual({ changes: [], again: true });
+		const read = table.merge(complete(20, [{ ...a, port: 40_001 }]));
+		expect(read.changes).toMatchObject([{ kind: "up", endpoint: { port: 40_001 } }]);
+		expect(read.again).toBe(false);
+	});
+
+	test("a record that is older than what is known changes nothing", () => {
+		const table = createTable();
+		const a = listenerOf(1, 10);
+		table.fold([listen(a), close(a, 20)]);
+		expect(table.fold([listen(a)]).changes).toEqual([]);
+		table.fold([listen(listenerOf(1, 30))]);
+		expect(table.fold([close(a, 20)]).changes).toEqual([]);
+		expect(table.sockets()).toHaveLength(1);
+	});
+});
+
+describe("reads", () => {
+	test("one absence is not enough, two in a row are", () => {
+		const table = createTable();
+		table.fold([listen(listenerOf(1, 10))]);
+		expect(table.merge(complete(20, []))).toEqual({ changes: [], again: true });
+		expect(table.merge(complete(30, [])).changes).toMatchObject([{ kind: "down" }]);
+	});
+
+	test("an absence that the next read does not confirm counts for nothing", () => {
+		const table = createTable();
+		const a = listenerOf(1, 10);
+		table.fold([listen(a)]);
+		for (const rows of [[], [a], []]) table.merge(complete(20, rows));
+		expect(table.sockets()).toHaveLength(1);
+	});
+
+	test("absence from an incomplete read never removes", () => {
+		const table = createTable();
+		table.fold([listen(listenerOf(1, 10))]);
+		for (const beganNs of [20, 30, 40]) table.merge({ beganNs, complete: false, rows: [] });
+		expect(table.sockets()).toHaveLength(1);
+	});
+
+	test("a read that began before the listen says nothing about it", () => {
+		const table = createTable();
+		table.fold([listen(listenerOf(1, 10))]);
+		table.merge(complete(5, []));
+		table.merge(complete(6, []));
+		expect(table.sockets()).toHaveLength(1);
+	});
+
+	test("a row that is just going does not revive what closed, one that is still there a second later does", () => {
+		const table = createTable();
+		const a = listenerOf(1, 10);
+		table.fold([listen(a), close(a, 20)]);
+		table.merge(complete(21, [a]));
+		expect(table.sockets()).toEqual([]);
+		table.merge(complete(20 + SECOND, [a]));
+		expect(table.sockets()).toEqual([a]);
+	});
+
+	test("a row with a newer listen revives at once", () => {
+		const table = createTable();
+		const a = listenerOf(1, 10);
+		table.fold([listen(a), close(a, 20)]);
+		table.merge(complete(40, [listenerOf(1, 30)]));
+		expect(table.sockets()).toHaveLength(1);
+	});
+
+	test("another backlog is a change of the endpoint", () => {
+		const table = createTable();
+		const a = listenerOf(1, 10);
+		table.fold([listen(a)]);
+		const { changes } = table.merge(complete(20, [{ ...a, backlog: 511 }]));
+		expect(changes).toMatchObject([{ kind: "up", isNew: false, endpoint: { sockets: [{ backlog: 511 }] } }]);
+		expect(table.merge(complete(30, [{ ...a, backlog: 511 }])).changes).toEqual([]);
+	});
+});
+
+/**
+ * A kernel with a few sockets, its table of rows, and a ring buffer that loses and repeats records. Sockets that
+ * listened before the sensor came are in the rows as the seed left them, or missed by it (in flight between processes).
+ */
+type Op =
+	| { readonly op: "open" | "close"; readonly socket: number }
+	| { readonly op: "deliver" | "lose" | "repeat"; readonly count: number }
+	/** A read, with changes of the kernel between its stamp and its rows. */
+	| { readonly op: "read"; readonly during: readonly { readonly op: "open" | "close"; readonly socket: number }[] }
+	| { readonly op: "wait"; readonly ns: number };
+
+const change = fc.record({ op: fc.constantFrom("open" as const, "close" as const), socket: fc.nat(5) });
+const ops: fc.Arbitrary<Op[]> = fc.array(
+	fc.oneof(
+		{ weight: 5, arbitrary: change },
+		{
+			weight: 3,
+			arbitrary: fc.record({ op: fc.constantFrom("deliver", "lose", "repeat"), count: fc.integer({ min: 1, max: 4 }) }),
+		},
+		{ weight: 2, arbitrary: fc.record({ op: fc.constant("read"), during: fc.array(change, { maxLength: 2 }) }) },
+		{ weight: 1, arbitrary: fc.record({ op: fc.constant("wait"), ns: fc.integer({ min: 1, max: 2 * SECOND }) }) },
+	) as fc.Arbitrary<Op>,
+	{ maxLength: 60 },
+);
+
+function run(script: readonly Op[], seeded: readonly number[], missedBySeed: readonly number[]) {
+	const table = createTable();
+	const rows = new Map<number, Listener>();
+	const live = new Map<number, Listener>();
+	let queue: SocketEvent[] = [];
+	let delivered: SocketEvent[] = [];
+	let now = 1000;
+	// two sockets share each port, as an SO_REUSEPORT group does
+	const make = (socket: number) => listenerOf(socket, ++now, { port: 8000 + (socket >> 1) });
+
+	const apply = ({ op, socket }: { op: "open" | "close"; socket: number }) => {
+		const open = live.get(socket);
+		if (op === "open" && open === undefined) {
+			const listener = make(socket);
+			live.set(socket, listener);
+			rows.set(socket, listener);
+			queue.push(listen(listener));
+		} else if (op === "close" && open !== undefined) {
+			live.delete(socket);
+			rows.delete(socket);
+			queue.push(close(open, ++now));
+		}
+	};
+	const read = (during: readonly { op: "open" | "close"; socket: number }[]) => {
+		const beganNs = ++now;
+		for (const step of during) apply(step);
+		const known = new Set(ids(table.sockets()));
+		table.merge(complete(beganNs, [...rows.values()]));
+		const after = new Set(ids(table.sockets()));
+		for (const [socket, listener] of live) {
+			if (known.has(listener.socket) && !missedBySeed.includes(socket)) expect(after).toContain(listener.socket);
+		}
+	};
+
+	for (const socket of [...seeded, ...missedBySeed]) {
+		const listener = make(socket);
+		live.set(socket, listener);
+		if (!missedBySeed.includes(socket)) rows.set(socket, listener);
+	}
+	read([]);
+	for (const step of script) {
+		switch (step.op) {
+			case "open":
+			case "close":
+				apply(step);
+				break;
+			case "deliver":
+				delivered = queue.splice(0, step.count);
+				table.fold(delivered);
+				break;
+			case "lose":
+				queue.splice(0, step.count);
+				break;
+			case "repeat":
+				table.fold(delivered.slice(0, step.count));
+				break;
+			case "read":
+				read(step.during);
+				break;
+			case "wait":
+				now += step.ns;
+				break;
+			default:
+				step satisfies never;
+		}
+	}
+	return {
+		table,
+		rows,
+		deliverRest: () => {
+			table.fold(queue);
+			queue = [];
+		},
+		resync: () => {
+			for (let i = 0; i < 2; i++) {
+				now += SECOND;
+				read([]);
+			}
+		},
+	};
+}
+
+const seeds = fc.tuple(
+	fc.uniqueArray(fc.nat(5), { maxLength: 3 }),
+	fc.uniqueArray(fc.integer({ min: 6, max: 8 }), { maxLength: 2 }),
+);
+
+describe("whatever is lost, repeated or late", () => {
+	test("after a resync the table equals the kernel", () => {
+		fc.assert(
+			fc.property(ops, seeds, fc.boolean(), (script, [seeded, missed], restArrives) => {
+				const { table, rows, deliverRest, resync } = run(script, seeded, missed);
+				if (restArrives) deliverRest();
+				resync();
+				expect(ids(table.sockets())).toEqual(ids([...rows.values()]));
+				expect(new Set(table.endpoints().map(({ port }) => port))).toEqual(
+					new Set([...rows.values()].map(({ port }) => port)),
+				);
+			}),
+			{ numRuns: 2000 },
+		);
+	});
+
+	test("without loss, the events alone are enough", () => {
+		const lossless = ops.map((script) => script.filter(({ op }) => op !== "lose"));
+		fc.assert(
+			fc.property(lossless, fc.uniqueArray(fc.nat(5), { maxLength: 3 }), (script, seeded) => {
+				const { table, rows, deliverRest } = run(script, seeded, []);
+				deliverRest();
+				expect(ids(table.sockets())).toEqual(ids([...rows.values()]));
+			}),
+			{ numRuns: 2000 },
+		);
+	});
+
+	test("records that are handed on out of order between sockets end in the same table", () => {
+		fc.assert(
+			fc.property(fc.array(change, { maxLength: 30 }), fc.infiniteStream(fc.nat()), (changes, choices) => {
+				const queues = new Map<number, SocketEvent[]>();
+				const open = new Map<number, Listener>();
+				let now = 0;
+				for (const { op, socket } of changes) {
+					const listener = open.get(socket);
+					const queue = queues.get(socket) ?? [];
+					queues.set(socket, queue);
+					if (op === "open" && listener === undefined) {
+						const opened = listenerOf(socket, ++now, { port: 8000 + socket });
+						open.set(socket, opened);
+						queue.push(listen(opened));
+					} else if (op === "close" && listener !== undefined) {
+						open.delete(socket);
+						queue.push(close(listener, ++now));
+					}
+				}
+				const table = createTable();
+				for (;;) {
+					const waiting = [...queues.values()].filter((queue) => queue.length > 0);
+					const event = waiting[(choices.next().value ?? 0) % Math.max(1, waiting.length)]?.shift();
+					if (event === undefined) break;
+					table.fold([event]);
+				}
+				expect(ids(table.sockets())).toEqual(ids([...open.values()]));
+			}),
+		);
+	});
+});
