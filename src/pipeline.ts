@@ -5,10 +5,12 @@
  */
 
 import type { Logger } from "pino";
+import { type AdoptedServer, createAdopted } from "./backends/adopted.js";
 import type { DesiredSet } from "./backends/backend.js";
 import { createJudge, type Judgement, type Verdict } from "./backends/judge.js";
 import { createPools, type PoolChange } from "./backends/pools.js";
 import type { Config } from "./config/schema.js";
+import type { Presence } from "./identity/presence.js";
 import type { Resolved, Resolver } from "./identity/resolver.js";
 import type { Read, SocketEvent } from "./listeners/event.js";
 import type { EndpointKey } from "./listeners/ids.js";
@@ -36,6 +38,8 @@ export interface DesiredChange {
 export interface PipelineOptions {
 	readonly config: Config;
 	readonly resolver: Resolver;
+	/** The second opinion on a server that a proxy has and that the kernel's table lacks. */
+	presenceOf(address: string, port: number): Presence;
 	readonly log: Logger;
 	/** Milliseconds of a clock that does not jump. */
 	now(): number;
@@ -49,6 +53,8 @@ export interface PipelineOptions {
 export interface Pipeline {
 	onEvents(events: readonly SocketEvent[]): void;
 	onRead(read: Read): void;
+	/** Takes in what the proxies have from an earlier run; after the first read, so that only what is missing stays. */
+	adopt(servers: readonly AdoptedServer[]): void;
 	/** Looks again at every listener: addresses may have changed without an event. */
 	recheck(): void;
 	/** Judges everything anew, by other rules. */
@@ -64,19 +70,13 @@ interface Known extends Judgement {
 	readonly resolved: Resolved;
 }
 
-export function createPipeline({
-	config,
-	resolver,
-	log,
-	now,
-	bootTimeNs,
-	onChange,
-	requestRead,
-}: PipelineOptions): Pipeline {
+export function createPipeline(options: PipelineOptions): Pipeline {
+	const { config, resolver, presenceOf, log, now, bootTimeNs, onChange, requestRead } = options;
 	const table = createTable();
 	const known = new Map<EndpointKey, Known>();
 	let judge = createJudge(config);
 	let pools = createPools(config.services);
+	let adopted = createAdopted(presenceOf);
 	let hasRead = false;
 	let expiryTimer: NodeJS.Timeout | undefined;
 	let retryTimer: NodeJS.Timeout | undefined;
@@ -118,7 +118,7 @@ export function createPipeline({
 		retryTimer = setTimeout(retryPending, retryMs);
 	};
 
-	const take = ({ changes, again }: Merged, kernelAtNs?: number) => {
+	const take = ({ changes, again }: Merged, review: boolean, kernelAtNs?: number) => {
 		const results: PoolChange[] = [];
 		let pending = false;
 		for (const change of changes) {
@@ -137,6 +137,7 @@ export function createPipeline({
 			retryTimer = setTimeout(retryPending, retryMs);
 		}
 		if (again) requestRead();
+		if (review) results.push(...adopted.review(pools, now()));
 		settle(results, kernelAtNs);
 	};
 
@@ -172,19 +173,26 @@ export function createPipeline({
 
 	return {
 		onEvents(events) {
-			take(table.fold(events), events[0]?.listener.atNs);
+			const review = events.some(({ listener }) => adopted.concerns(listener.port));
+			take(table.fold(events), review, events[0]?.listener.atNs);
 		},
 		onRead(read) {
-			take(table.merge(read));
+			take(table.merge(read), true);
 			hasRead = true;
 		},
+		adopt(servers) {
+			settle(adopted.adopt(servers, pools, now()));
+		},
 		recheck() {
-			settle(table.endpoints().map(look));
+			settle([...table.endpoints().map(look), ...adopted.review(pools, now())]);
 		},
 		reconfigure(next) {
 			judge = createJudge(next);
 			pools = createPools(next.services);
-			settle([...table.endpoints().map(look), { changed: true, removal: false }]);
+			const carried = adopted.servers();
+			adopted = createAdopted(presenceOf);
+			const looked = table.endpoints().map(look);
+			settle([...looked, ...adopted.adopt(carried, pools, now()), { changed: true, removal: false }]);
 		},
 		desired: () => (hasRead ? pools.desired() : undefined),
 		listeners: () =>

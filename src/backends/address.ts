@@ -14,7 +14,7 @@ import {
 	parseCidr,
 	parseIp,
 	unmapIp,
-} from "../identity/ip.js";
+} from "../ip.js";
 
 export interface AddressQuestion {
 	/** The bound address; `0.0.0.0` or `::` when bound to all. */

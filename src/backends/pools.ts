@@ -24,6 +24,8 @@ export interface Pools {
 	readonly nextExpiryMs: number | undefined;
 	/** True when another namespace claims the same address and port in this service. */
 	isContested(backend: Backend): boolean;
+	/** All endpoints that lead to this address and port in this service. */
+	endpointsOf(backend: Backend): EndpointKey[];
 	desired(): DesiredSet;
 }
 
@@ -100,6 +102,7 @@ export function createPools(services: Readonly<Record<string, ServiceConfig>>): 
 			const claims = pools.get(backend.service)?.ready.get(backend.id);
 			return claims !== undefined && contested(claims);
 		},
+		endpointsOf: ({ service, id }) => [...(pools.get(service)?.ready.get(id)?.keys() ?? [])],
 		desired: () =>
 			[...pools]
 				.sort(([a], [b]) => compare(a, b))

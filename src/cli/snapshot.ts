@@ -24,6 +24,7 @@ export function takeSnapshot(config: Config): Snapshot {
 		const pipeline = createPipeline({
 			config,
 			resolver: createResolver(),
+			presenceOf: () => "unknown",
 			log: pino({ enabled: false }),
 			now: () => performance.now(),
 			bootTimeNs,

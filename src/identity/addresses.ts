@@ -3,7 +3,6 @@
  * which process, is not known here.
  */
 
-import type { Addresses } from "./identity.js";
 import {
 	compareIp,
 	formatIp,
@@ -13,9 +12,10 @@ import {
 	isMulticastOrReserved,
 	isUnspecified,
 	parseIp,
-} from "./ip.js";
+} from "../ip.js";
+import type { Addresses } from "./identity.js";
 
-/** The namespace has its own addresses, as opposed to those on its routes: `fib_trie` shows both. */
+/** Marks an address that the namespace owns; `fib_trie` shows the addresses of its routes as well. */
 const OWN_ADDRESS = "/32 host LOCAL";
 const LEAF = "|-- ";
 

@@ -3,6 +3,7 @@
  * offsets against the compiled object's BTF. Pure.
  */
 
+import { formatIp, unmapIp } from "../ip.js";
 import type { Listener, SocketEvent } from "../listeners/event.js";
 import { netnsKey, socketId } from "../listeners/ids.js";
 
@@ -56,7 +57,7 @@ export function decodeRecord(bytes: Buffer): SocketEvent | undefined {
 		netnsInode,
 		taskNetnsInode: bytes.readUInt32LE(RECORD_FIELDS.task_netns[0]),
 		family: family === AF_INET ? "ipv4" : "ipv6",
-		address: family === AF_INET ? ipv4Text(bytes) : ipv6Text(bytes),
+		address: addressText(bytes, family === AF_INET ? 4 : 16),
 		port: bytes.readUInt16LE(RECORD_FIELDS.port[0]),
 		ipv6Only: bytes.readUInt8(RECORD_FIELDS.ipv6only[0]) !== 0,
 		protocol: bytes.readUInt16LE(RECORD_FIELDS.protocol[0]) === IPPROTO_MPTCP ? "mptcp" : "tcp",
@@ -91,24 +92,10 @@ function text(bytes: Buffer, [offset, size]: readonly [number, number]): string 
 	return bytes.toString("utf8", offset, end < 0 || end > offset + size ? offset + size : end);
 }
 
-function ipv4Text(bytes: Buffer): string {
+/** An IPv4-mapped address keeps its dotted quad: `::ffff:10.0.0.1`. */
+function addressText(bytes: Buffer, size: 4 | 16): string {
 	const [offset] = RECORD_FIELDS.addr;
-	return bytes.subarray(offset, offset + 4).join(".");
-}
-
-/** Canonical text of RFC 5952: lower case, the longest run of zero groups (at least two) as `::`. */
-function ipv6Text(bytes: Buffer): string {
-	const [offset] = RECORD_FIELDS.addr;
-	const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(offset + 2 * i));
-	const mapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
-	if (mapped) return `::ffff:${bytes.subarray(offset + 12, offset + 16).join(".")}`;
-	let best = { from: 0, length: 0 };
-	for (let from = 0; from < 8; from++) {
-		let length = 0;
-		while (groups[from + length] === 0) length++;
-		if (length > best.length) best = { from, length };
-	}
-	const hex = groups.map((group) => group.toString(16));
-	if (best.length < 2) return hex.join(":");
-	return `${hex.slice(0, best.from).join(":")}::${hex.slice(best.from + best.length).join(":")}`;
+	const ip = [...bytes.subarray(offset, offset + size)];
+	const plain = unmapIp(ip);
+	return plain.length === size ? formatIp(ip) : `::ffff:${formatIp(plain)}`;
 }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type AddressQuestion, chooseAddress } from "../../../src/backends/address.js";
 import type { Addresses } from "../../../src/identity/identity.js";
-import { isInCidr, parseCidr, parseIp } from "../../../src/identity/ip.js";
+import { isInCidr, parseCidr, parseIp } from "../../../src/ip.js";
 
 const both: Addresses = {
 	state: "known",

@@ -42,6 +42,7 @@ export function fakeProcfs(processes: FakeProcess[], own = 4026531833): FakeProc
 			return address === undefined ? "Main:\n" : `Main:\n  |-- ${address}\n     /32 host LOCAL\n`;
 		},
 		readIfInet6: () => undefined,
+		readTcp: () => undefined,
 		startedAtNs(pid) {
 			const found = find(pid);
 			return found === undefined ? undefined : (found.startedAtNs ?? 0);

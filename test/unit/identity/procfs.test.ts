@@ -19,11 +19,14 @@ describe("procfs", () => {
 		writeFileSync(join(root, "41/cgroup"), "0::/system.slice/web.service\n");
 		writeFileSync(join(root, "41/net/fib_trie"), "Main:\n");
 		writeFileSync(join(root, "41/net/if_inet6"), "");
+		writeFileSync(join(root, "41/net/tcp"), "four");
+		writeFileSync(join(root, "41/net/tcp6"), "six");
 		symlinkSync("net:[4026532177]", join(root, "41/ns/net"));
 		const procfs = createProcfs(root);
 		expect(procfs.readCgroup(41)).toBe("0::/system.slice/web.service\n");
 		expect(procfs.readFibTrie(41)).toBe("Main:\n");
 		expect(procfs.readIfInet6(41)).toBe("");
+		expect([procfs.readTcp(41, 4), procfs.readTcp(41, 6)]).toEqual(["four", "six"]);
 		expect(procfs.netnsInode(41)).toBe(4026532177);
 		expect(procfs.netTag(41)).toBe(statSync(join(root, "41/net/fib_trie")).ino);
 	});
@@ -33,6 +36,7 @@ describe("procfs", () => {
 		expect(procfs.readCgroup(42)).toBeUndefined();
 		expect(procfs.readFibTrie(42)).toBeUndefined();
 		expect(procfs.readIfInet6(42)).toBeUndefined();
+		expect(procfs.readTcp(42, 4)).toBeUndefined();
 		expect(procfs.startedAtNs(42)).toBeUndefined();
 		expect(procfs.netnsInode(42)).toBeUndefined();
 		expect(procfs.netTag(42)).toBeUndefined();

@@ -1,7 +1,7 @@
 import { BlockList, isIP, isIPv4 } from "node:net";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { compareIp, formatIp, type Ip, isInCidr, parseCidr, parseIp, unmapIp } from "../../../src/identity/ip.js";
+import { compareIp, formatIp, type Ip, isInCidr, parseCidr, parseIp, unmapIp } from "../../src/ip.js";
 
 const bytes = (length: number) => fc.array(fc.integer({ min: 0, max: 255 }), { minLength: length, maxLength: length });
 /** Many zeros, so that there are runs to shorten. */

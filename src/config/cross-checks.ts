@@ -1,0 +1,98 @@
+/**
+ * What no single key can tell: names that refer to each other, things that must differ. Pure. Looks at the raw value,
+ * so that these problems are reported together with all others, not once those are mended.
+ */
+
+import { normalize } from "node:path";
+import { z } from "zod";
+import { nearest } from "./nearest.js";
+import type { Finding } from "./problem.js";
+import { configSchema } from "./schema.js";
+import { printable } from "./wording.js";
+
+const text = z.string().optional().catch(undefined);
+
+/** What is not as it should be is left out of the outline: the schema reports it. */
+const proxyOutline = z
+	.object({
+		name: text,
+		mode: z.string().default("apply").catch(""),
+		output: text,
+		reload: z.unknown().optional(),
+		masterSocket: z.unknown().optional(),
+		services: z.array(z.unknown()).catch([]),
+	})
+	.catch({ mode: "", services: [] });
+
+/** The parts of a configuration that refer to each other. */
+const outline = z
+	.object({
+		services: z.record(z.string(), z.unknown()).nullable().default({}).catch(null),
+		settle: z.unknown().optional(),
+		proxies: z.array(proxyOutline).catch([]),
+	})
+	.catch({ services: null, proxies: [] });
+
+type ProxyOutline = z.output<typeof proxyOutline>;
+
+/** The findings that lie between the keys of a configuration, given as the plain value of its YAML. */
+export function crossChecks(value: unknown): Finding[] {
+	const { services, settle, proxies } = outline.parse(value);
+	const outputs = proxies.map(({ output }) => (output === undefined ? undefined : normalize(output)));
+	return [
+		...settleOrder(settle),
+		...repeated(proxies.map(({ name }) => name)).map(({ at, first }) =>
+			finding(["proxies", at, "name"], `is the name of proxies[${first}] too (each needs its own)`),
+		),
+		...repeated(outputs).map(({ at, first }) =>
+			finding(["proxies", at, "output"], `is the output of proxies[${first}] too (each needs its own)`),
+		),
+		...proxies.flatMap(withoutReload),
+		...proxies.flatMap((proxy, at) => repeatedServices(proxy, at)),
+		...(services === null ? [] : proxies.flatMap((proxy, at) => unknownServices(proxy, at, Object.keys(services)))),
+	];
+}
+
+const finding = (path: Finding["path"], message: string): Finding => ({ path, on: "value", message });
+
+function settleOrder(value: unknown): Finding[] {
+	const settle = configSchema.shape.settle.safeParse(value);
+	if (!settle.success || settle.data.quiet <= settle.data.max) return [];
+	const { quiet, max } = settle.data;
+	return [finding(["settle", "quiet"], `must not be longer than settle.max (${quiet}ms is more than ${max}ms)`)];
+}
+
+function withoutReload({ mode, reload, masterSocket }: ProxyOutline, at: number): Finding[] {
+	if (mode !== "apply" || reload !== undefined || masterSocket !== undefined) return [];
+	return [
+		finding(["proxies", at], "needs reload or masterSocket, so that the proxy reads its new file (or mode: observe)"),
+	];
+}
+
+function repeatedServices({ services }: ProxyOutline, at: number): Finding[] {
+	return repeated(services).map(({ at: item, first }) =>
+		finding(["proxies", at, "services", item], `is there already, as services[${first}] (keep one)`),
+	);
+}
+
+function unknownServices({ services }: ProxyOutline, at: number, known: readonly string[]): Finding[] {
+	return services.flatMap((name, item) => {
+		if (typeof name !== "string" || known.includes(name)) return [];
+		const near = nearest(name, known);
+		const guess = near === undefined ? "" : `, did you mean ${printable(near)}?`;
+		const allowed = known.length === 0 ? "services: has none" : `services: ${printable(known.join(", "), 200)}`;
+		return [
+			finding(["proxies", at, "services", item], `no service is named "${printable(name)}"${guess} (${allowed})`),
+		];
+	});
+}
+
+/** The items that were there before, with the index of the first of each. What is undefined does not count. */
+function repeated(items: readonly unknown[]): { readonly at: number; readonly first: number }[] {
+	const firsts = new Map<unknown, number>();
+	return items.flatMap((item, at) => {
+		const first = firsts.get(item);
+		if (item !== undefined && first === undefined) firsts.set(item, at);
+		return first === undefined ? [] : [{ at, first }];
+	});
+}

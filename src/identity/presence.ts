@@ -1,0 +1,68 @@
+/**
+ * Whether somebody listens at an address, asked of `/proc/PID/net/tcp`: the second opinion on a server that the proxy
+ * has and that the seed did not find (its socket may be in flight between two processes, in no fd table at all).
+ * Milliseconds for each namespace: never for a sweep.
+ */
+
+import { formatIp, isLoopback, isUnspecified, parseIp, unmapIp } from "../ip.js";
+import { namespaceAddresses } from "./addresses.js";
+import type { Procfs } from "./procfs.js";
+
+/** `unknown`: no namespace with that address may be looked into. Unknown is not absent. */
+export type Presence = "listening" | "closed" | "unknown";
+
+/** `TCP_LISTEN`, as the fourth column of proc_pid_net_tcp(5) has it. */
+const LISTEN = "0A";
+
+/** Whether a socket listens at `address` and `port`, in any namespace that has the address. Synchronous. */
+export function presenceOf(procfs: Procfs, address: string, port: number): Presence {
+	const ip = parseIp(address);
+	if (ip === undefined) return "unknown";
+	let hasLooked = false;
+	for (const pid of oneOfEachNamespace(procfs)) {
+		const isOurs = procfs.netTag(pid) === procfs.netTag("self");
+		if (isLoopback(ip) ? !isOurs : !ownsAddress(procfs, pid, address)) continue;
+		const tables = [procfs.readTcp(pid, 4), procfs.readTcp(pid, 6)];
+		if (tables.every((table) => table === undefined)) return "unknown";
+		hasLooked = true;
+		if (tables.some((table) => listensAt(table ?? "", formatIp(unmapIp(ip)), port))) return "listening";
+	}
+	// With every process hidden but our own, an address that nobody has may be one that we can't see.
+	return hasLooked || procfs.readFibTrie(1) !== undefined ? "closed" : "unknown";
+}
+
+function* oneOfEachNamespace(procfs: Procfs): Generator<number> {
+	const seen = new Set<number>();
+	for (const pid of procfs.pids()) {
+		const tag = procfs.netTag(pid);
+		if (tag === undefined || seen.has(tag)) continue;
+		seen.add(tag);
+		yield pid;
+	}
+}
+
+function ownsAddress(procfs: Procfs, pid: number, address: string): boolean {
+	const { ipv4, ipv6 } = namespaceAddresses(procfs.readFibTrie(pid) ?? "", procfs.readIfInet6(pid) ?? "");
+	return ipv4.includes(address) || ipv6.includes(address);
+}
+
+/**
+ * Whether a table of sockets has a listener at the address, or at the wildcard.
+ * @param table text of `/proc/PID/net/tcp` or `tcp6`
+ */
+export function listensAt(table: string, address: string, port: number): boolean {
+	for (const line of table.split("\n")) {
+		const [, local = "", , state] = line.trim().split(/\s+/);
+		const [hex = "", hexPort = ""] = local.split(":");
+		if (state !== LISTEN || Number.parseInt(hexPort, 16) !== port) continue;
+		const bound = unmapIp(hostOrderBytes(hex));
+		if (isUnspecified(bound) || formatIp(bound) === address) return true;
+	}
+	return false;
+}
+
+/** Each 32-bit word is printed as a number of the host's byte order: little endian wherever Node and BPF run for us. */
+function hostOrderBytes(hex: string): number[] {
+	const bytes = (hex.match(/../g) ?? []).map((byte) => Number.parseInt(byte, 16));
+	return Array.from({ length: bytes.length }, (_, i) => bytes[(i & ~3) + 3 - (i & 3)] ?? 0);
+}

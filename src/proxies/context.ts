@@ -1,0 +1,82 @@
+/**
+ * What a template sees: the desired set of one proxy as plain values. Pure, and the same again for the same set: no
+ * times, no process ids. The last fence before a configuration: whatever a container chose is made harmless here,
+ * although the identity stage did so already.
+ */
+
+import type { Backend, DesiredService, DesiredSet } from "../backends/backend.js";
+import type { Options, ProxyConfig } from "../config/schema.js";
+
+/** Everything is always there: what is not known is `""` or an empty list. */
+export interface TemplateContext {
+	readonly host: string;
+	readonly proxy: {
+		readonly name: string;
+		readonly type: string;
+		readonly runtimeSocket: string;
+		readonly options: Options;
+	};
+	/** Sorted by name. */
+	readonly services: readonly ServiceContext[];
+}
+
+export interface ServiceContext {
+	readonly name: string;
+	readonly mode: "http" | "tcp";
+	readonly balance: string;
+	readonly hosts: readonly string[];
+	readonly options: Options;
+	/** Sorted by id. */
+	readonly backends: readonly BackendContext[];
+}
+
+export interface BackendContext {
+	readonly id: string;
+	readonly address: string;
+	readonly port: number;
+	readonly weight: number;
+	readonly state: "ready" | "closing";
+	readonly comm: string;
+	readonly hostname: string;
+	readonly unit: string;
+	readonly container: string;
+	readonly netns: string;
+}
+
+/** The context of a proxy: only the services that it serves. */
+export function templateContext(proxy: ProxyConfig, host: string, desired: DesiredSet): TemplateContext {
+	return {
+		host,
+		proxy: {
+			name: proxy.name,
+			type: proxy.type,
+			runtimeSocket: proxy.runtimeSocket ?? "",
+			options: proxy.options,
+		},
+		services: desired.filter(({ name }) => proxy.services?.includes(name) ?? true).map(serviceContext),
+	};
+}
+
+function serviceContext({ name, mode, balance, hosts, options, backends }: DesiredService): ServiceContext {
+	return { name, mode, balance, hosts, options, backends: backends.map(backendContext) };
+}
+
+function backendContext({ id, address, port, weight, state, identity }: Backend): BackendContext {
+	return {
+		id,
+		address,
+		port,
+		weight,
+		state,
+		comm: harmless(identity.comm),
+		hostname: harmless(identity.hostname),
+		unit: harmless(identity.unit),
+		container: harmless(identity.container),
+		netns: harmless(identity.netnsName),
+	};
+}
+
+/** No quote, space, brace, `#` or newline: in no proxy's configuration is the result anything but a word. */
+function harmless(name: string | undefined): string {
+	return (name ?? "").replace(/[^A-Za-z0-9_.:@/-]/g, "_");
+}

@@ -1,0 +1,298 @@
+import { readdirSync, readlinkSync, statSync } from "node:fs";
+import { constants, hostname } from "node:os";
+import { execa } from "execa";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { presenceOf } from "../../src/identity/presence.js";
+import { createProcfs } from "../../src/identity/procfs.js";
+import { openKernel } from "../../src/sensor/kernel.js";
+import { eventually } from "../host/eventually.js";
+import { addNetns } from "../host/netns.js";
+import { startProcess } from "../host/process.js";
+import {
+	closeFd,
+	IPPROTO_MPTCP,
+	type RawSocket,
+	type RawSocketOptions,
+	rawSocket,
+	sendIntoFlight,
+} from "../host/raw-socket.js";
+import { openWatchedTable, type WatchedTable } from "../host/table.js";
+
+let watched: WatchedTable;
+beforeEach(() => {
+	watched = openWatchedTable();
+});
+afterEach(() => watched[Symbol.asyncDispose]());
+
+/** A listening socket on a free port of 127.0.0.1 (IPv6: `::`). */
+function listener(options: RawSocketOptions = {}, backlog = 77): RawSocket {
+	const socket = rawSocket(options);
+	expect(socket.bind(0)).toBe(0);
+	expect(socket.listen(backlog)).toBe(0);
+	return socket;
+}
+
+/** A process in a namespace that listens where it says. */
+function serve(netns: { name: string }, port: number) {
+	const script = `require("node:net").createServer().listen({ host: "0.0.0.0", port: ${port}, backlog: 33 })`;
+	return startProcess(["nsenter", `--net=/run/netns/${netns.name}`, "--", process.execPath, "-e", script]);
+}
+
+describe("a socket that opens and closes", () => {
+	test("is told with all that is known of it", async () => {
+		using socket = listener();
+		const seen = await watched.listening(socket.port());
+		expect(seen).toMatchObject({
+			address: "127.0.0.1",
+			family: "ipv4",
+			ipv6Only: false,
+			protocol: "tcp",
+			backlog: 77,
+			pid: process.pid,
+			hostname: hostname(),
+			netnsInode: statSync("/proc/self/ns/net").ino,
+			taskNetnsInode: statSync("/proc/self/ns/net").ino,
+		});
+		expect(seen.comm).not.toBe("");
+		expect(seen.netns).toMatch(/^[1-9]\d*$/);
+		const port = socket.port();
+		socket.close();
+		await watched.closed(port);
+		const kinds = watched.events.filter(({ listener: { socket: id } }) => id === seen.socket).map(({ kind }) => kind);
+		expect(kinds).toEqual(["listen", "close"]);
+	});
+
+	test("in another namespace has that namespace's inode and cookie", async () => {
+		await using netns = await addNetns("sensor");
+		await using server = serve(netns, 8080);
+		const seen = await watched.listening(8080);
+		expect(seen.netnsInode).toBe(statSync(`/run/netns/${netns.name}`).ino);
+		expect(seen).toMatchObject({ address: "0.0.0.0", backlog: 33, pid: server.pid });
+		server.signal("SIGKILL");
+		await watched.closed(8080);
+	});
+
+	test("without bind gets its port from the next read", async () => {
+		using socket = rawSocket();
+		expect(socket.listen(5)).toBe(0);
+		expect(await watched.listening(socket.port())).toMatchObject({ address: "0.0.0.0", backlog: 5 });
+	});
+
+	test("whose listen fails is not in the table afterwards", async () => {
+		using first = rawSocket({ reuseAddress: true });
+		using second = rawSocket({ reuseAddress: true });
+		expect(first.bind(0)).toBe(0);
+		const port = first.port();
+		expect(second.bind(port)).toBe(0);
+		expect(first.listen(1)).toBe(0);
+		// the kernel announces LISTEN before it looks whether the port is taken
+		expect(second.listen(1)).toBe(-constants.errno.EADDRINUSE);
+		await eventually(
+			"both sockets were seen",
+			() => watched.events.filter((event) => event.listener.port === port).length >= 3,
+		);
+		expect(watched.at(port)).toHaveLength(1);
+		await watched.read();
+		expect(watched.at(port)).toHaveLength(1);
+	});
+
+	test("beside another one with SO_REUSEPORT is one endpoint until both are closed", async () => {
+		using first = listener({ reusePort: true });
+		const port = first.port();
+		using second = rawSocket({ reusePort: true });
+		expect(second.bind(port)).toBe(0);
+		expect(second.listen(1)).toBe(0);
+		await eventually("two sockets", () => watched.at(port).length === 2);
+		expect(watched.table.endpoints().filter((endpoint) => endpoint.port === port)).toHaveLength(1);
+		first.close();
+		await eventually("one socket", () => watched.at(port).length === 1);
+		second.close();
+		await watched.closed(port);
+	});
+
+	test("over IPv6 says whether it serves IPv4", async () => {
+		using both = listener({ ipv6: true });
+		using only = listener({ ipv6: true, ipv6Only: true });
+		expect(await watched.listening(both.port())).toMatchObject({ family: "ipv6", address: "::", ipv6Only: false });
+		expect(await watched.listening(only.port())).toMatchObject({ family: "ipv6", address: "::", ipv6Only: true });
+	});
+
+	test("over MPTCP is one endpoint, gone when it closes", async () => {
+		using socket = listener({ protocol: IPPROTO_MPTCP });
+		const port = socket.port();
+		await watched.listening(port);
+		const endpoints = () => watched.table.endpoints().filter((endpoint) => endpoint.port === port);
+		expect(endpoints()).toHaveLength(1);
+		expect(Math.max(...endpoints().flatMap(({ sockets }) => sockets.map(({ backlog }) => backlog)))).toBe(77);
+		socket.close();
+		await watched.closed(port);
+	});
+
+	test("outlives the process that opened it in a child", async () => {
+		const opener = `
+			const server = require("node:net").createServer().listen(0, "127.0.0.1", () => {
+				const child = require("node:child_process").spawn(process.execPath, ["-e", "process.stdin.resume()"],
+					{ stdio: ["pipe", "ignore", "ignore", server._handle], detached: false });
+				console.log(server.address().port, child.pid);
+				child.unref();
+				setTimeout(() => process.exit(0), 50);
+			});`;
+		const { stdout } = await execa("setpriv", ["--pdeathsig", "KILL", "--", process.execPath, "-e", opener]).catch(
+			(error) => error,
+		);
+		const [port = 0, child = 0] = String(stdout).split(" ").map(Number);
+		expect(port).toBeGreaterThan(0);
+		const stillOpen = watched.at(port).length;
+		if (child > 0) {
+			try {
+				process.kill(child, "SIGKILL");
+			} catch {}
+		}
+		expect(stillOpen).toBe(1);
+		await watched.closed(port);
+	});
+
+	test("listening again with another backlog shows it after the next read", async () => {
+		using socket = listener({}, 10);
+		const port = socket.port();
+		await watched.listening(port);
+		expect(socket.listen(20)).toBe(0);
+		await watched.read();
+		expect(watched.at(port)).toMatchObject([{ backlog: 20 }]);
+	});
+});
+
+describe("a socket in flight between two processes", () => {
+	test("stays, however often the kernel's table is read", async () => {
+		const socket = listener();
+		const port = socket.port();
+		await watched.listening(port);
+		const flight = sendIntoFlight(socket);
+		for (let i = 0; i < 3; i++) await watched.read();
+		expect(watched.at(port)).toHaveLength(1);
+		closeFd(flight.land());
+		flight.close();
+		await watched.closed(port);
+	});
+
+	test("is not found by a seed, but /proc/net/tcp tells that it listens", () => {
+		const socket = listener();
+		const port = socket.port();
+		const flight = sendIntoFlight(socket);
+		const kernel = openKernel();
+		kernel.attach();
+		kernel.seed();
+		expect(kernel.read().rows.filter((row) => row.port === port)).toEqual([]);
+		kernel.close();
+		expect(presenceOf(createProcfs(), "127.0.0.1", port)).toBe("listening");
+		closeFd(flight.land());
+		flight.close();
+		expect(presenceOf(createProcfs(), "127.0.0.1", port)).toBe("closed");
+	});
+});
+
+describe("what listened before", () => {
+	test("is in the first read, in every namespace", async () => {
+		await using netns = await addNetns("seed");
+		await using _server = serve(netns, 8081);
+		await watched.listening(8081);
+		using socket = listener();
+		await using later = openWatchedTable();
+		expect(later.reads).toBe(1);
+		expect(later.at(socket.port())).toMatchObject([{ backlog: 77, pid: process.pid, hostname: hostname() }]);
+		expect(later.at(8081)).toMatchObject([{ netnsInode: statSync(`/run/netns/${netns.name}`).ino }]);
+		const [live] = watched.at(8081);
+		expect(later.at(8081)[0]?.socket).toBe(live?.socket);
+	});
+});
+
+describe("under load", () => {
+	test("1,000 pairs in ten namespaces at full speed: the table equals the kernel", async () => {
+		const script = `
+			const net = require("node:net");
+			const keep = [];
+			const once = (i) => new Promise((done) => {
+				const server = net.createServer().listen(10_000 + (i % 40), "127.0.0.1", () => {
+					if (i >= 980) { keep.push(server); done(); } else server.close(done);
+				});
+			});
+			(async () => { for (let i = 0; i < 1000; i++) await once(i); console.log("done"); })();`;
+		const namespaces = await Promise.all(Array.from({ length: 10 }, (_, i) => addNetns(`storm${i}`)));
+		let done = 0;
+		const storms = namespaces.map((netns) =>
+			startProcess([...enter(netns), process.execPath, "-e", script] as [string, ...string[]], {
+				onLine: () => done++,
+			}),
+		);
+		try {
+			await eventually("all storms are over", () => done === namespaces.length, { timeoutMs: 40_000 });
+			const inodes = new Set(namespaces.map(({ name }) => statSync(`/run/netns/${name}`).ino));
+			const ours = () => watched.table.sockets().filter(({ netnsInode }) => inodes.has(netnsInode));
+			await eventually("20 listeners in each namespace", () => ours().length === 200);
+			const kernel = openKernel();
+			kernel.seed();
+			const truth = kernel.read().rows.filter(({ netnsInode }) => inodes.has(netnsInode));
+			kernel.close();
+			expect(
+				ours()
+					.map(({ socket }) => socket)
+					.sort(),
+			).toEqual(truth.map(({ socket }) => socket).sort());
+		} finally {
+			for (const storm of storms) await storm.close();
+			for (const netns of namespaces) await netns.close();
+		}
+	});
+
+	test("events that the ring buffer had no room for are counted, and repaired by a read", async () => {
+		const kept: RawSocket[] = [];
+		// the main thread does nothing else meanwhile, so the worker stops at its bound and the ring fills
+		for (let i = 0; i < 20_000; i++) {
+			const socket = listener();
+			if (i % 1000 === 999) kept.push(socket);
+			else socket.close();
+		}
+		try {
+			const ports = kept.map((socket) => socket.port());
+			await eventually("the loss was noticed", () => watched.sensor.losses().ringFull > 0);
+			const mine = () => watched.table.sockets().filter(({ pid }) => pid === process.pid);
+			await eventually("the table is right again", () => mine().length === kept.length);
+			expect(
+				mine()
+					.map(({ port }) => port)
+					.sort(),
+			).toEqual(ports.sort());
+			const delivered = watched.events.length + watched.sensor.losses().ringFull;
+			expect(delivered).toBeGreaterThanOrEqual(40_000 - kept.length);
+			expect(watched.troubles.some(({ message }) => message.includes("events lost"))).toBe(true);
+		} finally {
+			for (const socket of kept) socket.close();
+		}
+	});
+});
+
+test("a closed sensor leaves no program, link, map or thread behind", async () => {
+	const held = () =>
+		readdirSync("/proc/self/fd")
+			.map((fd) => readlinkOf(`/proc/self/fd/${fd}`))
+			.filter((target) => /bpf|eventfd/.test(target)).length;
+	const threads = () => readdirSync("/proc/self/task").length;
+	using socket = listener();
+	await watched.listening(socket.port()); // so the first worker is up
+	const before = { held: held(), threads: threads() };
+	const another = openWatchedTable();
+	await eventually("the worker runs", () => threads() > before.threads);
+	expect(held()).toBeGreaterThan(before.held);
+	await another.sensor.close();
+	expect(held()).toBe(before.held);
+	await eventually("its threads are gone", () => threads() === before.threads);
+});
+
+/** Where a descriptor leads; empty when it is gone by now. */
+function readlinkOf(path: string): string {
+	try {
+		return readlinkSync(path);
+	} catch {
+		return "";
+	}
+}
