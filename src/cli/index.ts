@@ -63,7 +63,7 @@ try {
 						describe: "only this namespace: its name, inode number, or host",
 					},
 					comm: { type: "string", requiresArg: true, describe: "only these commands (glob)" },
-					close: { type: "boolean", default: true, describe: "closes, too" },
+					close: { type: "boolean", default: true, describe: "closes, too (--no-close: only listens)" },
 				}),
 			(args) => exitWith(import("./watch.js").then(({ watch }) => watch(args, interrupted.signal))),
 		)

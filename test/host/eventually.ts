@@ -36,6 +36,6 @@ export async function eventually<T>(
 			const last = trouble === undefined ? "" : ` (last: ${messageOf(trouble)})`;
 			throw new Error(`${what}: not within ${timeoutMs / 1000} s${last}`, { cause: trouble });
 		}
-		await pause(everyMs, undefined, { signal });
+		await pause(everyMs, undefined, { signal }).catch(() => signal?.throwIfAborted());
 	}
 }

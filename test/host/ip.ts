@@ -18,7 +18,11 @@ export interface IpObject {
  * @returns what they printed
  */
 export async function ip(lines: readonly string[], netns?: string): Promise<string> {
-	const { stdout } = await execa("ip", [...inside(netns), "-batch", "-"], { input: `${lines.join("\n")}\n` });
+	const { stdout } = await execa("ip", [...inside(netns), "-batch", "-"], {
+		input: `${lines.join("\n")}\n`,
+		// Out of reach of Ctrl-C: what is being removed is removed.
+		detached: true,
+	});
 	return stdout;
 }
 

@@ -84,6 +84,7 @@ export async function startWebServer(options: WebServerOptions): Promise<WebServ
 			if (!ended.signal.aborted) kill(pid, signal);
 			await nginx.exited;
 		};
+		owned.own({ close: stop });
 		return { name, port, pid, configFile, stop, close: owned.close, [Symbol.asyncDispose]: owned.close };
 	} catch (error) {
 		await owned.close();

@@ -220,7 +220,7 @@ describe("under load", () => {
 		const namespaces = await Promise.all(Array.from({ length: 10 }, (_, i) => addNetns(`storm${i}`)));
 		let done = 0;
 		const storms = namespaces.map((netns) =>
-			startProcess([...enter(netns), process.execPath, "-e", script] as [string, ...string[]], {
+			startProcess(["nsenter", `--net=/run/netns/${netns.name}`, "--", process.execPath, "-e", script], {
 				onLine: () => done++,
 			}),
 		);

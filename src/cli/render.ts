@@ -1,0 +1,1 @@
+export async function render(..._args: unknown[]): Promise<number> { return 1; }

@@ -1,0 +1,60 @@
+/**
+ * The helpers of templates, beside Handlebars' own `if`, `unless`, `each`, `with` and `lookup`. Pure. Each is described
+ * in docs/templates.md with examples that are run by a test.
+ */
+
+/** Gets its parameters and its `name=value` pairs; what it throws is reported with the place in the template. */
+export type Helper = (params: readonly unknown[], pairs: Readonly<Record<string, unknown>>) => unknown;
+
+export const HELPERS: Readonly<Record<string, Helper>> = {
+	/** `10.0.0.1:80`, `[fd00::1]:80` */
+	hostport: ([address, port]) => {
+		const host = text("hostport", "an address", address);
+		if (typeof port !== "number") throw new Error("hostport needs an address and a port (write hostport address port)");
+		return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+	},
+	join: ([values, separator]) => {
+		if (!Array.isArray(values)) throw new Error('join needs a list and a separator (write join hosts " ")');
+		return values.join(text("join", "a separator", separator));
+	},
+	json: (params) => {
+		if (params.length !== 1) throw new Error("json needs one value");
+		return JSON.stringify(params[0]) ?? "null";
+	},
+	default: ([value, fallback]) => (isEmpty(value) ? fallback : value),
+	eq: ([a, b]) => a === b,
+	after: ([whole, prefix]) => {
+		const start = text("after", "a prefix", prefix);
+		const full = text("after", "a text", whole);
+		return full.startsWith(start) ? full.slice(start.length) : "";
+	},
+	list: ([value]) => (Array.isArray(value) ? value : isEmpty(value) ? [] : [value]),
+	where: ([items, ...rest], pairs) => {
+		if (!Array.isArray(items) || rest.length > 0)
+			throw new Error('where needs a list (write where services mode="http")');
+		return items.filter((item: unknown) =>
+			Object.entries(pairs).every(([name, wanted]) => {
+				const value = ownValue(item, name);
+				return value === wanted || (wanted === "" && isEmpty(value));
+			}),
+		);
+	},
+};
+
+/** A field of one item; never one of its prototype. */
+function ownValue(item: unknown, name: string): unknown {
+	if (typeof item !== "object" || item === null || !Object.hasOwn(item, name)) {
+		throw new Error(`where: the items have no "${name}"`);
+	}
+	return Reflect.get(item, name);
+}
+
+/** What counts as not given. */
+function isEmpty(value: unknown): boolean {
+	return value === undefined || value === null || value === "" || (Array.isArray(value) && value.length === 0);
+}
+
+function text(helper: string, what: string, value: unknown): string {
+	if (typeof value === "string") return value;
+	throw new Error(`${helper} needs ${what}, which is a text (got ${JSON.stringify(value)})`);
+}

@@ -1,0 +1,57 @@
+/** Errors of templates, with the file, the line and the column at which a person has to look. */
+
+import { messageOf, SolistendError } from "../errors.js";
+
+/** A place in a template; Handlebars counts lines from 1 and columns from 0. */
+export interface Place {
+	/** The file. */
+	readonly source: string;
+	readonly start: { readonly line: number; readonly column: number };
+}
+
+/** `message` is a noun phrase with the mend in parentheses. */
+export function templateError({ source, start }: Place, message: string, cause?: unknown): SolistendError {
+	return new SolistendError(
+		"config",
+		`cannot use template ${source}:${start.line}:${start.column + 1}: ${message}`,
+		cause === undefined ? undefined : { cause },
+	);
+}
+
+/** What the parser, the compiler or the runtime of Handlebars threw for a file. One that has its place stays. */
+export function fromHandlebars(file: string, error: unknown): SolistendError {
+	if (error instanceof SolistendError) return error;
+	return (
+		syntaxError(file, error) ??
+		placedError(file, error) ??
+		new SolistendError("config", `cannot use template ${file}: ${messageOf(error)}`, { cause: error })
+	);
+}
+
+/** The parser's errors: a line, an excerpt with a marker below it, and what it expected, in names of tokens. */
+function syntaxError(file: string, error: unknown): SolistendError | undefined {
+	const match = /^Parse error on line (\d+):\n(.*)\n(-*)\^\n.*got '(\w+)'$/s.exec(messageOf(error));
+	if (match === null) return undefined;
+	const [, line, excerpt = "", marker = "", token = ""] = match;
+	const before = excerpt.slice(0, marker.length).trim();
+	const near = before === "" ? excerpt.trim() : before;
+	const got =
+		token === "EOF" ? "the end of the file" : token === "CLOSE" ? '"}}"' : token === "INVALID" ? "this" : token;
+	return new SolistendError(
+		"config",
+		`cannot use template ${file}:${line}: syntax error near "${near}": unexpected ${got} (is a block or a tag not closed?)`,
+		{ cause: error },
+	);
+}
+
+/** The compiler's own exceptions end in their place: `if doesn't match each - 3:5`. */
+function placedError(file: string, error: unknown): SolistendError | undefined {
+	const match = /^(.*) - (\d+):(\d+)$/s.exec(messageOf(error));
+	if (match === null) return undefined;
+	const [, message = "", line, column] = match;
+	return templateError(
+		{ source: file, start: { line: Number(line), column: Number(column) } },
+		`${message} (mend the template)`,
+		error,
+	);
+}

@@ -1,0 +1,188 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { execa } from "execa";
+import { describe, expect, test } from "vitest";
+import { PACKAGED_OBJECT } from "../../src/sensor/kernel.js";
+import { solistend } from "../host/daemon.js";
+import { eventually } from "../host/eventually.js";
+import { addNetns } from "../host/netns.js";
+import { requirePrivileges, skipPrivileged } from "../host/privileges.js";
+import { startProcess } from "../host/process.js";
+import { rawSocket } from "../host/raw-socket.js";
+import { tempFolder } from "../host/temp-folder.js";
+
+requirePrivileges();
+
+/** Runs a command of solistend to its end. */
+async function run(words: readonly string[], { before = [] as readonly string[] } = {}) {
+	const [program = "", ...rest] = [...before, ...solistend(...words)];
+	return execa(program, rest, { reject: false, timeout: 20_000, env: { NO_COLOR: "1" } });
+}
+
+/** Words that run a command in a mount namespace of its own, after `script` changed what is mounted there. */
+const withMounts = (script: string) => [
+	"unshare",
+	"--mount",
+	"--propagation",
+	"private",
+	"sh",
+	"-c",
+	`${script} && exec "$@"`,
+	"sh",
+];
+
+describe.skipIf(skipPrivileged)("what is missing is said, with its mend", () => {
+	test("a user without capabilities", async () => {
+		const { exitCode, stderr } = await run(["ls"], {
+			before: ["setpriv", "--reuid", "65534", "--clear-groups", "--inh-caps=-all"],
+		});
+		expect(stderr).toContain("missing CAP_BPF and CAP_PERFMON");
+		expect(stderr).toContain("run as root");
+		expect(stderr).not.toContain("    at ");
+		expect(exitCode).toBe(3);
+	});
+
+	test("a kernel without type information", async () => {
+		const { exitCode, stderr } = await run(["ls"], { before: withMounts("mount -t tmpfs none /sys/kernel/btf") });
+		expect(stderr).toContain("/sys/kernel/btf/vmlinux");
+		expect(stderr).toContain("CONFIG_DEBUG_INFO_BTF");
+		expect(exitCode).toBe(1);
+	});
+
+	test("no libbpf", async () => {
+		const { stdout } = await execa("ldconfig", ["-p"]);
+		const library = /libbpf\.so\.1 .*=> (\S+)/.exec(stdout)?.[1] ?? "";
+		const { exitCode, stderr } = await run(["ls"], {
+			before: withMounts(`mount --bind /dev/null "$(readlink -f ${library})"`),
+		});
+		expect(stderr).toContain("libbpf.so.1 (install it: apt-get install libbpf1)");
+		expect(exitCode).toBe(1);
+	});
+
+	test("no BPF object", async () => {
+		const folder = join(PACKAGED_OBJECT, "..");
+		const { exitCode, stderr } = await run(["ls"], { before: withMounts(`mount -t tmpfs none ${folder}`) });
+		expect(stderr).toContain(PACKAGED_OBJECT);
+		expect(stderr).toContain("npm run build:bpf");
+		expect(exitCode).toBe(1);
+	});
+
+	test("a BPF object that is none", async () => {
+		const { exitCode, stderr } = await run(["ls"], {
+			before: withMounts(`mount --bind /etc/hostname ${PACKAGED_OBJECT}`),
+		});
+		expect(stderr).toContain(PACKAGED_OBJECT);
+		expect(stderr).not.toContain("    at ");
+		expect(exitCode).toBe(1);
+	});
+});
+
+describe.skipIf(skipPrivileged)("watch", () => {
+	test("prints a JSON object a line, with the documented keys", async () => {
+		await using netns = await addNetns("watch");
+		const lines: string[] = [];
+		await using _watch = startProcess(["node", ...solistend("watch", "--json", "--netns", netns.name).slice(1)], {
+			onLine: (line) => lines.push(line),
+		});
+		await eventually("watch has attached", async () => {
+			const { stdout } = await execa("nsenter", [
+				`--net=/run/netns/${netns.name}`,
+				process.execPath,
+				"-e",
+				'require("node:net").createServer().listen({ host: "0.0.0.0", port: 8099, backlog: 17 }, function () { this.close(); console.log(1) })',
+			]);
+			return stdout === "1" && lines.length >= 2;
+		});
+		const [listen, close] = lines.map((line) => JSON.parse(line));
+		expect(listen).toMatchObject({
+			event: "listen",
+			address: "0.0.0.0",
+			port: 8099,
+			backlog: 17,
+			family: "ipv4",
+			protocol: "tcp",
+		});
+		expect(close).toMatchObject({ event: "close", port: 8099, socket: listen.socket });
+		expect(listen.netnsName).toBe(netns.name);
+		expect(typeof listen.netnsCookie).toBe("string");
+		expect(Math.abs(Date.parse(listen.time) - Date.now())).toBeLessThan(60_000);
+		const page = await readFile(new URL("../../docs/commands.md", import.meta.url), "utf8");
+		for (const key of Object.keys(listen)) expect(page, `docs/commands.md explains ${key}`).toContain(`\`${key}\``);
+	});
+
+	test("prints a table, filtered by port, and ends with code 0 at SIGTERM", async () => {
+		const lines: string[] = [];
+		const server = createServer();
+		const port = await new Promise<number>((resolve) => {
+			const probe = createServer().listen(0, "127.0.0.1", () => {
+				const address = probe.address();
+				probe.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+			});
+		});
+		const watch = startProcess(["node", ...solistend("watch", "--port", String(port), "--no-close").slice(1)], {
+			onLine: (line) => lines.push(line),
+		});
+		try {
+			await eventually("a row", async () => {
+				await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", () => server.close(() => resolve())));
+				return lines.length >= 2;
+			});
+			expect(lines[0]).toMatch(/^TIME +EVENT +PID +COMM +NETNS +PROTO +BACKLOG +ADDRESS +PORT +CONTAINER\/HOSTNAME$/);
+			for (const line of lines.slice(1))
+				expect(line).toMatch(new RegExp(`listen .* host +tcp +\\d+ +127\\.0\\.0\\.1 +${port} `));
+			watch.signal("SIGTERM");
+			expect(await watch.exited).toEqual({ code: 0, signal: undefined });
+		} finally {
+			await watch.close();
+		}
+	});
+});
+
+describe.skipIf(skipPrivileged)("ls", () => {
+	test("shows every listener with its verdict, as JSON and as a table", async () => {
+		await using folder = await tempFolder();
+		using socket = rawSocket();
+		socket.bind(0);
+		socket.listen(9);
+		const config = join(folder.path, "solistend.yaml");
+		await writeFile(config, `services:\n  own:\n    match: { netns: host, port: ${socket.port()} }\n`);
+		const { stdout, exitCode } = await run(["ls", "--json", "--config", config]);
+		expect(exitCode).toBe(0);
+		const mine: unknown = JSON.parse(stdout).find((entry: { port: number }) => entry.port === socket.port());
+		expect(mine).toMatchObject({
+			address: "127.0.0.1",
+			backlog: 9,
+			netnsName: "host",
+			verdict: { state: "in", places: [{ service: "own", backend: `127.0.0.1:${socket.port()}` }] },
+		});
+		const text = await run(["ls", "--config", config]);
+		expect(text.stdout).toMatch(/^NETNS +ADDRESS +PORT +PROTO/);
+		expect(text.stdout).toContain(`in own as 127.0.0.1:${socket.port()}`);
+	});
+
+	test("says why a listener is in no pool", async () => {
+		using socket = rawSocket();
+		socket.bind(0);
+		socket.listen(9);
+		const { stdout } = await run(["ls", "--json"]);
+		const mine: unknown = JSON.parse(stdout).find((entry: { port: number }) => entry.port === socket.port());
+		expect(mine).toMatchObject({ verdict: { state: "out", why: "no service is configured" } });
+	});
+});
+
+describe("wrong usage", () => {
+	test.each([[["frobnicate"]], [["watch", "--colour"]], [[]]])("%j ends with code 2 and the usage", async (words) => {
+		const { exitCode, stderr, stdout } = await run(words);
+		expect(exitCode).toBe(2);
+		expect(stderr).toMatch(/^solistend: .+\n\nsolistend /);
+		expect(stdout).toBe("");
+	});
+
+	test("a configuration that is not there ends with code 1 and its place", async () => {
+		const { exitCode, stderr } = await run(["check", "--config", "/nonexistent/solistend.yaml"]);
+		expect(exitCode).toBe(1);
+		expect(stderr).toContain("/nonexistent/solistend.yaml");
+		expect(stderr).not.toContain("    at ");
+	});
+});
