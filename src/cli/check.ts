@@ -1,1 +1,3 @@
-export async function check(..._args: unknown[]): Promise<number> { return 1; }
+export async function check(..._args: unknown[]): Promise<number> {
+	return 1;
+}

@@ -1,1 +1,196 @@
-export async function doctor(..._args: unknown[]): Promise<number> { return 1; }
+/** `solistend doctor`: what this host has and lacks, each with its mend. Changes nothing. */
+
+import { constants } from "node:fs";
+import { access, stat } from "node:fs/promises";
+import { delimiter, dirname, join } from "node:path";
+import { loadConfig } from "../config/load.js";
+import { formatProblem } from "../config/problem.js";
+import type { ProxyConfig } from "../config/schema.js";
+import { messageOf } from "../errors.js";
+import { askProcesses } from "../proxies/haproxy/master.js";
+import { askSocket, parseInfo } from "../proxies/haproxy/runtime-api.js";
+import { openKernel, PACKAGED_OBJECT } from "../sensor/kernel.js";
+import { libbpfVersion } from "../sensor/libbpf.js";
+import { checkRequirements } from "../sensor/preflight.js";
+import { colour, printLine } from "./output.js";
+
+export interface DoctorOptions {
+	readonly json: boolean;
+	readonly config: string;
+}
+
+/** `degraded`: it works, with less. `failed`: the daemon does not start, or can't do its work. */
+interface Finding {
+	readonly name: string;
+	readonly state: "ok" | "degraded" | "failed";
+	readonly detail: string;
+}
+
+const SOCKET_TIMEOUT_MS = 2000;
+
+/** Exit code 1 when something failed. */
+export async function doctor({ json, config }: DoctorOptions): Promise<number> {
+	const findings = [...sensorFindings(), ...(await configFindings(config))];
+	if (json) printLine(JSON.stringify(findings, null, 2));
+	else for (const finding of findings) printLine(line(finding));
+	return findings.some(({ state }) => state === "failed") ? 1 : 0;
+}
+
+function line({ name, state, detail }: Finding): string {
+	const mark = {
+		ok: colour("green", "ok      "),
+		degraded: colour("yellow", "degraded"),
+		failed: colour("red", "failed  "),
+	};
+	return `${mark[state]}  ${name}${detail === "" ? "" : `: ${detail}`}`;
+}
+
+/** Each requirement, then whether the kernel really takes the programs. */
+function sensorFindings(): Finding[] {
+	const findings = checkRequirements(PACKAGED_OBJECT).map(({ name, problem }): Finding => failure(name, problem));
+	findings.push(attempt("libbpf", () => libbpfVersion()));
+	if (findings.some(({ state }) => state === "failed")) return findings;
+	let kernel: ReturnType<typeof openKernel> | undefined;
+	const hooks: readonly (readonly [string, () => string])[] = [
+		[
+			"BPF programs",
+			() => {
+				kernel = openKernel();
+				return "loaded";
+			},
+		],
+		[
+			"hook tp_btf/inet_sock_set_state",
+			() => {
+				kernel?.attach();
+				return "attached: open and close";
+			},
+		],
+		[
+			"hook iter/task_file",
+			() => {
+				kernel?.seed();
+				return "walked: what listened before";
+			},
+		],
+		["hook iter/bpf_map_elem", () => `read: ${kernel?.read().rows.length} sockets listen now`],
+	];
+	try {
+		for (const [name, action] of hooks) {
+			const finding = attempt(name, action);
+			findings.push(finding);
+			if (finding.state === "failed") break;
+		}
+	} finally {
+		kernel?.close();
+	}
+	return findings;
+}
+
+async function configFindings(file: string): Promise<Finding[]> {
+	const loaded = await loadConfig(file);
+	if (!loaded.ok) {
+		return loaded.problems.map((problem) => ({
+			name: "configuration",
+			state: "failed",
+			detail: formatProblem(problem),
+		}));
+	}
+	const perProxy = await Promise.all(loaded.config.proxies.map(proxyFindings));
+	return [{ name: "configuration", state: "ok", detail: file }, ...perProxy.flat()];
+}
+
+async function proxyFindings(proxy: ProxyConfig): Promise<Finding[]> {
+	const { name, output, check, reload, runtimeSocket, masterSocket } = proxy;
+	const about = (what: string) => `proxy ${name}: ${what}`;
+	const findings = [await outputFinding(about("output"), output)];
+	for (const [what, program] of [
+		["check", check?.[0]],
+		["reload", reload?.[0]],
+	] as const) {
+		if (program !== undefined) findings.push(await programFinding(about(what), program));
+	}
+	if (check === undefined) {
+		findings.push({
+			name: about("check"),
+			state: "degraded",
+			detail: "none is configured: a bad file is noticed only when the reload fails",
+		});
+	}
+	if (runtimeSocket === undefined) {
+		findings.push({
+			name: about("runtime socket"),
+			state: "degraded",
+			detail: "none is configured: what is live can't be compared (add runtimeSocket)",
+		});
+	} else {
+		findings.push(await runtimeFinding(about("runtime socket"), runtimeSocket));
+	}
+	if (masterSocket !== undefined) findings.push(await masterFinding(about("master socket"), masterSocket));
+	return findings;
+}
+
+async function outputFinding(name: string, output: string): Promise<Finding> {
+	const folder = dirname(output);
+	try {
+		await access(folder, constants.W_OK);
+		return { name, state: "ok", detail: output };
+	} catch {
+		const exists = await stat(folder).then(
+			(found) => found.isDirectory(),
+			() => false,
+		);
+		const mend = exists ? "is not writable (give this user the right, or choose another)" : "does not exist (make it)";
+		return { name, state: "failed", detail: `the folder ${folder} ${mend}` };
+	}
+}
+
+/** Looks where execvp(3) would. */
+async function programFinding(name: string, program: string): Promise<Finding> {
+	const candidates = program.includes("/")
+		? [program]
+		: (process.env["PATH"] ?? "").split(delimiter).map((folder) => join(folder, program));
+	for (const candidate of candidates) {
+		if (
+			await access(candidate, constants.X_OK).then(
+				() => true,
+				() => false,
+			)
+		)
+			return { name, state: "ok", detail: candidate };
+	}
+	return {
+		name,
+		state: "failed",
+		detail: `${program} is not installed, or not in PATH (install it, or write its path)`,
+	};
+}
+
+async function runtimeFinding(name: string, socket: string): Promise<Finding> {
+	const answer = await askSocket({
+		socket,
+		command: "show info",
+		timeoutMs: SOCKET_TIMEOUT_MS,
+		signal: new AbortController().signal,
+	});
+	if (!answer.ok) return { name, state: "degraded", detail: answer.why };
+	return attempt(name, () => `HAProxy ${parseInfo(answer.text).version}`);
+}
+
+async function masterFinding(name: string, socket: string): Promise<Finding> {
+	const answer = await askProcesses({ socket, timeoutMs: SOCKET_TIMEOUT_MS, signal: new AbortController().signal });
+	return answer.ok ? { name, state: "ok", detail: socket } : { name, state: "degraded", detail: answer.why };
+}
+
+function failure(name: string, problem: Error | undefined): Finding {
+	return problem === undefined ? { name, state: "ok", detail: "" } : { name, state: "failed", detail: problem.message };
+}
+
+/** What `action` tells, or why it failed. */
+function attempt(name: string, action: () => string): Finding {
+	try {
+		return { name, state: "ok", detail: action() };
+	} catch (error) {
+		return { name, state: "failed", detail: messageOf(error) };
+	}
+}

@@ -1,1 +1,3 @@
-export async function run(..._args: unknown[]): Promise<number> { return 1; }
+export async function run(..._args: unknown[]): Promise<number> {
+	return 1;
+}

@@ -4,13 +4,14 @@
  *
  * Notifications are hints, the file system is the truth. What is watched are the folders on the way to each path, by
  * one inotify watch each: a folder's watch sees its files written, replaced, removed, made and its links switched, where
- * a watch on a file would stay with an inode that nobody names any more. After a hint the paths are followed anew, and
- * only what leads to something else than before is reported.
+ * a watch on a file would stay with an inode that nobody names any more. After a hint the folders are watched afresh,
+ * the paths followed anew, and only what leads to something else than before is reported.
  */
 
+import { basename } from "node:path";
 import type { FSWatcher } from "chokidar";
 import { messageOf, SolistendError } from "../errors.js";
-import { type Trace, trace } from "./trace.js";
+import { type Folder, type Trace, trace } from "./trace.js";
 
 /** Hints are gathered for so long. */
 const GATHER_MS = 100;
@@ -22,13 +23,13 @@ export interface FileWatch {
 }
 
 /**
- * Watches files and folders (of a folder, its own files), which need not exist yet. Resolves when the watch is ready;
- * changes since the call are reported, so begin to watch first and read afterwards.
+ * Watches files and folders (of a folder, its own files), which need not exist yet. Resolves when the watch is ready:
+ * begin to watch, then read, and no change is missed.
  *
  * @param paths - as they are to be named in `onChange`
- * @param onChange - called with the paths that changed, at most every 100 ms
+ * @param onChange - called with the paths that changed, 100 ms after the first hint of it
  * @param onError - called when a folder cannot be watched (no permission, no inotify watches left), while all others
- *   still are; a warning of the process unless given
+ *   still are, and with what `onChange` throws; a warning of the process unless given
  */
 export async function watchFiles(
 	paths: readonly string[],
@@ -37,8 +38,7 @@ export async function watchFiles(
 ): Promise<FileWatch> {
 	// Loaded here: most commands read their configuration once and never watch it.
 	const chokidar = await import("chokidar");
-	let watched: ReadonlyMap<string, string> = new Map();
-	let watcher: FSWatcher | undefined;
+	const watchers: FSWatcher[] = [];
 	let timer: NodeJS.Timeout | undefined;
 	let closed = false;
 
@@ -47,36 +47,43 @@ export async function watchFiles(
 	};
 	const fail = (what: string, error: unknown): void =>
 		onError(new SolistendError("config", `${what}: ${messageOf(error)}`, { cause: error }));
-	const unwatchable = (error: unknown): void =>
-		fail("cannot watch a folder (let solistend's user read it, or raise fs.inotify.max_user_watches)", error);
 
-	/** Watches exactly these folders. A new watch each time: one that is open stays with the folder that was there. */
-	const watchFolders = async (folders: ReadonlyMap<string, string>): Promise<void> => {
-		await watcher?.close();
-		const next = chokidar.watch([...folders.keys()], {
-			// Not persistent: chokidar shares persistent watches by path, even when the folder is another by now.
+	const watchFolder = async ([path, { names }]: readonly [string, Folder]): Promise<void> => {
+		// A watcher of its own for each folder, and no persistent one: chokidar shares those by path, and goes on using
+		// one whose folder was replaced; and a watcher of several folders drops those below one that it finds missing.
+		const watcher = chokidar.watch(path, {
 			persistent: false,
 			ignoreInitial: true,
 			followSymlinks: false,
 			depth: 0,
 			atomic: false,
-			ignored: (path) => !folders.has(path),
+			ignored: (entry) => entry !== path,
 		});
-		// Raw events, since chokidar's own are thinned out by time and by what it remembers of each file.
-		next.on("raw", hint).on("error", unwatchable);
-		watcher = next;
-		watched = folders;
-		await new Promise<void>((resolve) => next.once("ready", resolve).once("error", () => resolve()));
+		watchers.push(watcher);
+		// Raw events: chokidar's own are thinned out, by time and by what it remembers of each file. An event on the folder
+		// itself bears its name. A watch on the root folder ends with its first event, whatever that is.
+		watcher.on("raw", (_, name) => {
+			if (names === "all" || names.has(name) || name === basename(path) || path === "/") hint();
+		});
+		watcher.on("error", (error) =>
+			fail(`cannot watch ${path} (let solistend's user read it, or raise fs.inotify.max_user_watches)`, error),
+		);
+		await new Promise<void>((resolve) => watcher.once("ready", resolve).once("error", () => resolve()));
 	};
 
-	/** What is there now, once the folders on the way are watched: nothing after it can be missed. */
+	const unwatch = async (): Promise<void> => {
+		await Promise.all(watchers.splice(0).map((watcher) => watcher.close()));
+	};
+
+	/** What is there now, looked at while the folders on the way are watched: nothing after it can be missed. */
 	const follow = async (): Promise<Trace> => {
-		let now = await trace(paths);
-		while (!closed && !same(now.folders, watched)) {
-			await watchFolders(now.folders);
-			now = await trace(paths);
+		for (let before = await trace(paths); ; ) {
+			await unwatch();
+			await Promise.all([...before.folders].map(watchFolder));
+			const now = await trace(paths);
+			if (closed || sameFolders(before.folders, now.folders)) return now;
+			before = now;
 		}
-		return now;
 	};
 
 	let { contents } = await trace(paths);
@@ -100,11 +107,11 @@ export async function watchFiles(
 			closed = true;
 			clearTimeout(timer);
 			await looking;
-			await watcher?.close();
+			await unwatch();
 		},
 	};
 }
 
-function same(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
-	return one.size === other.size && [...one].every(([path, identity]) => other.get(path) === identity);
+function sameFolders(one: ReadonlyMap<string, Folder>, other: ReadonlyMap<string, Folder>): boolean {
+	return one.size === other.size && [...one].every(([path, { identity }]) => other.get(path)?.identity === identity);
 }

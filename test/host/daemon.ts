@@ -1,5 +1,6 @@
 /** The daemon as a user runs it: `solistend run`, built, in a process of its own; its log as values. */
 
+import { EventEmitter, once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { type Exit, startProcess } from "./process.js";
 
@@ -25,6 +26,7 @@ export interface WaitOptions {
 	/** Index into `lines` of the first to look at; default 0: whatever was logged so far counts, too. */
 	readonly from?: number;
 	readonly timeoutMs?: number;
+	readonly signal?: AbortSignal | undefined;
 }
 
 export interface Daemon extends AsyncDisposable {
@@ -56,7 +58,7 @@ export const solistend = (...words: string[]): string[] => [process.execPath, CO
 /** Starts the daemon. Returns at once: wait for its line `ready`. */
 export function startDaemon({ config, env, onLine }: DaemonOptions): Daemon {
 	const lines: LogLine[] = [];
-	const waiting = new Set<() => void>();
+	const news = new EventEmitter();
 	const daemon = startProcess(solistend("run", "--config", config), {
 		...(env !== undefined && { env }),
 		onLine(text, stream) {
@@ -64,32 +66,33 @@ export function startDaemon({ config, env, onLine }: DaemonOptions): Daemon {
 			if (line === undefined) return;
 			lines.push(line);
 			onLine?.(line);
-			for (const look of waiting) look();
+			news.emit("line");
 		},
 	});
 
-	const waitFor: Daemon["waitFor"] = (wanted, { from = 0, timeoutMs = 10_000 } = {}) => {
+	const ended = new AbortController();
+	daemon.exited.then(() => ended.abort());
+
+	const waitFor: Daemon["waitFor"] = async (wanted, { from = 0, timeoutMs = 10_000, signal } = {}) => {
 		const isWanted = typeof wanted === "string" ? (line: LogLine) => line.msg === wanted : wanted;
 		const what = typeof wanted === "string" ? `"${wanted}"` : "the expected line";
-		return new Promise((resolve, reject) => {
-			let next = from;
-			const settle = (line: LogLine | string) => {
-				waiting.delete(look);
-				clearTimeout(timer);
-				if (typeof line === "string") reject(new Error(`${line}; its last lines:\n${daemon.lastLines()}`));
-				else resolve(line);
-			};
-			const look = () => {
-				for (; next < lines.length; next += 1) {
-					const line = lines[next];
-					if (line !== undefined && isWanted(line)) return settle(line);
-				}
-			};
-			const timer = setTimeout(() => settle(`the daemon did not log ${what} within ${timeoutMs / 1000} s`), timeoutMs);
-			waiting.add(look);
-			look();
-			daemon.exited.then(() => settle(`the daemon ended before it logged ${what}`));
-		});
+		const late = new AbortController();
+		const timer = setTimeout(() => late.abort(), timeoutMs);
+		const limit = AbortSignal.any([late.signal, ended.signal, ...(signal === undefined ? [] : [signal])]);
+		try {
+			for (let next = from; ; next += 1) {
+				while (next >= lines.length) await once(news, "line", { signal: limit });
+				const line = lines[next];
+				if (line !== undefined && isWanted(line)) return line;
+			}
+		} catch (error) {
+			signal?.throwIfAborted();
+			if (!limit.aborted) throw error;
+			const why = late.signal.aborted ? `did not log ${what} within ${timeoutMs / 1000} s` : `ended before it logged ${what}`;
+			throw new Error(`the daemon ${why}; its last lines:\n${daemon.lastLines()}`);
+		} finally {
+			clearTimeout(timer);
+		}
 	};
 
 	return {

@@ -1,7 +1,7 @@
 /** TCP ports of 127.0.0.1. */
 
 import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
+import { createServer } from "node:net";
 
 /**
  * Whether nobody listens on a port. Tried by listening without SO_REUSEPORT: a proxy, which sets it, would share the
@@ -23,7 +23,8 @@ async function tryPort(port: number): Promise<number | undefined> {
 	try {
 		server.listen(port, "127.0.0.1");
 		await once(server, "listening");
-		return (server.address() as AddressInfo).port;
+		const address = server.address();
+		return typeof address === "object" ? address?.port : undefined;
 	} catch {
 		return undefined;
 	} finally {

@@ -1,0 +1,55 @@
+/**
+ * The port of proxies: what a kind of proxy must be able to do for the loop to keep it equal to the desired set. Read
+ * what is, compare without acting, carry out. Knows no kind of proxy.
+ */
+
+import type { DesiredSet } from "../backends/backend.js";
+import type { SolistendError } from "../errors.js";
+
+/**
+ * A driver of one proxy. `Actual` and `Step` are its own affair: the loop only hands back what it was given.
+ */
+export interface Driver<Actual = unknown, Step = unknown> {
+	/** What the proxy has now. @throws SolistendError when that can not be told. */
+	read(signal: AbortSignal): Promise<Actual>;
+	/** What it takes to get from there to the desired set. Pure. @throws SolistendError for a template that fails. */
+	plan(actual: Actual, desired: DesiredSet): Plan<Step>;
+	/** One line for people. */
+	describe(step: Step): string;
+	/** Carries out the steps of a plan and reads back. Rejects only when the signal is aborted. */
+	run(steps: readonly Step[], signal: AbortSignal): Promise<Outcome>;
+	close(): Promise<void>;
+}
+
+export interface Plan<Step> {
+	/** None: nothing is to be done. */
+	readonly steps: readonly Step[];
+	readonly diff: ServerDiff;
+	/** Whether a step is a reload, which the limiter has to allow. */
+	readonly reload: boolean;
+	/** Why the proxy can't be reached now, as a clause; the loop looks again later. */
+	readonly unreachable?: string;
+}
+
+/** Servers as `service/server`, sorted. */
+export interface ServerDiff {
+	readonly joined: readonly string[];
+	readonly left: readonly string[];
+}
+
+/** What carrying out a plan consists of. */
+export type StageName = "stage" | "check" | "swap" | "reload" | "verify";
+
+/** How long each stage took, in milliseconds; those that there were. */
+export type StageTimes = Readonly<Partial<Record<StageName, number>>>;
+
+export type Outcome =
+	| { readonly kind: "applied"; readonly stagesMs: StageTimes }
+	| {
+			readonly kind: "failed";
+			readonly stage: StageName;
+			readonly error: SolistendError;
+			/** What the proxy goes on serving, as a clause. */
+			readonly serving: string;
+			readonly stagesMs: StageTimes;
+	  };

@@ -1,0 +1,119 @@
+/**
+ * A new file for a proxy, or none: stage → check → swap → reload → verify. What fails its check never replaces the live
+ * file; after a failed reload or verification the previous file is back. Knows nothing of what is in the file, nor how
+ * its proxy is reloaded.
+ */
+
+import { rm } from "node:fs/promises";
+import { messageOf, SolistendError } from "../errors.js";
+import { confirm, type OutputFiles, outputFiles, reject, replace, restore, stage, swap } from "./atomic-write.js";
+import type { Outcome, StageName } from "./driver.js";
+
+export interface Transaction {
+	readonly output: string;
+	/** The new text; absent when the file is right already and the proxy has not read it. */
+	readonly text?: string;
+	/** Asks the proxy's own tool about the staged file. */
+	readonly check?: (candidate: string, signal: AbortSignal) => Promise<void>;
+	/** Makes the proxy read the file; absent when it does not run, and reads it when it starts. */
+	readonly reload?: (output: string, signal: AbortSignal) => Promise<void>;
+	/** Resolves once the proxy serves what the file says. */
+	readonly verify?: (signal: AbortSignal) => Promise<void>;
+}
+
+/** Rejects only when the signal is aborted; a file that was swapped in by then stays, and is reloaded next time. */
+export async function runTransaction(transaction: Transaction, signal: AbortSignal): Promise<Outcome> {
+	const { text, check, reload, verify } = transaction;
+	const files = await outputFiles(transaction.output);
+	const stagesMs: Partial<Record<StageName, number>> = {};
+	let current: StageName = "stage";
+	const timed = async (name: StageName, work: () => Promise<void>) => {
+		current = name;
+		const beginMs = performance.now();
+		try {
+			await work();
+		} finally {
+			stagesMs[name] = Math.round((performance.now() - beginMs) * 10) / 10;
+		}
+	};
+	try {
+		if (text !== undefined) {
+			await timed("stage", () => stage(files, text));
+			if (check !== undefined) await timed("check", () => check(files.candidate, signal));
+			signal.throwIfAborted();
+			await timed("swap", () => (reload === undefined ? replace(files) : swap(files)));
+		}
+		if (reload !== undefined) {
+			await timed("reload", () => reload(files.output, signal));
+			if (verify !== undefined) await timed("verify", () => verify(signal));
+			await confirm(files);
+		}
+		return { kind: "applied", stagesMs };
+	} catch (error) {
+		if (signal.aborted) {
+			await rm(files.candidate, { force: true });
+			throw error;
+		}
+		const { why, serving } = await recover(current, files, transaction, signal);
+		const message = messageOf(error).replaceAll(files.candidate, files.rejected) + why;
+		const code = error instanceof SolistendError ? error.code : "proxy";
+		return { kind: "failed", stage: current, error: new SolistendError(code, message, { cause: error }), serving, stagesMs };
+	}
+}
+
+interface Recovered {
+	/** What to add to the error. */
+	readonly why: string;
+	readonly serving: string;
+}
+
+const UNTOUCHED = "the previous configuration, which was not touched";
+
+/** Puts everything back after a stage failed. */
+async function recover(
+	failed: StageName,
+	files: OutputFiles,
+	{ reload }: Transaction,
+	signal: AbortSignal,
+): Promise<Recovered> {
+	switch (failed) {
+		case "stage":
+			await rm(files.candidate, { force: true }).catch(() => {});
+			return { why: "", serving: UNTOUCHED };
+		case "check":
+			await reject(files);
+			return { why: ` (the rejected file is kept as ${files.rejected})`, serving: UNTOUCHED };
+		case "swap":
+			await rm(files.candidate, { force: true }).catch(() => {});
+			return { why: "", serving: UNTOUCHED };
+		case "reload":
+		case "verify":
+			return reloadPrevious(files, reload, signal);
+		default:
+			return failed satisfies never;
+	}
+}
+
+async function reloadPrevious(
+	files: OutputFiles,
+	reload: Transaction["reload"],
+	signal: AbortSignal,
+): Promise<Recovered> {
+	try {
+		if (!(await restore(files))) {
+			return { why: " (there is no previous file to go back to)", serving: "what it had before the new file" };
+		}
+	} catch (error) {
+		return { why: `; ${messageOf(error)}`, serving: "what it had before the new file" };
+	}
+	try {
+		await reload?.(files.output, signal);
+		return { why: "; the previous file is back", serving: "the previous configuration, loaded again" };
+	} catch (error) {
+		signal.throwIfAborted();
+		return {
+			why: `; the previous file is back, but loading it failed too: ${messageOf(error)}`,
+			serving: "what it had before the new file",
+		};
+	}
+}

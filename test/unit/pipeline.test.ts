@@ -1,0 +1,192 @@
+import { pino } from "pino";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { type Config, configSchema } from "../../src/config/schema.js";
+import type { Addresses } from "../../src/identity/identity.js";
+import type { Presence } from "../../src/identity/presence.js";
+import type { Listener } from "../../src/listeners/event.js";
+import { netnsKey } from "../../src/listeners/ids.js";
+import { createPipeline, type DesiredChange, type Pipeline } from "../../src/pipeline.js";
+import { close, listen, listenerOf } from "./listeners/listener.js";
+
+beforeEach(() => {
+	vi.useFakeTimers();
+});
+afterEach(() => {
+	vi.useRealTimers();
+});
+
+const web = (match: object): Config => configSchema.parse({ services: { web: { match } } });
+
+function setup(config: Config = web({ port: 80 })) {
+	const addresses = new Map<string, Addresses>();
+	const presence = new Map<string, Presence>();
+	const changes: DesiredChange[] = [];
+	let reads = 0;
+	const pipeline = createPipeline({
+		config,
+		resolver: {
+			resolve: ({ netns, netnsInode, comm, hostname }: Listener) => ({
+				identity: { comm, hostname, netnsInode },
+				addresses: addresses.get(netns) ?? { state: "unknown", why: "the process is gone" },
+				isHost: false,
+			}),
+		},
+		presenceOf: (address, port) => presence.get(`${address}:${port}`) ?? "unknown",
+		log: pino({ enabled: false }),
+		now: () => performance.now(),
+		bootTimeNs: () => 0,
+		onChange: (change) => changes.push(change),
+		requestRead: () => reads++,
+	});
+	const has = (netns: string, ...ipv4: string[]) => addresses.set(netns, { state: "known", ipv4, ipv6: [] });
+	return { pipeline, presence, changes, has, reads: () => reads };
+}
+
+const ids = (pipeline: Pipeline) => pipeline.desired()?.flatMap(({ backends }) => backends.map(({ id }) => id));
+const read = (rows: readonly Listener[] = [], beganNs = 5) => ({ beganNs, complete: true, rows });
+const inNetns = (netns: string) => ({ netns: netnsKey(netns) });
+
+test("before the first read the desired set is unknown, not empty", () => {
+	const { pipeline } = setup();
+	expect(pipeline.desired()).toBeUndefined();
+	pipeline.onRead(read());
+	expect(pipeline.desired()).toMatchObject([{ name: "web", backends: [] }]);
+});
+
+test("a listener that matches joins at its namespace's address, and says so once", () => {
+	const { pipeline, changes, has } = setup();
+	pipeline.onRead(read());
+	has("4196", "10.0.0.2");
+	pipeline.onEvents([listen(listenerOf(1, 10))]);
+	expect(ids(pipeline)).toEqual(["10.0.0.2:80"]);
+	expect(changes).toMatchObject([{ removal: false }]);
+});
+
+test("a listener that no service wants changes nothing, and its verdict says why", () => {
+	const { pipeline, changes, has } = setup();
+	pipeline.onRead(read());
+	has("4196", "10.0.0.2");
+	pipeline.onEvents([listen(listenerOf(1, 10, { port: 81 }))]);
+	expect(changes).toEqual([]);
+	expect(pipeline.listeners()).toMatchObject([{ verdict: { state: "out", why: "web: port 81 is not in 80" } }]);
+});
+
+test("a listener whose addresses are not known yet is pending, and joins when they are", () => {
+	const { pipeline, changes, has } = setup();
+	pipeline.onRead(read());
+	pipeline.onEvents([listen(listenerOf(1, 10))]);
+	expect(pipeline.listeners()).toMatchObject([{ verdict: { state: "pending" } }]);
+	vi.advanceTimersByTime(1000);
+	expect(changes).toEqual([]);
+	has("4196", "10.0.0.2");
+	vi.advanceTimersByTime(2000);
+	expect(ids(pipeline)).toEqual(["10.0.0.2:80"]);
+	expect(changes).toHaveLength(1);
+	pipeline.close();
+	expect(vi.getTimerCount()).toBe(0);
+});
+
+test("the last backend stays for its grace, and its end is told", () => {
+	const { pipeline, changes, has } = setup();
+	has("4196", "10.0.0.2");
+	const a = listenerOf(1, 10);
+	pipeline.onRead(read([a], 20));
+	pipeline.onEvents([close(a, 30)]);
+	expect(ids(pipeline)).toEqual(["10.0.0.2:80"]);
+	vi.advanceTimersByTime(3000);
+	expect(ids(pipeline)).toEqual([]);
+	expect(changes.at(-1)).toMatchObject({ removal: true });
+});
+
+test("an address that two namespaces claim joins from neither, and both verdicts say so", () => {
+	const { pipeline, has } = setup();
+	has("7", "10.0.2.100");
+	has("8", "10.0.2.100");
+	pipeline.onRead(read([listenerOf(1, 10, inNetns("7")), listenerOf(2, 11, inNetns("8"))], 20));
+	expect(ids(pipeline)).toEqual([]);
+	const why = "web: another network namespace claims 10.0.2.100:80, too";
+	expect(pipeline.listeners()).toMatchObject([{ verdict: { state: "out", why } }, { verdict: { state: "out", why } }]);
+});
+
+test("an address that changes while the listener lives is followed at the next look", () => {
+	const { pipeline, has } = setup();
+	has("4196", "10.0.0.2");
+	pipeline.onRead(read([listenerOf(1, 10)], 20));
+	has("4196", "10.0.0.3");
+	pipeline.recheck();
+	expect(ids(pipeline)).toEqual(["10.0.0.3:80"]);
+});
+
+test("other rules judge everything anew", () => {
+	const { pipeline, changes, has } = setup();
+	has("4196", "10.0.0.2");
+	pipeline.onRead(read([listenerOf(1, 10)], 20));
+	pipeline.reconfigure(web({ port: 81 }));
+	expect(ids(pipeline)).toEqual([]);
+	pipeline.reconfigure(web({ comm: "ngin*" }));
+	expect(ids(pipeline)).toEqual(["10.0.0.2:80"]);
+	expect(changes.length).toBeGreaterThanOrEqual(2);
+});
+
+describe("a server that the proxy has and the seed did not find", () => {
+	const server = { service: "web", address: "10.0.0.9", port: 80, weight: 100 };
+
+	test("stays while /proc says that somebody listens, and goes when it closes", () => {
+		const { pipeline, presence, has } = setup();
+		has("4196", "10.0.0.2");
+		presence.set("10.0.0.9:80", "listening");
+		pipeline.onRead(read([listenerOf(1, 10)], 20));
+		pipeline.adopt([server]);
+		expect(ids(pipeline)).toEqual(["10.0.0.2:80", "10.0.0.9:80"]);
+		presence.set("10.0.0.9:80", "closed");
+		// its close comes from a socket that the table never knew
+		pipeline.onEvents([close(listenerOf(9, 10, inNetns("9")), 40)]);
+		expect(ids(pipeline)).toEqual(["10.0.0.2:80"]);
+	});
+
+	test("stays while nobody can say", () => {
+		const { pipeline } = setup();
+		pipeline.onRead(read());
+		pipeline.adopt([server]);
+		pipeline.recheck();
+		expect(ids(pipeline)).toEqual(["10.0.0.9:80"]);
+	});
+
+	test("goes at once when nobody listens there", () => {
+		const { pipeline, presence, has } = setup();
+		has("4196", "10.0.0.2");
+		presence.set("10.0.0.9:80", "closed");
+		pipeline.onRead(read([listenerOf(1, 10)], 20));
+		pipeline.adopt([server]);
+		expect(ids(pipeline)).toEqual(["10.0.0.2:80"]);
+	});
+
+	test("gives way to the kernel's own endpoint, which then counts alone", () => {
+		const { pipeline, presence, has } = setup();
+		presence.set("10.0.0.9:80", "listening");
+		pipeline.onRead(read());
+		pipeline.adopt([server]);
+		has("9", "10.0.0.9");
+		const real = listenerOf(9, 30, inNetns("9"));
+		pipeline.onEvents([listen(real)]);
+		expect(ids(pipeline)).toEqual(["10.0.0.9:80"]);
+		pipeline.onEvents([close(real, 40)]);
+		vi.advanceTimersByTime(3000);
+		expect(ids(pipeline)).toEqual([]);
+	});
+
+	test("stays through a change of the rules", () => {
+		const { pipeline } = setup();
+		pipeline.onRead(read());
+		pipeline.adopt([server]);
+		pipeline.reconfigure(web({ port: 80 }));
+		expect(ids(pipeline)).toEqual(["10.0.0.9:80"]);
+	});
+});
+
+test("a listen without a port asks for a read", () => {
+	const { pipeline, reads } = setup();
+	pipeline.onRead(read());
+	pipeline.onEvents([listen(listenerOf(1, 10, { port: 0 }))]);
+	expect(reads()).toBe(1);
+});
