@@ -54,7 +54,7 @@ export interface Pipeline {
 	onEvents(events: readonly SocketEvent[]): void;
 	onRead(read: Read): void;
 	/** Takes in what the proxies have from an earlier run; after the first read, so that only what is missing stays. */
-	adopt(servers: readonly AdoptedServer[]): void;
+	adopt(servers: readonly Omit<AdoptedServer, "weight">[]): void;
 	/** Looks again at every listener: addresses may have changed without an event. */
 	recheck(): void;
 	/** Judges everything anew, by other rules. */
@@ -75,7 +75,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	const table = createTable();
 	const known = new Map<EndpointKey, Known>();
 	let judge = createJudge(config);
-	let pools = createPools(config.services);
+	let { services } = config;
+	let pools = createPools(services);
 	let adopted = createAdopted(presenceOf);
 	let hasRead = false;
 	let expiryTimer: NodeJS.Timeout | undefined;
@@ -181,14 +182,19 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			hasRead = true;
 		},
 		adopt(servers) {
-			settle(adopted.adopt(servers, pools, now()));
+			const ours = servers.flatMap((server) => {
+				const weight = services[server.service]?.weight;
+				return weight === undefined ? [] : [{ ...server, weight }];
+			});
+			settle(adopted.adopt(ours, pools, now()));
 		},
 		recheck() {
 			settle([...table.endpoints().map(look), ...adopted.review(pools, now())]);
 		},
 		reconfigure(next) {
 			judge = createJudge(next);
-			pools = createPools(next.services);
+			({ services } = next);
+			pools = createPools(services);
 			const carried = adopted.servers();
 			adopted = createAdopted(presenceOf);
 			const looked = table.endpoints().map(look);

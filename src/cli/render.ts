@@ -1,3 +1,30 @@
-export async function render(..._args: unknown[]): Promise<number> {
-	return 1;
+/** `solistend render`: what would be written now, on stdout. Needs no daemon, and changes nothing. */
+
+import { templateFolders } from "../config/load.js";
+import { SolistendError } from "../errors.js";
+import { renderProxy } from "../proxies/open.js";
+import { requireConfig } from "./config.js";
+import { printNotice } from "./output.js";
+import { takeSnapshot } from "./snapshot.js";
+
+export interface RenderOptions {
+	readonly config: string;
+	/** Only this one. */
+	readonly proxy?: string | undefined;
+}
+
+export async function render({ config: file, proxy: only }: RenderOptions): Promise<number> {
+	const { config } = await requireConfig(file);
+	const proxies = config.proxies.filter(({ name }) => only === undefined || name === only);
+	if (proxies.length === 0) {
+		const names = config.proxies.map(({ name }) => name).join(", ");
+		const what = only === undefined ? "no proxy is configured" : `no proxy is named ${only} (there are: ${names})`;
+		throw new SolistendError("config", `${file}: proxies: ${what}`);
+	}
+	const { desired } = takeSnapshot(config);
+	for (const proxy of proxies) {
+		if (proxies.length > 1) printNotice(`--- ${proxy.name}: ${proxy.output}`);
+		process.stdout.write(await renderProxy(proxy, config.host, templateFolders(config, file), desired));
+	}
+	return 0;
 }

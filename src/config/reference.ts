@@ -79,10 +79,14 @@ function fallback(schema: JsonSchema): string {
 function kind(schema: JsonSchema): string {
 	if (schema.title !== undefined) return schema.title;
 	if (schema.enum !== undefined) return either(schema.enum.map((value) => `\`${value}\``));
-	if (schema.anyOf !== undefined) return either([...new Set(schema.anyOf.map(kind))]);
+	if (schema.anyOf !== undefined) {
+		const kinds = [...new Set(schema.anyOf.map(kind))];
+		const [one = "", many, ...others] = kinds;
+		return others.length === 0 && many === `list of ${one}s` ? `${one}, or a list` : either(kinds);
+	}
 	if (Array.isArray(schema.type)) return either(schema.type.map(named));
 	if (schema.type === "array" && typeof schema.items === "object" && !Array.isArray(schema.items)) {
-		return schema.items.properties === undefined ? `list of ${kind(schema.items)}` : "list of maps";
+		return schema.items.properties === undefined ? `list of ${kind(schema.items)}s` : "list of maps";
 	}
 	if (schema.type === "integer" && schema.minimum !== undefined && schema.maximum !== undefined) {
 		return `${schema.minimum} to ${schema.maximum}`;

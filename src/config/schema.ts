@@ -72,7 +72,7 @@ const glob = z.string().min(1).meta({ title: "glob" });
 
 const globs = oneOrMany(glob, "a glob (text, where * stands for anything), or a list of them");
 
-const inode = z.int().min(1).max(4_294_967_295).meta({ title: "inode number" });
+const inode = z.int().min(1).max(4_294_967_295);
 
 const match = z
 	.strictObject({
@@ -81,7 +81,10 @@ const match = z
 		comm: globs.optional().describe("its command name, at most 15 characters"),
 		unit: globs.optional().describe("its systemd unit"),
 		cgroup: globs.optional().describe("path of its cgroup"),
-		netns: oneOrMany(z.union([glob, inode]), "a name, an inode number, host, or a list of them")
+		netns: oneOrMany(
+			z.union([glob, inode]).meta({ title: "glob or number" }),
+			"a name, an inode number, host, or a list of them",
+		)
 			.optional()
 			.describe("its network namespace: name under /run/netns, inode number, or `host`"),
 	})

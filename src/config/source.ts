@@ -84,17 +84,22 @@ function faultOf({ code, message, pos }: YAMLError, document: Document, text: st
 const notYaml = (message: string): string =>
 	`is not valid YAML: ${printable(message.charAt(0).toLowerCase() + message.slice(1), 200)}`;
 
-/** An unclosed quote or bracket is noticed where the text ends; a person looks for where it opens. */
+/**
+ * An unclosed quote or bracket is noticed where the text ends; a person looks for where it opens. Of brackets it is the
+ * outermost: an inner one may well be closed.
+ */
 function leftOpen(document: Document, noticedAt: number): { offset: number; quote: boolean } | undefined {
-	let found: { offset: number; quote: boolean } | undefined;
+	let bracket: number | undefined;
+	let quote: number | undefined;
 	visit(document, (_, node) => {
 		if (!isScalar(node) && !isCollection(node)) return;
-		const quote = isScalar(node) && (node.type === "QUOTE_DOUBLE" || node.type === "QUOTE_SINGLE");
 		const [offset, end] = node.range ?? [0, -1];
-		const endsThere = offset < noticedAt && end <= noticedAt && noticedAt <= end + 1;
-		if (endsThere && (quote || (isCollection(node) && node.flow))) found = { offset, quote };
+		if (offset >= noticedAt || end > noticedAt || noticedAt > end + 1) return;
+		if (isScalar(node) && (node.type === "QUOTE_DOUBLE" || node.type === "QUOTE_SINGLE")) quote = offset;
+		if (isCollection(node) && node.flow) bracket ??= offset;
 	});
-	return found;
+	if (quote !== undefined) return { offset: quote, quote: true };
+	return bracket === undefined ? undefined : { offset: bracket, quote: false };
 }
 
 /** What the parser lets pass: aliases of nothing, and a key that JavaScript would take for an object's prototype. */

@@ -70,20 +70,18 @@ export async function stage({ output, candidate }: OutputFiles, text: string): P
 	}
 }
 
-/** Puts the candidate in place, and keeps what was there as `previous` until `confirm` or `restore`. */
-export async function swap(files: OutputFiles): Promise<void> {
+/**
+ * Puts the candidate in place. With `unconfirmed`, what was there is kept as `previous` until `confirm` or `restore`;
+ * without, nobody reads the file now, and whoever starts will read the new one.
+ */
+export async function swap(files: OutputFiles, { unconfirmed }: { unconfirmed: boolean }): Promise<void> {
 	try {
-		await keepPrevious(files);
-		await replace(files);
+		if (unconfirmed) await keepPrevious(files);
+		await rename(files.candidate, files.output);
+		await syncFolder(files.output);
 	} catch (error) {
 		throw explained("replace", files.output, error);
 	}
-}
-
-/** Puts the candidate in place of the output. */
-export async function replace({ output, candidate }: OutputFiles): Promise<void> {
-	await rename(candidate, output);
-	await syncFolder(output);
 }
 
 /** The proxy has read the output. */

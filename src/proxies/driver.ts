@@ -12,6 +12,8 @@ import type { SolistendError } from "../errors.js";
 export interface Driver<Actual = unknown, Step = unknown> {
 	/** What the proxy has now. @throws SolistendError when that can not be told. */
 	read(signal: AbortSignal): Promise<Actual>;
+	/** The servers that its file has from an earlier run: what a restart must not lose. */
+	serversOf(actual: Actual): readonly ServerAddress[];
 	/** What it takes to get from there to the desired set. Pure. @throws SolistendError for a template that fails. */
 	plan(actual: Actual, desired: DesiredSet): Plan<Step>;
 	/** One line for people. */
@@ -19,6 +21,13 @@ export interface Driver<Actual = unknown, Step = unknown> {
 	/** Carries out the steps of a plan and reads back. Rejects only when the signal is aborted. */
 	run(steps: readonly Step[], signal: AbortSignal): Promise<Outcome>;
 	close(): Promise<void>;
+}
+
+/** A server of a service, by the address that the proxy connects to. */
+export interface ServerAddress {
+	readonly service: string;
+	readonly address: string;
+	readonly port: number;
 }
 
 export interface Plan<Step> {

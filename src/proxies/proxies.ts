@@ -1,8 +1,120 @@
-/** All proxies of a configuration, each with its driver and its loop. Knows nothing of where backends come from. */
+/**
+ * All proxies of a configuration, each with its driver and its loop; replaced one by one when their configuration or
+ * their template changes. Knows nothing of where backends come from.
+ */
 
 import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
 import type { DesiredSet } from "../backends/backend.js";
 import type { Config, ProxyConfig } from "../config/schema.js";
-import { type Loop, type LoopChange, openLoop } from "./loop.js";
-import { openDriver } from "./open.js";
+import type { Driver, ServerAddress } from "./driver.js";
+import { type Loop, type LoopChange, openLoop, type ProxyStatus } from "./loop.js";
+import { openDriver, tryTemplate } from "./open.js";
+
+export interface ProxiesOptions {
+	readonly config: Config;
+	/** Where templates are looked for, the first one first. */
+	readonly folders: readonly string[];
+	/** The newest desired set; undefined while it is not known. */
+	desired(): DesiredSet | undefined;
+	/** What a proxy has from an earlier run, before its loop begins. */
+	adopt(servers: readonly ServerAddress[]): void;
+	readonly log: Logger;
+}
+
+export interface Proxies {
+	/** Begins: every proxy is looked at, and made equal to the desired set. */
+	start(): Promise<void>;
+	/** Resolves when each proxy was dealt with once, whatever came of it. */
+	readonly firstRound: Promise<void>;
+	/** The desired set changed. */
+	notify(change: LoopChange): void;
+	/**
+	 * Goes over to another configuration; proxies that it does not change go on as they are, unless templates did.
+	 *
+	 * @throws SolistendError when a template is wrong; then everything stays as it was.
+	 */
+	reconfigure(config: Config, folders: readonly string[], templatesChanged: boolean): Promise<void>;
+	close(): Promise<void>;
+}
+
+interface Prepared {
+	readonly proxy: ProxyConfig;
+	readonly host: string;
+	readonly driver: Driver;
+}
+
+interface Running extends Prepared {
+	readonly loop: Loop;
+}
+
+/**
+ * Opens the drivers of all proxies; nothing runs yet.
+ *
+ * @throws SolistendError when a template is not there or is wrong.
+ */
+export async function openProxies({ config, folders, desired, adopt, log }: ProxiesOptions): Promise<Proxies> {
+	const running = new Map<string, Running>();
+	let settle = config.settle;
+	let firstRound: Promise<void> = Promise.resolve();
+
+	const prepare = ({ proxies, services, host }: Config, among: readonly string[]): Promise<Prepared[]> =>
+		Promise.all(
+			proxies.map(async (proxy) => {
+				await tryTemplate(proxy, host, among, services);
+				return { proxy, host, driver: await openDriver(proxy, host, among) };
+			}),
+		);
+
+	/** Resolves after the first round. */
+	const run = ({ proxy, host, driver }: Prepared): Promise<void> =>
+		new Promise((resolve) => {
+			const onChange = ({ state }: ProxyStatus) => {
+				if (state !== "starting") resolve();
+			};
+			const loop = openLoop({ proxy, driver, desired, settle, log, onChange });
+			running.set(proxy.name, { proxy, host, driver, loop });
+		});
+
+	let prepared = await prepare(config, folders);
+
+	return {
+		async start() {
+			for (const { driver } of prepared) {
+				// What can't be read now is told by the loop, which tries again.
+				const actual = await driver.read(new AbortController().signal).catch(() => undefined);
+				if (actual !== undefined) adopt(driver.serversOf(actual));
+			}
+			firstRound = Promise.all(prepared.map(run)).then(() => undefined);
+			prepared = [];
+		},
+		get firstRound() {
+			return firstRound;
+		},
+		notify(change) {
+			for (const { loop } of running.values()) loop.notify(change);
+		},
+		async reconfigure(next, among, templatesChanged) {
+			const fresh = await prepare(next, among);
+			settle = next.settle;
+			const kept = new Set<string>();
+			for (const [name, { proxy, host, loop }] of running) {
+				const same = fresh.some((other) => other.host === host && isDeepStrictEqual(other.proxy, proxy));
+				if (same && !templatesChanged) {
+					kept.add(name);
+					loop.setSettle(settle);
+				} else {
+					await loop.close();
+					running.delete(name);
+				}
+			}
+			for (const one of fresh) {
+				if (kept.has(one.proxy.name)) await one.driver.close();
+				else void run(one);
+			}
+		},
+		async close() {
+			await Promise.all([...running.values()].map(({ loop }) => loop.close()));
+		},
+	};
+}

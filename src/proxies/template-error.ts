@@ -48,7 +48,9 @@ function syntaxError(file: string, error: unknown): SolistendError | undefined {
 function placedError(file: string, error: unknown): SolistendError | undefined {
 	const match = /^(.*) - (\d+):(\d+)$/s.exec(messageOf(error));
 	if (match === null) return undefined;
-	const [, message = "", line, column] = match;
+	const [, said = "", line, column] = match;
+	// Of `@data`; all other names are looked up by the strict helper.
+	const message = said.replace(/^"(.*)" not defined in .*$/s, 'unknown name "@$1"');
 	return templateError(
 		{ source: file, start: { line: Number(line), column: Number(column) } },
 		`${message} (mend the template)`,

@@ -6,7 +6,7 @@
 
 import { rm } from "node:fs/promises";
 import { messageOf, SolistendError } from "../errors.js";
-import { confirm, type OutputFiles, outputFiles, reject, replace, restore, stage, swap } from "./atomic-write.js";
+import { confirm, type OutputFiles, outputFiles, reject, restore, stage, swap } from "./atomic-write.js";
 import type { Outcome, StageName } from "./driver.js";
 
 export interface Transaction {
@@ -41,7 +41,7 @@ export async function runTransaction(transaction: Transaction, signal: AbortSign
 			await timed("stage", () => stage(files, text));
 			if (check !== undefined) await timed("check", () => check(files.candidate, signal));
 			signal.throwIfAborted();
-			await timed("swap", () => (reload === undefined ? replace(files) : swap(files)));
+			await timed("swap", () => swap(files, { unconfirmed: reload !== undefined }));
 		}
 		if (reload !== undefined) {
 			await timed("reload", () => reload(files.output, signal));
@@ -57,7 +57,13 @@ export async function runTransaction(transaction: Transaction, signal: AbortSign
 		const { why, serving } = await recover(current, files, transaction, signal);
 		const message = messageOf(error).replaceAll(files.candidate, files.rejected) + why;
 		const code = error instanceof SolistendError ? error.code : "proxy";
-		return { kind: "failed", stage: current, error: new SolistendError(code, message, { cause: error }), serving, stagesMs };
+		return {
+			kind: "failed",
+			stage: current,
+			error: new SolistendError(code, message, { cause: error }),
+			serving,
+			stagesMs,
+		};
 	}
 }
 
@@ -78,19 +84,25 @@ async function recover(
 ): Promise<Recovered> {
 	switch (failed) {
 		case "stage":
-			await rm(files.candidate, { force: true }).catch(() => {});
-			return { why: "", serving: UNTOUCHED };
-		case "check":
-			await reject(files);
-			return { why: ` (the rejected file is kept as ${files.rejected})`, serving: UNTOUCHED };
 		case "swap":
 			await rm(files.candidate, { force: true }).catch(() => {});
 			return { why: "", serving: UNTOUCHED };
+		case "check":
+			return { why: await kept(files), serving: UNTOUCHED };
 		case "reload":
 		case "verify":
 			return reloadPrevious(files, reload, signal);
 		default:
 			return failed satisfies never;
+	}
+}
+
+async function kept(files: OutputFiles): Promise<string> {
+	try {
+		await reject(files);
+		return ` (the rejected file is kept as ${files.rejected})`;
+	} catch (error) {
+		return ` (the rejected file could not be kept: ${messageOf(error)})`;
 	}
 }
 

@@ -82,8 +82,7 @@ export async function openStage({ port, names, onLine, signal }: StageOptions): 
 				netns: netns.name,
 				backend: `web/${netns.address}:${SERVER_PORT}`,
 				startCommand: `ip netns exec ${netns.name} nginx -c ${home}/nginx.conf`,
-				startServer: async () =>
-					owned.own(await startWebServer({ name, netns, port: SERVER_PORT, folder: home })),
+				startServer: async () => owned.own(await startWebServer({ name, netns, port: SERVER_PORT, folder: home })),
 			});
 		}
 

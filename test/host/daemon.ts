@@ -88,7 +88,9 @@ export function startDaemon({ config, env, onLine }: DaemonOptions): Daemon {
 		} catch (error) {
 			signal?.throwIfAborted();
 			if (!limit.aborted) throw error;
-			const why = late.signal.aborted ? `did not log ${what} within ${timeoutMs / 1000} s` : `ended before it logged ${what}`;
+			const why = late.signal.aborted
+				? `did not log ${what} within ${timeoutMs / 1000} s`
+				: `ended before it logged ${what}`;
 			throw new Error(`the daemon ${why}; its last lines:\n${daemon.lastLines()}`);
 		} finally {
 			clearTimeout(timer);

@@ -129,7 +129,7 @@ test("other rules judge everything anew", () => {
 });
 
 describe("a server that the proxy has and the seed did not find", () => {
-	const server = { service: "web", address: "10.0.0.9", port: 80, weight: 100 };
+	const server = { service: "web", address: "10.0.0.9", port: 80 };
 
 	test("stays while /proc says that somebody listens, and goes when it closes", () => {
 		const { pipeline, presence, has } = setup();

@@ -61,7 +61,10 @@ export async function reloadByMaster(options: MasterOptions): Promise<void> {
 			if (now.failed > failed) throw refused("its log says why");
 		}
 		if (remainingMs <= 0) {
-			throw new SolistendError("proxy", `HAProxy shows no new worker ${timeoutMs} ms after the reload (look at its log)`);
+			throw new SolistendError(
+				"proxy",
+				`HAProxy shows no new worker ${timeoutMs} ms after the reload (look at its log)`,
+			);
 		}
 		await sleep(LOOK_AGAIN_MS, undefined, { signal });
 	}

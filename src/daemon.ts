@@ -1,0 +1,132 @@
+/** The daemon: opens the stages in order, hands on what one says to the next, closes them in reverse. */
+
+import { setTimeout as pause } from "node:timers/promises";
+import type { Logger } from "pino";
+import { formatProblem, loadConfig, templateFolders } from "./config/load.js";
+import type { Config } from "./config/schema.js";
+import { type FileWatch, watchFiles } from "./config/watch.js";
+import { messageOf, SolistendError } from "./errors.js";
+import { presenceOf } from "./identity/presence.js";
+import { createProcfs } from "./identity/procfs.js";
+import { createResolver } from "./identity/resolver.js";
+import { createPipeline } from "./pipeline.js";
+import { openProxies } from "./proxies/proxies.js";
+import { bootTimeNs } from "./sensor/libbpf.js";
+import { openSensor, type Sensor } from "./sensor/sensor.js";
+
+/** A proxy that is down must not hold up the boot. */
+const READY_TIMEOUT_MS = 10_000;
+
+export interface DaemonOptions {
+	/** The configuration file. */
+	readonly file: string;
+	readonly config: Config;
+	readonly log: Logger;
+}
+
+export interface Daemon {
+	/** Reads configuration and templates again; a bad version is reported, and the running one stays. */
+	reload(): Promise<void>;
+	/** Stops everything; the proxies go on serving what they have. */
+	close(): Promise<void>;
+}
+
+/**
+ * Starts everything, and resolves when it is ready: the kernel was read, and each proxy was dealt with or did not
+ * answer for 10 s.
+ *
+ * @throws SolistendError when a template is wrong, or the host lacks what the sensor needs.
+ */
+export async function openDaemon({ file, config, log }: DaemonOptions): Promise<Daemon> {
+	const proxies = await openProxies({
+		config,
+		folders: templateFolders(config, file),
+		desired: () => pipeline.desired(),
+		adopt: (servers) => pipeline.adopt(servers),
+		log,
+	});
+	const procfs = createProcfs();
+	const pipeline = createPipeline({
+		config,
+		resolver: createResolver({ procfs }),
+		presenceOf: (address, port) => presenceOf(procfs, address, port),
+		log,
+		now: () => performance.now(),
+		bootTimeNs,
+		onChange: (change) => proxies.notify(change),
+		// the first read happens before there is a sensor to ask
+		requestRead: () => sensor?.requestRead(),
+	});
+	let sensor: Sensor | undefined;
+	sensor = openSensor({
+		onEvents: pipeline.onEvents,
+		onRead: pipeline.onRead,
+		onTrouble: (message, losses) => log.warn({ losses }, message),
+	});
+	await proxies.start();
+
+	const resync = (periodMs: number) =>
+		setInterval(() => {
+			sensor.requestRead();
+			pipeline.recheck();
+		}, periodMs);
+	let resyncTimer = resync(config.resync);
+
+	/** One reload at a time; the last one asked for wins. */
+	let reloading: Promise<void> = Promise.resolve();
+	let watched: FileWatch | undefined;
+
+	const reload = async (templatesChanged: boolean) => {
+		const loaded = await loadConfig(file);
+		if (!loaded.ok) {
+			const problems = loaded.problems.map(formatProblem);
+			log.error({ problems }, "configuration not taken, the running one stays");
+			return;
+		}
+		const folders = templateFolders(loaded.config, file);
+		try {
+			await proxies.reconfigure(loaded.config, folders, templatesChanged);
+		} catch (error) {
+			if (!(error instanceof SolistendError)) throw error;
+			log.error({ problems: [messageOf(error)] }, "configuration not taken, the running one stays");
+			return;
+		}
+		pipeline.reconfigure(loaded.config);
+		log.level = loaded.config.log.level;
+		clearInterval(resyncTimer);
+		resyncTimer = resync(loaded.config.resync);
+		await watch(loaded.config);
+		log.info({ file }, "configuration taken");
+	};
+	const requestReload = (templatesChanged: boolean) => {
+		reloading = reloading.then(() => reload(templatesChanged));
+		return reloading;
+	};
+	const watch = async (current: Config) => {
+		await watched?.close();
+		const templates = [...templateFolders(current, file), ...current.proxies.map(({ template }) => template)];
+		const paths = [file, ...templates.filter((path) => path.startsWith("/"))];
+		watched = await watchFiles(
+			paths,
+			(changed) => void requestReload(changed.some((path) => path !== file)),
+			(error) => log.warn({ reason: error.message }, "changes of files may go unnoticed"),
+		);
+	};
+	await watch(config);
+
+	await Promise.race([proxies.firstRound, pause(READY_TIMEOUT_MS, undefined, { ref: false })]);
+	const services = Object.fromEntries(pipeline.desired()?.map(({ name, backends }) => [name, backends.length]) ?? []);
+	log.info({ listeners: pipeline.listeners().length, services }, "ready");
+
+	return {
+		reload: () => requestReload(true),
+		async close() {
+			await watched?.close();
+			await reloading;
+			clearInterval(resyncTimer);
+			pipeline.close();
+			await proxies.close();
+			await sensor.close();
+		},
+	};
+}

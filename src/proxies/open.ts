@@ -1,0 +1,54 @@
+/** From a proxy's configuration to its driver, and to the text that it would write. The only place that knows all types. */
+
+import type { DesiredSet } from "../backends/backend.js";
+import type { Config, ProxyConfig } from "../config/schema.js";
+import { templateContext } from "./context.js";
+import type { Driver } from "./driver.js";
+import { createHaproxyDriver } from "./haproxy/driver.js";
+import { loadTemplate } from "./render.js";
+import { trialSets } from "./trial.js";
+
+/**
+ * Loads the template and opens the driver.
+ * @param host name of this host, for templates
+ * @param templateFolders where templates are looked for, the first one first
+ * @throws SolistendError when the template is not there or is wrong.
+ */
+export async function openDriver(
+	proxy: ProxyConfig,
+	host: string,
+	templateFolders: readonly string[],
+): Promise<Driver> {
+	const template = await loadTemplate(proxy.template, templateFolders);
+	switch (proxy.type) {
+		case "haproxy":
+			return createHaproxyDriver({ proxy, host, template });
+		default:
+			return proxy.type satisfies never;
+	}
+}
+
+/** The text that would be written for a desired set. @throws SolistendError when the template is not there or is wrong. */
+export async function renderProxy(
+	proxy: ProxyConfig,
+	host: string,
+	templateFolders: readonly string[],
+	desired: DesiredSet,
+): Promise<string> {
+	const template = await loadTemplate(proxy.template, templateFolders);
+	return template.render(templateContext(proxy, host, desired));
+}
+
+/**
+ * Renders a proxy's template for made-up backends of the configured services, and for none.
+ * @throws SolistendError with the place of what is wrong in the template.
+ */
+export async function tryTemplate(
+	proxy: ProxyConfig,
+	host: string,
+	templateFolders: readonly string[],
+	services: Config["services"],
+): Promise<void> {
+	const template = await loadTemplate(proxy.template, templateFolders);
+	for (const set of trialSets(services)) template.render(templateContext(proxy, host, set));
+}

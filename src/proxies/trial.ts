@@ -1,0 +1,47 @@
+/**
+ * Made-up backends to try a template on: a mistake inside `{{#each backends}}` shows when the template is loaded, and
+ * not when the first backend joins. Pure.
+ */
+
+import { type Backend, backendId, type DesiredSet } from "../backends/backend.js";
+import type { Config } from "../config/schema.js";
+import { endpointKey, netnsKey } from "../listeners/ids.js";
+
+/** The services without backends, and with one of IPv4 and one of IPv6 each; addresses are those of RFC 5737 and 3849. */
+export function trialSets(services: Config["services"]): readonly DesiredSet[] {
+	const empty: DesiredSet = Object.entries(services).map(([name, { mode, balance, hosts, options }]) => ({
+		name,
+		mode,
+		balance,
+		hosts,
+		options,
+		backends: [],
+	}));
+	const full: DesiredSet = empty.map((service) => ({
+		...service,
+		backends: [trialBackend(service.name, "192.0.2.1", "ready"), trialBackend(service.name, "2001:db8::1", "closing")],
+	}));
+	return [empty, full];
+}
+
+function trialBackend(service: string, address: string, state: Backend["state"]): Backend {
+	const netns = netnsKey("1");
+	return {
+		id: backendId(address, 80),
+		service,
+		address,
+		port: 80,
+		weight: 100,
+		state,
+		endpoint: endpointKey(netns, address, 80),
+		netns,
+		identity: {
+			comm: "server",
+			hostname: "web-1",
+			unit: "web.service",
+			container: "0".repeat(64),
+			netnsName: "blue",
+			netnsInode: 1,
+		},
+	};
+}

@@ -1,0 +1,58 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { templateContext } from "../../../src/proxies/context.js";
+import { backend, proxyConfig, service, web } from "./fixtures.js";
+
+describe("what a template sees", () => {
+	test("has every value, known or not", () => {
+		expect(templateContext(proxyConfig(), "edge-1", web("10.0.0.1"))).toEqual({
+			host: "edge-1",
+			proxy: { name: "edge", type: "haproxy", runtimeSocket: "", options: {} },
+			services: [
+				{
+					name: "web",
+					mode: "http",
+					balance: "roundrobin",
+					hosts: [],
+					options: {},
+					backends: [
+						{
+							id: "10.0.0.1:80",
+							address: "10.0.0.1",
+							port: 80,
+							weight: 100,
+							state: "ready",
+							comm: "nginx",
+							hostname: "web-1",
+							unit: "",
+							container: "",
+							netns: "",
+						},
+					],
+				},
+			],
+		});
+	});
+
+	test("has only the services that the proxy serves", () => {
+		const desired = [service("api", []), service("db", []), service("web", [])];
+		const names = (settings: object) =>
+			templateContext(proxyConfig({ ...settings }), "h", desired).services.map(({ name }) => name);
+		expect(names({})).toEqual(["api", "db", "web"]);
+		expect(names({ services: ["web", "api"] })).toEqual(["api", "web"]);
+	});
+
+	test("holds no character with a meaning, whatever a container calls itself", () => {
+		const name = fc.string({ unit: "binary", maxLength: 80 });
+		fc.assert(
+			fc.property(name, name, name, name, name, (comm, hostname, unit, container, netnsName) => {
+				const identity = { comm, hostname, unit, container, netnsName, netnsInode: 1 };
+				const desired = [service("web", [backend("web", "10.0.0.1", 80, { identity })])];
+				const [seen] = templateContext(proxyConfig(), "h", desired).services[0]?.backends ?? [];
+				for (const value of [seen?.comm, seen?.hostname, seen?.unit, seen?.container, seen?.netns]) {
+					expect(value).toMatch(/^[A-Za-z0-9_.:@/-]*$/);
+				}
+			}),
+		);
+	});
+});
