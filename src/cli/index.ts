@@ -1,19 +1,13 @@
 #!/usr/bin/env node
-/** The command line. Each command is a file of its own, loaded only when it runs. */
+/** The entry: signals, exit codes, and a short way to the daemon that does not load what only other commands need. */
 
-import { createRequire } from "node:module";
-import yargs from "yargs";
-import { hideBin } from "yargs/helpers";
+import { parseArgs } from "node:util";
 import { type ErrorCode, SolistendError } from "../errors.js";
 import { DEFAULT_CONFIG } from "./config.js";
 import { printNotice } from "./output.js";
 
 /** 0 fine, 1 a problem found, 2 wrong usage, 3 no daemon or a privilege is missing. */
 const EXIT_CODES: Record<ErrorCode, number> = { config: 1, unsupported: 1, proxy: 1, sensor: 1, privilege: 3 };
-const WRONG_USAGE = 2;
-
-/** Already told by yargs. */
-class UsageError extends Error {}
 
 /** Aborted by SIGINT or SIGTERM. */
 const interrupted = new AbortController();
@@ -24,97 +18,36 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 	interrupted.abort();
 });
 
-const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
-const config = {
-	type: "string",
-	alias: "c",
-	default: DEFAULT_CONFIG,
-	requiresArg: true,
-	describe: "configuration file",
-} as const;
-const json = { type: "boolean", default: false, describe: "machine-readable output" } as const;
-
-/** Runs a command and keeps its exit code. */
-const exitWith = async (code: Promise<number>) => {
-	process.exitCode = await code;
-};
-
+const words = process.argv.slice(2);
 try {
-	await yargs(hideBin(process.argv))
-		.scriptName("solistend")
-		.usage("$0 <command>\n\nKeeps HAProxy's and Nginx's backends equal to what is really listening.")
-		.command(
-			"run",
-			"the daemon, in the foreground; SIGHUP re-reads, SIGTERM stops",
-			(y) => y.options({ config }),
-			(args) => exitWith(import("./run.js").then(({ run }) => run(args, interrupted.signal))),
-		)
-		.command(
-			"watch",
-			"live listen and close events of the whole host; needs no daemon",
-			(y) =>
-				y.options({
-					json: { ...json, describe: "one JSON object a line" },
-					port: { type: "number", requiresArg: true, describe: "only this port" },
-					pid: { type: "number", requiresArg: true, describe: "only this process" },
-					netns: {
-						type: "string",
-						requiresArg: true,
-						describe: "only this namespace: its name, inode number, or host",
-					},
-					comm: { type: "string", requiresArg: true, describe: "only these commands (glob)" },
-					close: { type: "boolean", default: true, describe: "closes, too (--no-close: only listens)" },
-				}),
-			(args) => exitWith(import("./watch.js").then(({ watch }) => watch(args, interrupted.signal))),
-		)
-		.command(
-			"ls",
-			"everything that listens now, in every namespace; needs no daemon",
-			(y) => y.options({ json, config }),
-			(args) =>
-				exitWith(import("./ls.js").then(({ ls }) => ls({ ...args, isConfigGiven: args.config !== DEFAULT_CONFIG }))),
-		)
-		.command(
-			"render",
-			"what would be written now, to stdout",
-			(y) =>
-				y.options({ config, proxy: { type: "string", alias: "p", requiresArg: true, describe: "only this proxy" } }),
-			(args) => exitWith(import("./render.js").then(({ render }) => render(args))),
-		)
-		.command(
-			"check",
-			"configuration and templates: every problem with its place",
-			(y) => y.options({ config }),
-			(args) => exitWith(import("./check.js").then(({ check }) => check(args))),
-		)
-		.command(
-			"doctor",
-			"what this host has and lacks, each with its mend",
-			(y) => y.options({ json, config }),
-			(args) => exitWith(import("./doctor.js").then(({ doctor }) => doctor(args))),
-		)
-		.completion("completion", "a script for shell completion")
-		.version(version)
-		.help()
-		.alias("help", "h")
-		.demandCommand(1, "which command? (solistend --help lists them)")
-		.strict()
-		.exitProcess(false)
-		.fail((message, error, y) => {
-			if (error) throw error;
-			printNotice(`solistend: ${message}\n`);
-			y.showHelp((help) => printNotice(help));
-			process.exitCode = WRONG_USAGE;
-			throw new UsageError();
-		})
-		.parseAsync();
+	const daemon = daemonOptions(words);
+	if (daemon === undefined) {
+		const { runCommandLine } = await import("./commands.js");
+		await runCommandLine(words, interrupted.signal);
+	} else {
+		const { run } = await import("./run.js");
+		process.exitCode = await run(daemon, interrupted.signal);
+	}
 } catch (error) {
 	report(error);
 }
 
+/** The options of a plain `run [--config FILE]`; undefined for all else, which yargs reads: it takes 10 MB of memory. */
+function daemonOptions([command, ...args]: readonly string[]): { config: string } | undefined {
+	if (command !== "run") return undefined;
+	try {
+		const { values } = parseArgs({
+			args,
+			options: { config: { type: "string", short: "c", default: DEFAULT_CONFIG } },
+		});
+		return { config: values.config };
+	} catch {
+		return undefined;
+	}
+}
+
 /** A known trouble is a message; anything else is a bug, and shows its stack. */
 function report(error: unknown): void {
-	if (error instanceof UsageError) return;
 	if (error instanceof SolistendError) {
 		printNotice(error.code === "config" ? error.message : `solistend: ${error.message}`);
 		process.exitCode = EXIT_CODES[error.code];

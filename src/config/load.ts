@@ -29,7 +29,7 @@ export type Loaded =
 export function parseConfig(text: string, file: string): Loaded {
 	const source = readSource(text);
 	const parsed = configSchema.safeParse(source.value, { error: wording, reportInput: true });
-	// A text without a value is told apart by its faults; what the schema says of it would be noise.
+	// Where the YAML is too broken to have a value, its faults say it all.
 	const findings =
 		source.value === undefined
 			? []

@@ -39,6 +39,8 @@ export async function watchFiles(
 	// Loaded here: most commands read their configuration once and never watch it.
 	const chokidar = await import("chokidar");
 	const watchers: FSWatcher[] = [];
+	/** Folders that are known to be out of reach: each is reported once. */
+	const unwatchable = new Set<string>();
 	let timer: NodeJS.Timeout | undefined;
 	let closed = false;
 
@@ -65,10 +67,14 @@ export async function watchFiles(
 		watcher.on("raw", (_, name) => {
 			if (names === "all" || names.has(name) || name === basename(path) || path === "/") hint();
 		});
-		watcher.on("error", (error) =>
-			fail(`cannot watch ${path} (let solistend's user read it, or raise fs.inotify.max_user_watches)`, error),
+		const error = await new Promise<unknown>((resolve) =>
+			watcher.once("ready", () => resolve(undefined)).on("error", resolve),
 		);
-		await new Promise<void>((resolve) => watcher.once("ready", resolve).once("error", () => resolve()));
+		if (error === undefined) unwatchable.delete(path);
+		else if (!unwatchable.has(path)) {
+			unwatchable.add(path);
+			fail(`cannot watch ${path} (let solistend's user read it, or raise fs.inotify.max_user_watches)`, error);
+		}
 	};
 
 	const unwatch = async (): Promise<void> => {

@@ -8,7 +8,7 @@ import { nearest } from "../config/nearest.js";
 import { messageOf, SolistendError } from "../errors.js";
 import { HELPERS } from "./helpers.js";
 import { GET, makeStrict, type PartialUse } from "./strict.js";
-import { type Place, templateError } from "./template-error.js";
+import { type Place, placedError, templateError } from "./template-error.js";
 
 /** Handlebars' own; `log` would write to the console. */
 const BUILT_IN = ["if", "unless", "each", "with", "lookup"] as const;
@@ -109,7 +109,8 @@ function placed<T>(place: Place | undefined, call: () => T): T {
 		return call();
 	} catch (error) {
 		if (error instanceof SolistendError) throw error;
-		throw errorAt(place, messageOf(error), error);
+		// What was thrown inside a block may know its own place.
+		throw (place && placedError(place.source, error)) ?? errorAt(place, messageOf(error), error);
 	}
 }
 

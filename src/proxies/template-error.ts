@@ -28,24 +28,28 @@ export function fromHandlebars(file: string, error: unknown): SolistendError {
 	);
 }
 
+/** What people are told for the parser's names of tokens. */
+const TOKENS: Readonly<Record<string, string>> = {
+	EOF: "unexpected end of the file",
+	CLOSE: 'unexpected "}}"',
+	INVALID: 'a name or "}}" is missing',
+};
+
 /** The parser's errors: a line, an excerpt with a marker below it, and what it expected, in names of tokens. */
 function syntaxError(file: string, error: unknown): SolistendError | undefined {
-	const match = /^Parse error on line (\d+):\n(.*)\n(-*)\^\n.*got '(\w+)'$/s.exec(messageOf(error));
+	const match = /^Parse error on line (\d+):\n(.*)\n-*\^\n.*got '(\w+)'$/s.exec(messageOf(error));
 	if (match === null) return undefined;
-	const [, line, excerpt = "", marker = "", token = ""] = match;
-	const before = excerpt.slice(0, marker.length).trim();
-	const near = before === "" ? excerpt.trim() : before;
-	const got =
-		token === "EOF" ? "the end of the file" : token === "CLOSE" ? '"}}"' : token === "INVALID" ? "this" : token;
+	const [, line, excerpt = "", token = ""] = match;
+	const what = TOKENS[token] ?? `unexpected ${token}`;
 	return new SolistendError(
 		"config",
-		`cannot use template ${file}:${line}: syntax error near "${near}": unexpected ${got} (is a block or a tag not closed?)`,
+		`cannot use template ${file}:${line}: syntax error near "${excerpt.trim()}": ${what} (is a block or a tag not closed?)`,
 		{ cause: error },
 	);
 }
 
-/** The compiler's own exceptions end in their place: `if doesn't match each - 3:5`. */
-function placedError(file: string, error: unknown): SolistendError | undefined {
+/** Handlebars' own exceptions mostly end in their place: `if doesn't match each - 3:5`. Undefined for all others. */
+export function placedError(file: string, error: unknown): SolistendError | undefined {
 	const match = /^(.*) - (\d+):(\d+)$/s.exec(messageOf(error));
 	if (match === null) return undefined;
 	const [, said = "", line, column] = match;

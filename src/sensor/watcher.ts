@@ -10,6 +10,9 @@ import type { KernelLosses } from "./record.js";
 /** A worker that does not end within this time is stuck in the kernel; only the end of the process mends that. */
 const STOP_TIMEOUT_MS = 1000;
 
+/** Records are short-lived and the batches small: more young space would only be resident memory. */
+const WORKER_YOUNG_MB = 2;
+
 export interface WatcherOptions {
 	readonly eventsFd: number;
 	readonly lossesFd: number;
@@ -36,7 +39,11 @@ export function startWatcher({ eventsFd, lossesFd, onEvents, onLosses, onDeath }
 	const shared = new SharedArrayBuffer(Shared.length * Int32Array.BYTES_PER_ELEMENT);
 	const counters = new Int32Array(shared);
 	const input: WatcherInput = { eventsFd, lossesFd, wakeFd: wake.fd, shared };
-	const worker = new Worker(new URL("./worker.js", import.meta.url), { name: "solistend-watcher", workerData: input });
+	const worker = new Worker(new URL("./worker.js", import.meta.url), {
+		name: "solistend-watcher",
+		workerData: input,
+		resourceLimits: { maxYoungGenerationSizeMb: WORKER_YOUNG_MB },
+	});
 
 	let reason: string | undefined;
 	let stopping = false;

@@ -1,7 +1,7 @@
 /** Hot reload, on real files: whatever way a file is replaced, one call says so, and closing leaves nothing watched. */
 
 import { readdirSync, readFileSync } from "node:fs";
-import { appendFile, mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { appendFile, chmod, mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -220,6 +220,37 @@ describe("a watched folder", () => {
 		await writeFile(at("templates", "x.hbs~"), "1");
 		await writeFile(at("a.yaml"), "1");
 		expect(await watch.next()).toEqual([at("a.yaml")]);
+	});
+});
+
+describe("a folder that may not be read", () => {
+	afterEach(() => {
+		process.seteuid?.(0);
+	});
+
+	test("is reported once, and all else is still watched", async () => {
+		await mkdir(at("closed", "open"), { recursive: true });
+		await chmod(folder, 0o755);
+		await chmod(at("closed"), 0o711);
+		await writeFile(at("b.yaml"), "1");
+		const errors: string[] = [];
+		const calls: (() => void)[] = [];
+		process.seteuid?.("nobody");
+		const watch = await watchFiles(
+			[at("closed", "open", "a.yaml"), at("b.yaml")],
+			() => calls.shift()?.(),
+			({ message }) => errors.push(message.replace(folder, "")),
+		);
+		open.push(watch);
+		for (const path of [at("closed", "open", "a.yaml"), at("b.yaml")]) {
+			const changed = new Promise<void>((resolve) => calls.push(resolve));
+			process.seteuid?.(0);
+			await writeFile(path, "2");
+			process.seteuid?.("nobody");
+			await changed;
+		}
+		expect(errors).toHaveLength(1);
+		expect(errors[0]).toMatch(/^cannot watch \/closed \(let solistend's user read it, .*\): EACCES/);
 	});
 });
 

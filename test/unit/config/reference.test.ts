@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { z } from "zod";
 import { formatProblem, parseConfig } from "../../../src/config/load.js";
 import { schemaFile, withReference } from "../../../src/config/reference.js";
 
@@ -56,6 +58,15 @@ describe("the page docs/configuration.md", () => {
 			if (heading === "Problems") expect(problems).not.toEqual([]);
 			else expect(problems).toEqual([]);
 		}
+	});
+
+	test("has examples that the JSON Schema judges alike", () => {
+		const schema = z.fromJSONSchema(JSON.parse(schemaFile()));
+		const judged = (title: string): boolean =>
+			schema.safeParse(parse(blocks("yaml").find(({ heading }) => heading === title)?.text ?? "")).success;
+		expect(judged("Configuration")).toBe(true);
+		expect(judged("A full example")).toBe(true);
+		expect(judged("Problems")).toBe(false);
 	});
 
 	test("shows the problems as they are reported", () => {

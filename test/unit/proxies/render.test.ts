@@ -68,8 +68,8 @@ describe("a template is found", () => {
 
 describe("what is wrong in a template is reported with its place", () => {
 	test.each([
-		["{{#if host}}\nx", '2: syntax error near "{{#if host}}x": unexpected the end of the file'],
-		["a\n{{host", '2: syntax error near "a{{host": unexpected this'],
+		["{{#if host}}\nx", '2: syntax error near "{{#if host}}x": unexpected end of the file'],
+		["a\n{{host", '2: syntax error near "a{{host": a name or "}}" is missing'],
 		["{{#if host}}a{{/each}}", "1:4: if doesn't match each"],
 		["a\n  {{nope}}", '2:3: unknown name "nope" (known here: host, proxy, services)'],
 		[

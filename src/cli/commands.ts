@@ -1,0 +1,107 @@
+/** The commands, as yargs reads them. Each is a file of its own, loaded only when it runs. */
+
+import { createRequire } from "node:module";
+import yargs from "yargs";
+import { DEFAULT_CONFIG } from "./config.js";
+import { printNotice } from "./output.js";
+
+const WRONG_USAGE = 2;
+
+/** Already told by yargs. */
+class UsageError extends Error {}
+
+const { version }: { version: string } = createRequire(import.meta.url)("../../package.json");
+const config = {
+	type: "string",
+	alias: "c",
+	default: DEFAULT_CONFIG,
+	requiresArg: true,
+	describe: "configuration file",
+} as const;
+const json = { type: "boolean", default: false, describe: "machine-readable output" } as const;
+
+/** Runs a command and keeps its exit code. */
+const exitWith = async (code: Promise<number>) => {
+	process.exitCode = await code;
+};
+
+/**
+ * Reads the words of the command line, and runs what they say.
+ *
+ * @param interrupted aborts at SIGINT and SIGTERM
+ * @throws SolistendError as the command does; wrong usage is told here.
+ */
+export async function runCommandLine(words: readonly string[], interrupted: AbortSignal): Promise<void> {
+	try {
+		await yargs(words)
+			.scriptName("solistend")
+			.usage("$0 <command>\n\nKeeps HAProxy's and Nginx's backends equal to what is really listening.")
+			.command(
+				"run",
+				"the daemon, in the foreground; SIGHUP re-reads, SIGTERM stops",
+				(y) => y.options({ config }),
+				(args) => exitWith(import("./run.js").then(({ run }) => run(args, interrupted))),
+			)
+			.command(
+				"watch",
+				"live listen and close events of the whole host; needs no daemon",
+				(y) =>
+					y.options({
+						json: { ...json, describe: "one JSON object a line" },
+						port: { type: "number", requiresArg: true, describe: "only this port" },
+						pid: { type: "number", requiresArg: true, describe: "only this process" },
+						netns: {
+							type: "string",
+							requiresArg: true,
+							describe: "only this namespace: its name, inode number, or host",
+						},
+						comm: { type: "string", requiresArg: true, describe: "only these commands (glob)" },
+						close: { type: "boolean", default: true, describe: "closes, too (--no-close: only listens)" },
+					}),
+				(args) => exitWith(import("./watch.js").then(({ watch }) => watch(args, interrupted))),
+			)
+			.command(
+				"ls",
+				"everything that listens now, in every namespace; needs no daemon",
+				(y) => y.options({ json, config }),
+				(args) =>
+					exitWith(import("./ls.js").then(({ ls }) => ls({ ...args, isConfigGiven: args.config !== DEFAULT_CONFIG }))),
+			)
+			.command(
+				"render",
+				"what would be written now, to stdout",
+				(y) =>
+					y.options({ config, proxy: { type: "string", alias: "p", requiresArg: true, describe: "only this proxy" } }),
+				(args) => exitWith(import("./render.js").then(({ render }) => render(args))),
+			)
+			.command(
+				"check",
+				"configuration and templates: every problem with its place",
+				(y) => y.options({ config }),
+				(args) => exitWith(import("./check.js").then(({ check }) => check(args))),
+			)
+			.command(
+				"doctor",
+				"what this host has and lacks, each with its mend",
+				(y) => y.options({ json, config }),
+				(args) => exitWith(import("./doctor.js").then(({ doctor }) => doctor(args))),
+			)
+			.completion("completion", "a script for shell completion")
+			.version(version)
+			.help()
+			.alias("help", "h")
+			.demandCommand(1, "which command? (solistend --help lists them)")
+			.strict()
+			.exitProcess(false)
+			.fail((message, error, y) => {
+				if (error) throw error;
+				printNotice(`solistend: ${message}\n`);
+				y.showHelp((help) => printNotice(help));
+				process.exitCode = WRONG_USAGE;
+				throw new UsageError();
+			})
+			.parseAsync();
+	} catch (error) {
+		if (!(error instanceof UsageError)) throw error;
+	}
+}
