@@ -119,5 +119,7 @@ export async function watchFiles(
 }
 
 function sameFolders(one: ReadonlyMap<string, Folder>, other: ReadonlyMap<string, Folder>): boolean {
-	return one.size === other.size && [...one].every(([path, { identity }]) => other.get(path)?.identity === identity);
+	const print = (folder: Folder | undefined): string | undefined =>
+		folder && `${folder.identity} ${folder.names === "all" ? "*" : [...folder.names].toSorted().join("/")}`;
+	return one.size === other.size && [...one].every(([path, folder]) => print(folder) === print(other.get(path)));
 }

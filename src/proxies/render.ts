@@ -38,6 +38,9 @@ export async function loadTemplate(name: string, folders: readonly string[]): Pr
 			try {
 				return main.render(context, {
 					partials: Object.fromEntries([...partials].map(([partial, { render }]) => [partial, render])),
+					// Off by default too, but then each attempt is written to the console.
+					allowProtoPropertiesByDefault: false,
+					allowProtoMethodsByDefault: false,
 				});
 			} catch (error) {
 				throw fromHandlebars(main.file, error);

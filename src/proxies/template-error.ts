@@ -32,6 +32,7 @@ export function fromHandlebars(file: string, error: unknown): SolistendError {
 const TOKENS: Readonly<Record<string, string>> = {
 	EOF: "unexpected end of the file",
 	CLOSE: 'unexpected "}}"',
+	CLOSE_UNESCAPED: 'unexpected "}}}", a brace behind a tag needs a space before it',
 	INVALID: 'a name or "}}" is missing',
 };
 

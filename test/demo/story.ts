@@ -1,11 +1,11 @@
 /** What the demo plays: servers come, one is killed, it comes back. Each step is checked. */
 
 import { setTimeout as pause } from "node:timers/promises";
+import { type Client, startClient } from "../host/client.js";
 import type { Daemon } from "../host/daemon.js";
 import { eventually } from "../host/eventually.js";
 import { ask } from "../host/http.js";
 import type { WebServer } from "../host/web-server.js";
-import { type Client, startClient } from "./client.js";
 import { type Applied, appliedWith, kernelTimeMs, tookMs } from "./events.js";
 import type { Screen } from "./screen.js";
 import type { Place, Stage } from "./stage.js";

@@ -1,7 +1,7 @@
 /** A client that keeps asking while things change, and counts what it got. */
 
 import { setTimeout as pause } from "node:timers/promises";
-import { ask } from "../host/http.js";
+import { ask } from "./http.js";
 
 export interface Client {
 	readonly asked: number;

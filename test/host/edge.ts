@@ -1,0 +1,112 @@
+/** An edge host for a test: a segment for containers, a real HAProxy, and a configuration of the daemon. */
+
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+import { stringify } from "yaml";
+import { type Daemon, type LogLine, solistend, startDaemon } from "./daemon.js";
+import { type Haproxy, startHaproxy } from "./haproxy.js";
+import { type Lifetime, lifetime } from "./lifetime.js";
+import { openSegment, type Segment } from "./netns.js";
+import { freePort } from "./port.js";
+import { tempFolder } from "./temp-folder.js";
+
+export interface Edge extends AsyncDisposable {
+	/** Whatever a test adds to it, closed with it, last first. */
+	readonly owned: Lifetime;
+	readonly folder: string;
+	readonly segment: Segment;
+	/** Where HAProxy serves. */
+	readonly url: string;
+	readonly haproxy: Haproxy;
+	/** The configuration, and the file that is written. */
+	readonly config: string;
+	readonly output: string;
+	/** Folder of own templates, watched by the daemon. */
+	readonly templates: string;
+	/** Writes the configuration anew, with these changes. */
+	configure(changes?: EdgeChanges): Promise<void>;
+	/** Starts a daemon and waits until it is ready. */
+	startDaemon(): Promise<Daemon>;
+	/** The file that HAProxy loads. */
+	written(): Promise<string>;
+}
+
+export interface EdgeChanges {
+	readonly services?: object;
+	readonly proxy?: object;
+	readonly settings?: object;
+}
+
+/** Every listener of the segment's namespaces on port 80. */
+const SERVICES = { web: { match: { port: 80, netns: "slt-*" } } };
+
+export async function openEdge(changes: EdgeChanges = {}): Promise<Edge> {
+	const owned = lifetime();
+	try {
+		const { path: folder } = owned.own(await tempFolder());
+		const segment = owned.own(await openSegment());
+		const port = await freePort();
+		const output = join(folder, "haproxy", "haproxy.cfg");
+		const config = join(folder, "solistend.yaml");
+		const templates = join(folder, "templates");
+		await mkdir(join(folder, "haproxy"));
+		await mkdir(templates);
+		const configure = ({ services = SERVICES, proxy = {}, settings = {} }: EdgeChanges = {}) => {
+			const edge = {
+				name: "edge",
+				type: "haproxy",
+				template: "haproxy.cfg.hbs",
+				output,
+				check: ["haproxy", "-c", "-f", "{{output}}"],
+				masterSocket: join(folder, "master.sock"),
+				runtimeSocket: join(folder, "runtime.sock"),
+				reloadInterval: "100ms",
+				options: { bind: `127.0.0.1:${port}` },
+				...proxy,
+			};
+			return writeFile(config, stringify({ services, proxies: [edge], ...settings }));
+		};
+		await configure(changes);
+		const [program = "", ...words] = solistend("render", "--config", config);
+		const { stdout } = await execa(program, words, { stripFinalNewline: false });
+		await writeFile(output, stdout);
+		const haproxy = await startHaproxy({ dir: folder, configFiles: [output] });
+		owned.own({ close: haproxy.stop });
+		return {
+			owned,
+			folder,
+			segment,
+			url: `http://127.0.0.1:${port}/`,
+			haproxy,
+			config,
+			output,
+			templates,
+			configure,
+			async startDaemon() {
+				const daemon = owned.own(startDaemon({ config }));
+				await daemon.waitFor("ready", { timeoutMs: 20_000 });
+				return daemon;
+			},
+			written: () => readFile(output, "utf8"),
+			[Symbol.asyncDispose]: owned.close,
+		};
+	} catch (error) {
+		await owned.close();
+		throw error;
+	}
+}
+
+/** The lines with which the daemon told of applied changes. */
+export const applied = ({ lines }: Daemon): LogLine[] => lines.filter(({ msg }) => msg === "applied");
+
+/** Waits until a server joined, as the daemon logs it. */
+export function joined(daemon: Daemon, server: string, from = 0): Promise<LogLine> {
+	return daemon.waitFor(({ msg, joined }) => msg === "applied" && Array.isArray(joined) && joined.includes(server), {
+		from,
+	});
+}
+
+export function left(daemon: Daemon, server: string, from = 0): Promise<LogLine> {
+	return daemon.waitFor(({ msg, left }) => msg === "applied" && Array.isArray(left) && left.includes(server), { from });
+}
