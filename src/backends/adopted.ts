@@ -72,7 +72,8 @@ export function createAdopted(presenceOf: (address: string, port: number) => Pre
 			return [...changes, ...review(pools, nowMs)];
 		},
 		review,
-		concerns: (port) => [...adopted.values()].some((backend) => backend.port === port),
+		// a socket that nobody knew and whose port was the kernel's choice has none any more when it closes
+		concerns: (port) => [...adopted.values()].some((backend) => port === 0 || backend.port === port),
 		servers: () => [...adopted.values()],
 	};
 }

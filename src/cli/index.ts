@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node --max-semi-space-size=1
 /** The entry: signals, exit codes, and a short way to the daemon that does not load what only other commands need. */
 
 import { parseArgs } from "node:util";

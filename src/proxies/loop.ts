@@ -10,7 +10,7 @@ import { acted, changed, dueAtMs, SETTLED, type SettlePolicy } from "../backends
 import type { ProxyConfig } from "../config/schema.js";
 import { messageOf } from "../errors.js";
 import { retryDelayMs } from "./backoff.js";
-import type { Driver, Outcome, Plan } from "./driver.js";
+import type { Driver, Plan } from "./driver.js";
 import { type ReloadLimiter, reloadAllowedAtMs, reloaded } from "./reload-limiter.js";
 import { createReporter } from "./report.js";
 
@@ -75,6 +75,8 @@ export function openLoop({
 	let limiter: ReloadLimiter;
 	/** When to look again although nothing changed: after a failure, or once the limiter allows. */
 	let againAtMs: number | undefined;
+	/** Whether it is the limiter that `againAtMs` waits for. */
+	let limited = false;
 	let failures = 0;
 	/** The oldest change that has not reached the proxy. */
 	let cause: LoopChange | undefined;
@@ -149,38 +151,27 @@ export function openLoop({
 			const allowedMs = reloadAllowedAtMs(limiter, plan.diff.left.length > 0, proxy.reloadInterval);
 			if (allowedMs > planMs) {
 				againAtMs = allowedMs;
+				limited = true;
 				return false;
 			}
 			limiter = reloaded(limiter, planMs, proxy.reloadInterval);
 		}
 		const outcome = await driver.run(plan.steps, abort.signal);
-		return settleOutcome(outcome, plan, {
-			settle: beginMs - (since?.atMs ?? beginMs),
-			read: readMs - beginMs,
-			render: planMs - readMs,
-		});
-
-		function settleOutcome(done: Outcome, { diff, reload, unreachable }: Plan<unknown>, timesMs: object): boolean {
-			switch (done.kind) {
-				case "applied": {
-					const totalMs = now() - (since?.atMs ?? beginMs);
-					report.applied({
-						...diff,
-						reload,
-						stagesMs: { ...timesMs, ...done.stagesMs },
-						totalMs,
-						sinceKernelMs: since?.kernelToHereMs === undefined ? undefined : totalMs + since.kernelToHereMs,
-					});
-					finish(unreachable);
-					return true;
-				}
-				case "failed":
-					fail(done.error, done.serving);
-					return false;
-				default:
-					return done satisfies never;
-			}
+		if (outcome.kind === "failed") {
+			fail(outcome.error, outcome.serving);
+			return false;
 		}
+		const sinceMs = since?.atMs ?? beginMs;
+		const totalMs = now() - sinceMs;
+		report.applied({
+			...plan.diff,
+			reload: plan.reload,
+			stagesMs: { settle: beginMs - sinceMs, read: readMs - beginMs, render: planMs - readMs, ...outcome.stagesMs },
+			totalMs,
+			sinceKernelMs: since?.kernelToHereMs === undefined ? undefined : totalMs + since.kernelToHereMs,
+		});
+		finish(plan.unreachable);
+		return true;
 	};
 
 	const observe = ({ steps, diff, unreachable }: Plan<unknown>) => {
@@ -204,6 +195,7 @@ export function openLoop({
 			}
 			settling = acted(settling, now());
 			againAtMs = undefined;
+			limited = false;
 			const since = cause;
 			cause = undefined;
 			try {
@@ -221,8 +213,10 @@ export function openLoop({
 
 	return {
 		notify(change) {
-			settling = changed(settling, now());
 			cause ??= change;
+			// Until the limiter allows, only a removal can be sooner: spare the work of finding that out each time.
+			if (limited && !change.removal) return;
+			settling = changed(settling, now());
 			wake();
 		},
 		get status() {

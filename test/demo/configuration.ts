@@ -54,8 +54,8 @@ export async function writeConfiguration({
 	};
 	await writeFile(config, stringify(settings));
 	await mkdir(join(folder, "haproxy"));
-	const [node = "", ...words] = solistend("render", "--config", config, "--proxy", "demo");
-	const { stdout } = await execa(node, words, { detached: true });
+	const [program, ...words] = solistend("render", "--config", config, "--proxy", "demo");
+	const { stdout } = await execa(program, words, { detached: true });
 	await writeFile(haproxyFile, `${stdout}\n`);
 	return { config, haproxyFile, masterSocket };
 }

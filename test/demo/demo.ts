@@ -65,7 +65,7 @@ async function show(wishes: Wishes, screen: Screen, interrupted: AbortSignal): P
 		report(error, wishes, screen, interrupted),
 	);
 	isOver = true;
-	screen.note("\nremoving what was made …");
+	screen.note("removing what was made …");
 	await stage.close();
 	const left = await stage.leftovers();
 	if (left.length === 0) screen.note("removed: namespaces, bridge, processes, folder; nothing is left");
@@ -87,7 +87,10 @@ async function perform(stage: Stage, { once: isOnce }: Wishes, screen: Screen, s
 
 /** Says what went wrong, if anything did: in a demo without an end Ctrl-C is the way out. The exit code. */
 function report(error: unknown, { once }: Wishes, screen: Screen, interrupted: AbortSignal): number {
-	if (interrupted.aborted) return once ? 1 : 0;
+	if (interrupted.aborted) {
+		screen.note("\nstopped");
+		return once ? 1 : 0;
+	}
 	screen.trouble(`\ndemo: ${messageOf(error)}`);
 	return 1;
 }

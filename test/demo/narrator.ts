@@ -25,7 +25,10 @@ function tell(event: DemoEvent): string {
 		case "applied": {
 			const joined = event.joined.map((backend) => `${backend} joined`);
 			const left = event.left.map((backend) => `${backend} left`);
-			const stages = Object.entries(event.stagesMs).map(([stage, ms]) => `${stage} ${Math.round(ms)}`);
+			const stages = Object.entries(event.stagesMs)
+				.map(([stage, ms]) => [stage, Math.round(ms)] as const)
+				.filter(([, ms]) => ms > 0)
+				.map(([stage, ms]) => `${stage} ${ms}`);
 			const changes = [...joined, ...left].join(", ") || "no backend changed";
 			return `${changes} in ${tookMs(event)} ms (${stages.join(", ")})`;
 		}

@@ -13,9 +13,9 @@ import { lifetime } from "../host/lifetime.js";
 import { openSegment } from "../host/netns.js";
 import { isPortFree } from "../host/port.js";
 import { type Process, startProcess } from "../host/process.js";
-import { tempFolder } from "../host/temp-folder.js";
 import { startWebServer, type WebServer } from "../host/web-server.js";
 import { writeConfiguration } from "./configuration.js";
+import { demoFolder } from "./folder.js";
 
 /** A namespace in which a web server can be started. */
 export interface Place {
@@ -55,8 +55,6 @@ export interface StageOptions {
 }
 
 const SERVER_PORT = 80;
-/** Root's, unlike /tmp: what root runs from there, nobody else prepared. */
-const PARENT_FOLDER = "/run";
 /** Inherited by every process that the demo starts. */
 const MARK = "SOLISTEND_DEMO";
 
@@ -70,7 +68,7 @@ export async function openStage({ port, names, onLine, signal }: StageOptions): 
 	const url = `http://127.0.0.1:${port}/`;
 	const owned = lifetime();
 	try {
-		const { path: folder } = owned.own(await tempFolder("solistend-demo", PARENT_FOLDER));
+		const { path: folder } = owned.own(await demoFolder());
 		const segment = owned.own(await openSegment({ prefix: "demo", friendly: true }));
 		const places: Place[] = [];
 		for (const name of names) {
@@ -91,7 +89,11 @@ export async function openStage({ port, names, onLine, signal }: StageOptions): 
 		signal.throwIfAborted();
 		const failed = new AbortController();
 		const failWith = (name: string, process: Pick<Process, "exited" | "lastLines">) =>
-			process.exited.then(() => failed.abort(new Error(`${name} ended, its last lines:\n${process.lastLines()}`)));
+			process.exited.then(({ code, signal }) =>
+				failed.abort(
+					new Error(`${name} ended by ${signal ?? `code ${code}`}; its last lines:\n${process.lastLines()}`),
+				),
+			);
 		const either = AbortSignal.any([signal, failed.signal]);
 
 		const haproxy = owned.own(startProcess(["haproxy", "-W", "-S", files.masterSocket, "-f", files.haproxyFile]));

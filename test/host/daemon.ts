@@ -52,8 +52,8 @@ export interface Daemon extends AsyncDisposable {
 
 const COMMAND = fileURLToPath(new URL("../../dist/cli/index.js", import.meta.url));
 
-/** The command words of `solistend`, as built. */
-export const solistend = (...words: string[]): string[] => [process.execPath, COMMAND, ...words];
+/** The command words of `solistend`, as built: the file that an installed `solistend` links to. */
+export const solistend = (...words: string[]): [string, ...string[]] => [COMMAND, ...words];
 
 /** Starts the daemon. Returns at once: wait for its line `ready`. */
 export function startDaemon({ config, env, onLine }: DaemonOptions): Daemon {

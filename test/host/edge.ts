@@ -68,7 +68,7 @@ export async function openEdge(changes: EdgeChanges = {}): Promise<Edge> {
 			return writeFile(config, stringify({ services, proxies: [edge], ...settings }));
 		};
 		await configure(changes);
-		const [program = "", ...words] = solistend("render", "--config", config);
+		const [program, ...words] = solistend("render", "--config", config);
 		const { stdout } = await execa(program, words, { stripFinalNewline: false });
 		await writeFile(output, stdout);
 		const haproxy = await startHaproxy({ dir: folder, configFiles: [output] });

@@ -35,7 +35,7 @@ export interface Process extends AsyncDisposable {
 	close(patienceMs?: number): Promise<void>;
 }
 
-const LAST_LINES = 40;
+const LAST_LINES = 20;
 const DRAIN_MS = 100;
 
 /**

@@ -42,7 +42,8 @@ const c: {
 const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
-const SOCK_STREAM = 1;
+/** `SOCK_STREAM | SOCK_CLOEXEC`: no process that a test starts holds them, too. */
+const SOCK_STREAM = 1 | 0o2000000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_REUSEPORT = 15;

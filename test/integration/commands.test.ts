@@ -82,7 +82,7 @@ describe.skipIf(skipPrivileged)("watch", () => {
 	test("prints a JSON object a line, with the documented keys", async () => {
 		await using netns = await addNetns("watch");
 		const lines: string[] = [];
-		await using _watch = startProcess(["node", ...solistend("watch", "--json", "--netns", netns.name).slice(1)], {
+		await using _watch = startProcess(solistend("watch", "--json", "--netns", netns.name), {
 			onLine: (line) => lines.push(line),
 		});
 		await eventually("watch has attached", async () => {
@@ -120,7 +120,7 @@ describe.skipIf(skipPrivileged)("watch", () => {
 				probe.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
 			});
 		});
-		const watch = startProcess(["node", ...solistend("watch", "--port", String(port), "--no-close").slice(1)], {
+		const watch = startProcess(solistend("watch", "--port", String(port), "--no-close"), {
 			onLine: (line) => lines.push(line),
 		});
 		try {

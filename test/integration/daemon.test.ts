@@ -6,6 +6,7 @@ import { applied, type Edge, joined, left, openEdge } from "../host/edge.js";
 import { eventually } from "../host/eventually.js";
 import { ask } from "../host/http.js";
 import { requirePrivileges, skipPrivileged } from "../host/privileges.js";
+import { closeFd, rawSocket, sendIntoFlight } from "../host/raw-socket.js";
 import { startWebServer, type WebServer } from "../host/web-server.js";
 
 requirePrivileges();
@@ -105,6 +106,29 @@ describe.skipIf(skipPrivileged)("a daemon that is killed and started again", () 
 		await joined(second, red.id);
 		await left(second, blue.id);
 		expect(await edge.written()).toContain(green.address);
+	});
+});
+
+describe.skipIf(skipPrivileged)("a listener that is in flight between two processes while the daemon starts", () => {
+	test("stays in the pool, and leaves it when it closes", async () => {
+		const socket = rawSocket();
+		socket.bind(0);
+		socket.listen(16);
+		const id = `own/127.0.0.1:${socket.port()}`;
+		await using edge = await openEdge({
+			services: { own: { match: { netns: "host", port: socket.port() }, mode: "tcp", lastGrace: "0s" } },
+		});
+		const first = await edge.startDaemon();
+		await eventually("it is in the file", async () => (await edge.written()).includes(`:${socket.port()} `));
+		await first.stop();
+		const before = await edge.written();
+		const flight = sendIntoFlight(socket);
+		const second = await edge.startDaemon();
+		expect(applied(second)).toEqual([]);
+		expect(await edge.written()).toBe(before);
+		closeFd(flight.land());
+		flight.close();
+		await left(second, id);
 	});
 });
 

@@ -66,7 +66,7 @@ export function declaredAddresses(declared: Declared): ServerAddress[] {
 function canonicalAddress(address: string): string | undefined {
 	const [, host = "", port] = /^(?:ipv[46]@)?(.*):(\d{1,5})$/.exec(address) ?? [];
 	const ip = parseIp(host.replace(/^\[(.*)\]$/, "$1"));
-	return ip === undefined || port === undefined ? undefined : hostPort(formatIp(ip), Number(port));
+	return ip === undefined || port === undefined ? undefined : `${formatIp(ip)}:${Number(port)}`;
 }
 
 /** How addresses are compared. */
@@ -77,6 +77,8 @@ export function hostPort(address: string, port: number): string {
 
 /** The words of a line: separated by blanks, with quotes, backslashes and comments as HAProxy reads them. */
 function words(line: string): string[] {
+	// Nearly all lines; there may be ten thousand.
+	if (!/["'\\#]/.test(line)) return line.split(/\s+/).filter((word) => word !== "");
 	const found: string[] = [];
 	let word: string | undefined;
 	let quote = "";

@@ -32,8 +32,8 @@ export type HaproxyStep =
 /** The plan for a rendered text. */
 export function planHaproxy({ file, live }: HaproxyActual, text: string): Plan<HaproxyStep> {
 	const declared = parseDeclared(text);
-	const inFile = parseDeclared(file.text ?? "");
 	const isSame = file.text === text;
+	const inFile = isSame ? declared : parseDeclared(file.text ?? "");
 	const write: HaproxyStep = { kind: "write", text };
 	switch (live.state) {
 		case "known": {

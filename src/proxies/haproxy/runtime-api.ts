@@ -34,15 +34,18 @@ export function askSocket({ socket, command, timeoutMs, signal, openEnd }: AskOp
 		const chunks: Buffer[] = [];
 		let length = 0;
 		const connection = connect(socket);
-		const finish = (answer: SocketAnswer) => {
+		const release = () => {
 			clearTimeout(timer);
 			signal.removeEventListener("abort", onAbort);
 			connection.destroy();
+		};
+		const finish = (answer: SocketAnswer) => {
+			release();
 			resolve(answer);
 		};
 		const fail = (trouble: SocketTrouble, why: string) => finish({ ok: false, trouble, why: `${socket} ${why}` });
 		const onAbort = () => {
-			finish({ ok: false, trouble: "failed", why: "aborted" });
+			release();
 			reject(signal.reason);
 		};
 		const timer = setTimeout(
