@@ -110,7 +110,9 @@ const service = z.strictObject({
 		.array(
 			z
 				.string()
-				.regex(/^[A-Za-z0-9*._:-]+$/, { error: mustBe("a DNS name, with no scheme or path") })
+				.regex(/^(\*[.-])?[A-Za-z0-9_][A-Za-z0-9._-]*$/, {
+					error: mustBe("a DNS name such as www.example.org or *.example.org, with no scheme, port or path"),
+				})
 				.meta({ title: "DNS name" }),
 		)
 		.default([])

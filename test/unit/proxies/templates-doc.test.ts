@@ -44,14 +44,14 @@ describe("docs/templates.md", () => {
 
 	test("lists exactly the names that a template sees", () => {
 		const section = page.slice(page.indexOf("## What a template sees"), page.indexOf("## Strictness"));
-		const listed = [...section.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name);
+		const listed = [...section.matchAll(/^\| `([^`]+)` +\|/gm)].map(([, name]) => name);
 		const context = templateContext(proxyConfig(), "h", [service("web", [backend("web", "10.0.0.1")])]);
 		expect(listed).toEqual(namesOf(context));
 	});
 
 	test("lists exactly the templates that are packaged, with the options that they read", async () => {
 		const section = page.slice(page.indexOf("## What is packaged"), page.indexOf("## What a template sees"));
-		const rows = [...section.matchAll(/^\| `([^`]+\.hbs)` \|.*?\|(.*?)\|(.*?)\|$/gm)];
+		const rows = [...section.matchAll(/^\| `([^`]+\.hbs)` +\|.*?\|(.*?)\|(.*?)\|$/gm)];
 		expect(rows.map(([, name]) => name)).toEqual((await readdir(PACKAGED[0] ?? "")).sort());
 		for (const [, name = "", proxyOptions = "", serviceOptions = ""] of rows) {
 			const loaded = await loadTemplate(name, PACKAGED);
