@@ -35,7 +35,7 @@ const withMounts = (script: string) => [
 describe.skipIf(skipPrivileged)("what is missing is said, with its mend", () => {
 	test("a user without capabilities", async () => {
 		const { exitCode, stderr } = await run(["ls"], {
-			before: ["setpriv", "--reuid", "65534", "--clear-groups", "--inh-caps=-all"],
+			before: ["setpriv", "--inh-caps=-all", "--bounding-set=-all"],
 		});
 		expect(stderr).toContain("missing CAP_BPF and CAP_PERFMON");
 		expect(stderr).toContain("run as root");

@@ -304,7 +304,7 @@ describe("a drop-in beside a user's own file", () => {
 		await writeOwnFile();
 		desired = [web()];
 		const { pid } = await start(dropIn(), [ownFile(), output]);
-		await open(dropIn({ reload: ["kill", "-USR2", String(pid)] }));
+		await open(dropIn({ reload: ["sh", "-c", `kill -USR2 ${pid}`] }));
 		await change([web(one)]);
 		expect(await ask()).toEqual({ status: 200, body: String(one) });
 	});
