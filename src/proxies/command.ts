@@ -87,7 +87,11 @@ export async function runCommand({ what, command, output, timeoutMs, signal }: C
 }
 
 function startTrouble(program: string, code: string | undefined, message: string | undefined): string {
-	if (code === "ENOENT") return `${program} is not installed (install it, or give its full path)`;
+	// A folder of PATH that may not be searched makes a missing program EACCES, execvp(3).
+	const isSearched = !program.includes("/");
+	if (code === "ENOENT" || (code === "EACCES" && isSearched)) {
+		return `${program} is not installed (install it, or give its full path)`;
+	}
 	if (code === "EACCES") return `${program} may not be executed (make it executable)`;
 	return `${message ?? code} (mend the command)`;
 }

@@ -6,6 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type FileWatch, watchFiles } from "../../src/config/watch.js";
+import { requirePrivileges, skipPrivileged } from "../host/privileges.js";
+
+requirePrivileges();
 
 let folder: string;
 let open: FileWatch[];
@@ -223,7 +226,7 @@ describe("a watched folder", () => {
 	});
 });
 
-describe("a folder that may not be read", () => {
+describe.skipIf(skipPrivileged)("a folder that may not be read", () => {
 	afterEach(() => {
 		process.seteuid?.(0);
 	});

@@ -13,6 +13,9 @@ import { askSocket, parseServersState } from "../../src/proxies/haproxy/runtime-
 import { type Loop, openLoop } from "../../src/proxies/loop.js";
 import { openDriver, renderProxy } from "../../src/proxies/open.js";
 import { type Haproxy, startHaproxy } from "../host/haproxy.js";
+import { requirePrivileges, skipPrivileged } from "../host/privileges.js";
+
+requirePrivileges();
 
 const PACKAGED = [new URL("../../templates", import.meta.url).pathname];
 
@@ -431,7 +434,7 @@ describe("an output that can't be written is named, with the mend", () => {
 		expect(await failure(output)).toContain("it is a folder (name a file in it as output)");
 	});
 
-	test("when its file system is read-only", async () => {
+	test.skipIf(skipPrivileged)("when its file system is read-only", async () => {
 		const readOnly = join(dir, "ro");
 		await mkdir(readOnly);
 		execFileSync("mount", ["-t", "tmpfs", "-o", "ro", "solistend-test", readOnly]);
@@ -446,7 +449,7 @@ describe("an output that can't be written is named, with the mend", () => {
 	});
 });
 
-test("a file keeps its owner and mode", async () => {
+test.skipIf(skipPrivileged)("a file keeps its owner and mode", async () => {
 	await writeFile(output, "", { mode: 0o640 });
 	await chown(output, 12_345, 23_456);
 	await open(wholeFile());

@@ -7,6 +7,7 @@ import { createProcfs } from "../../src/identity/procfs.js";
 import { openKernel } from "../../src/sensor/kernel.js";
 import { eventually } from "../host/eventually.js";
 import { addNetns } from "../host/netns.js";
+import { requirePrivileges, skipPrivileged } from "../host/privileges.js";
 import { startProcess } from "../host/process.js";
 import {
 	closeFd,
@@ -17,6 +18,8 @@ import {
 	sendIntoFlight,
 } from "../host/raw-socket.js";
 import { openWatchedTable, type WatchedTable } from "../host/table.js";
+
+requirePrivileges();
 
 let watched: WatchedTable;
 beforeEach(() => {
@@ -38,7 +41,7 @@ function serve(netns: { name: string }, port: number) {
 	return startProcess(["nsenter", `--net=/run/netns/${netns.name}`, "--", process.execPath, "-e", script]);
 }
 
-describe("a socket that opens and closes", () => {
+describe.skipIf(skipPrivileged)("a socket that opens and closes", () => {
 	test("is told with all that is known of it", async () => {
 		using socket = listener();
 		const seen = await watched.listening(socket.port());
@@ -162,7 +165,7 @@ describe("a socket that opens and closes", () => {
 	});
 });
 
-describe("a socket in flight between two processes", () => {
+describe.skipIf(skipPrivileged)("a socket in flight between two processes", () => {
 	test("stays, however often the kernel's table is read", async () => {
 		const socket = listener();
 		const port = socket.port();
@@ -191,7 +194,7 @@ describe("a socket in flight between two processes", () => {
 	});
 });
 
-describe("what listened before", () => {
+describe.skipIf(skipPrivileged)("what listened before", () => {
 	test("is in the first read, in every namespace", async () => {
 		await using netns = await addNetns("seed");
 		await using _server = serve(netns, 8081);
@@ -206,7 +209,7 @@ describe("what listened before", () => {
 	});
 });
 
-describe("under load", () => {
+describe.skipIf(skipPrivileged)("under load", () => {
 	test("1,000 pairs in ten namespaces at full speed: the table equals the kernel", async () => {
 		const script = `
 			const net = require("node:net");
@@ -271,7 +274,7 @@ describe("under load", () => {
 	});
 });
 
-test("a closed sensor leaves no program, link, map or thread behind", async () => {
+test.skipIf(skipPrivileged)("a closed sensor leaves no program, link, map or thread behind", async () => {
 	const held = () =>
 		readdirSync("/proc/self/fd")
 			.map((fd) => readlinkOf(`/proc/self/fd/${fd}`))
