@@ -13,8 +13,8 @@ import { type EndpointKey, endpointKey, type NetnsKey, type SocketId } from "./i
 
 /** A read begun less than this after a CLOSE does not revive: the row may be the one that is just going. */
 const REVIVE_AFTER_NS = 1e9;
-/** How long a CLOSE is remembered, against records that are still on their way. */
-const TOMBSTONE_NS = 60e9;
+/** How long a CLOSE is remembered at least: longer than `REVIVE_AFTER_NS`, and short, since a flood of closes adds up. */
+const TOMBSTONE_NS = 2e9;
 
 /** One place to connect to, with the sockets that serve it (SO_REUSEPORT, prefork, MPTCP twins, restarts). */
 export interface Endpoint {
@@ -48,13 +48,19 @@ export interface ListenerTable {
 	sockets(): Listener[];
 }
 
-type Entry =
-	| { readonly state: "up"; readonly listener: Listener; readonly missed: boolean }
-	| { readonly state: "closed"; readonly atNs: number };
+interface Entry {
+	readonly listener: Listener;
+	/** Whether the last read that could have had it did not. */
+	readonly missed: boolean;
+}
 
 /** An empty table. */
 export function createTable(): ListenerTable {
 	const entries = new Map<SocketId, Entry>();
+	/** When a socket closed, in boot-time nanoseconds: in two generations, of which the older one is dropped whole. */
+	let tombstones = new Map<SocketId, number>();
+	let olderTombstones = new Map<SocketId, number>();
+	let generationNs = 0;
 	const byEndpoint = new Map<EndpointKey, Map<SocketId, Listener>>();
 	/** Endpoints touched since the last report, as they were then. */
 	let before = new Map<EndpointKey, Endpoint | undefined>();
@@ -92,17 +98,37 @@ export function createTable(): ListenerTable {
 
 	const setUp = (listener: Listener) => {
 		const entry = entries.get(listener.socket);
-		const same = entry?.state === "up" && sameListener(entry.listener, listener);
-		if (!same) {
-			if (entry?.state === "up") unlink(entry.listener);
+		if (entry === undefined || !sameListener(entry.listener, listener)) {
+			if (entry !== undefined) unlink(entry.listener);
 			link(listener);
 		}
-		entries.set(listener.socket, { state: "up", listener, missed: false });
+		tombstones.delete(listener.socket);
+		olderTombstones.delete(listener.socket);
+		entries.set(listener.socket, { listener, missed: false });
 	};
 
-	const setDown = (socket: SocketId, entry: Entry | undefined) => {
-		if (entry?.state === "up") unlink(entry.listener);
+	const setDown = (socket: SocketId) => {
+		const entry = entries.get(socket);
+		if (entry === undefined) return;
+		unlink(entry.listener);
 		entries.delete(socket);
+	};
+
+	const closedNs = (socket: SocketId) => tombstones.get(socket) ?? olderTombstones.get(socket);
+
+	const ageTombstones = (nowNs: number) => {
+		if (nowNs < generationNs + TOMBSTONE_NS) return;
+		olderTombstones = tombstones;
+		tombstones = new Map();
+		generationNs = nowNs;
+	};
+
+	/** Whether a row of a read replaces what is known of its socket. */
+	const canTake = (row: Listener, beganNs: number): boolean => {
+		const entry = entries.get(row.socket);
+		if (entry !== undefined) return row.atNs >= entry.listener.atNs;
+		const closed = closedNs(row.socket);
+		return closed === undefined || row.atNs > closed || beganNs >= closed + REVIVE_AFTER_NS;
 	};
 
 	const report = (): EndpointChange[] => {
@@ -120,17 +146,18 @@ export function createTable(): ListenerTable {
 		fold(events) {
 			let portless = false;
 			for (const { kind, listener } of events) {
-				const entry = entries.get(listener.socket);
-				const known = entry === undefined ? Number.NEGATIVE_INFINITY : timeOf(entry);
-				if (kind === "close") {
-					if (listener.atNs < known) continue;
-					setDown(listener.socket, entry);
-					entries.set(listener.socket, { state: "closed", atNs: listener.atNs });
-				} else if (listener.atNs > known) {
+				const { socket, atNs } = listener;
+				const knownNs = entries.get(socket)?.listener.atNs ?? closedNs(socket) ?? Number.NEGATIVE_INFINITY;
+				if (kind === "listen" && atNs > knownNs) {
 					setUp(listener);
 					portless ||= listener.port === 0;
+				} else if (kind === "close" && atNs >= knownNs) {
+					setDown(socket);
+					tombstones.set(socket, atNs);
 				}
 			}
+			const last = events.at(-1);
+			if (last !== undefined) ageTombstones(last.listener.atNs);
 			return { changes: report(), again: portless };
 		},
 
@@ -139,34 +166,22 @@ export function createTable(): ListenerTable {
 			let again = false;
 			for (const row of rows) {
 				seen.add(row.socket);
-				const entry = entries.get(row.socket);
-				if (entry === undefined || canTake(entry, row, beganNs)) setUp(row);
-				else if (entry.state === "up") entries.set(row.socket, { ...entry, missed: false });
+				if (canTake(row, beganNs)) setUp(row);
 				again ||= row.port === 0;
 			}
 			for (const [socket, entry] of entries) {
-				if (entry.state === "closed") {
-					if (entry.atNs < beganNs - TOMBSTONE_NS) entries.delete(socket);
-				} else if (complete && !seen.has(socket) && entry.listener.atNs < beganNs) {
-					if (entry.missed) setDown(socket, entry);
-					else entries.set(socket, { ...entry, missed: true });
-					again ||= !entry.missed;
-				}
+				if (!complete || seen.has(socket) || entry.listener.atNs >= beganNs) continue;
+				if (entry.missed) setDown(socket);
+				else entries.set(socket, { ...entry, missed: true });
+				again ||= !entry.missed;
 			}
+			ageTombstones(beganNs);
 			return { changes: report(), again };
 		},
 
 		endpoints: () => [...byEndpoint.keys()].flatMap((key) => endpoint(key) ?? []),
-		sockets: () => [...entries.values()].flatMap((entry) => (entry.state === "up" ? [entry.listener] : [])),
+		sockets: () => [...entries.values()].map(({ listener }) => listener),
 	};
-}
-
-const timeOf = (entry: Entry) => (entry.state === "up" ? entry.listener.atNs : entry.atNs);
-
-/** Whether a row of a read replaces what is known of its socket. */
-function canTake(entry: Entry, row: Listener, beganNs: number): boolean {
-	if (entry.state === "up") return row.atNs >= entry.listener.atNs;
-	return row.atNs > entry.atNs || beganNs >= entry.atNs + REVIVE_AFTER_NS;
 }
 
 /** Whether two records of one socket tell a reader the same. */

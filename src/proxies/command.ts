@@ -29,6 +29,11 @@ const OUTPUT_GRACE_MS = 100;
 /** How many lines of the program's output an error repeats. */
 const TOLD_LINES = 3;
 
+/** Loads what runs commands, so that the first change does not have to wait for it. */
+export async function prepareCommands(): Promise<void> {
+	await import("execa");
+}
+
 /**
  * Runs a command and resolves when it exited with 0.
  * @throws SolistendError naming the command, how it ended and what it said; the signal's reason when that was aborted.
@@ -36,7 +41,7 @@ const TOLD_LINES = 3;
 export async function runCommand({ what, command, output, timeoutMs, signal }: CommandOptions): Promise<void> {
 	const [program = "", ...args] = command.map((part) => part.replaceAll("{{output}}", output));
 	const line = [program, ...args].join(" ");
-	// Loaded where it is used: an idle daemon has no need of it.
+	// Loaded where it is used: who runs no command has no need of it.
 	const { execa } = await import("execa");
 	signal.throwIfAborted();
 

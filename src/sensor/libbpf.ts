@@ -95,6 +95,7 @@ interface Native {
 	eventfd_write(fd: number, value: number): number;
 	poll(fds: object[], count: number, timeoutMs: number): number;
 	clock_gettime(clock: number, result: Buffer): number;
+	strerror(errno: number): string;
 	vsnprintf(text: Buffer, size: number, format: Pointer, args: Pointer): number;
 }
 
@@ -144,6 +145,7 @@ function bind(bpf: LibraryHandle, c: LibraryHandle): Native {
 		eventfd_write: c.func("int eventfd_write(int fd, uint64_t value)"),
 		poll: c.func("poll", "int", [pollFds, "unsigned long", "int"]),
 		clock_gettime: c.func("int clock_gettime(int clock, void *result)"),
+		strerror: c.func("const char *strerror(int errnum)"),
 		vsnprintf: c.func("int vsnprintf(void *text, size_t size, void *format, void *args)"),
 	};
 }
@@ -339,8 +341,7 @@ function lastWords(lines: readonly string[]): string | undefined {
 }
 
 function errnoError(what: string, errno: number): SolistendError {
-	const name = Object.entries(constants.errno).find(([, value]) => value === errno)?.[0] ?? `error ${errno}`;
-	if (errno === EPERM)
-		return new SolistendError("privilege", `cannot ${what}: EPERM (run as root, or give CAP_BPF and CAP_PERFMON)`);
-	return new SolistendError("sensor", `cannot ${what}: ${name}`);
+	const why = `${native().strerror(errno)} (errno ${errno})`;
+	if (errno !== EPERM) return new SolistendError("sensor", `cannot ${what}: ${why}`);
+	return new SolistendError("privilege", `cannot ${what}: ${why}; run as root, or give CAP_BPF and CAP_PERFMON`);
 }

@@ -43,6 +43,14 @@ describe.skipIf(skipPrivileged)("what is missing is said, with its mend", () => 
 		expect(exitCode).toBe(3);
 	});
 
+	test("but nothing is missing with just CAP_BPF and CAP_PERFMON", async () => {
+		const { exitCode, stderr, stdout } = await run(["ls", "--json"], {
+			before: ["setpriv", "--inh-caps=-all", "--bounding-set=-all,+bpf,+perfmon"],
+		});
+		expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+		expect(Array.isArray(JSON.parse(stdout))).toBe(true);
+	});
+
 	test("a kernel without type information", async () => {
 		const { exitCode, stderr } = await run(["ls"], { before: withMounts("mount -t tmpfs none /sys/kernel/btf") });
 		expect(stderr).toContain("/sys/kernel/btf/vmlinux");

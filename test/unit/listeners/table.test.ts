@@ -57,6 +57,19 @@ describe("events", () => {
 	});
 });
 
+test("a close is remembered for seconds and not for good, so that a flood of them does not add up", () => {
+	const table = createTable();
+	const a = listenerOf(1, 10);
+	const other = (atNs: number) => table.fold([listen(listenerOf(2, atNs))]);
+	table.fold([listen(a), close(a, 20)]);
+	other(1 * SECOND);
+	table.fold([listen(a)]);
+	expect(table.sockets()).toHaveLength(1);
+	for (const seconds of [2, 4, 6]) other(seconds * SECOND);
+	table.fold([listen(a)]);
+	expect(table.sockets()).toHaveLength(2);
+});
+
 describe("reads", () => {
 	test("one absence is not enough, two in a row are", () => {
 		const table = createTable();
@@ -202,6 +215,8 @@ function run(script: readonly Op[], seeded: readonly number[], missedBySeed: rea
 				break;
 			case "wait":
 				now += step.ns;
+				// what is repeated comes again at once, or not at all
+				delivered = [];
 				break;
 			default:
 				step satisfies never;
