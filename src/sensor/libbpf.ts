@@ -326,7 +326,8 @@ function withLastWords<T>(what: string, action: () => T): T {
 	} catch (cause) {
 		const words = lastWords(lines.filter((line) => line.trim() !== ""));
 		if (words === undefined || !(cause instanceof SolistendError)) throw cause;
-		throw new SolistendError(cause.code, `cannot ${what}: ${words}; ${cause.message}`, { cause });
+		const hint = cause.code === "privilege" ? " (run as root, or give CAP_BPF and CAP_PERFMON)" : "";
+		throw new SolistendError(cause.code, `cannot ${what}: ${words}${hint}`, { cause });
 	} finally {
 		c.libbpf_set_print(null);
 		koffi.unregister(callback);
@@ -337,11 +338,11 @@ function withLastWords<T>(what: string, action: () => T): T {
 function lastWords(lines: readonly string[]): string | undefined {
 	const summary = lines.findIndex((line) => line.startsWith("processed "));
 	const useful = summary > 0 ? lines[summary - 1] : lines[0];
-	return lines.length > 1 ? `${useful?.trim()} (${lines.length - 1} more lines)` : useful?.trim();
+	return lines.length > 1 ? `${useful?.trim()}, and ${lines.length - 1} more lines` : useful?.trim();
 }
 
 function errnoError(what: string, errno: number): SolistendError {
 	const why = `${native().strerror(errno)} (errno ${errno})`;
 	if (errno !== EPERM) return new SolistendError("sensor", `cannot ${what}: ${why}`);
-	return new SolistendError("privilege", `cannot ${what}: ${why}; run as root, or give CAP_BPF and CAP_PERFMON`);
+	return new SolistendError("privilege", `cannot ${what}: ${why} (run as root, or give CAP_BPF and CAP_PERFMON)`);
 }
