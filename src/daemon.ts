@@ -25,6 +25,8 @@ export interface DaemonOptions {
 }
 
 export interface Daemon {
+	/** The kernel was read, and each proxy was dealt with, or did not answer for 10 s. */
+	readonly ready: Promise<void>;
 	/** Reads configuration and templates again; a bad version is reported, and the running one stays. */
 	reload(): Promise<void>;
 	/** Stops everything; the proxies go on serving what they have. */
@@ -32,8 +34,7 @@ export interface Daemon {
 }
 
 /**
- * Starts everything, and resolves when it is ready: the kernel was read, and each proxy was dealt with or did not
- * answer for 10 s.
+ * Starts everything. The kernel has been read when it resolves; the proxies are being looked at.
  *
  * @throws SolistendError when a template is wrong, or the host lacks what the sensor needs.
  */
@@ -69,6 +70,7 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 		setInterval(() => {
 			sensor.requestRead();
 			pipeline.recheck();
+			proxies.notify({ atMs: performance.now(), removal: false });
 		}, periodMs);
 	let resyncTimer = resync(config.resync);
 
@@ -114,13 +116,19 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 	};
 	await watch(config);
 
-	await Promise.race([proxies.firstRound, pause(READY_TIMEOUT_MS, undefined, { ref: false })]);
-	const services = Object.fromEntries(pipeline.desired()?.map(({ name, backends }) => [name, backends.length]) ?? []);
-	log.info({ listeners: pipeline.listeners().length, services }, "ready");
+	const closing = new AbortController();
+	const timeout = pause(READY_TIMEOUT_MS, undefined, { ref: false, signal: closing.signal }).catch(() => undefined);
+	const ready = Promise.race([proxies.firstRound, timeout]).then(() => {
+		if (closing.signal.aborted) return;
+		const services = pipeline.desired()?.map(({ name, backends }) => [name, backends.length]) ?? [];
+		log.info({ listeners: pipeline.listeners().length, services: Object.fromEntries(services) }, "ready");
+	});
 
 	return {
+		ready,
 		reload: () => requestReload(true),
 		async close() {
+			closing.abort();
 			await watched?.close();
 			await reloading;
 			clearInterval(resyncTimer);

@@ -33,6 +33,8 @@ try {
 	}
 } catch (error) {
 	report(error);
+	// a thread that is stuck, or anything else that is still open, must not keep a failed process alive
+	process.exit();
 }
 
 /** The options of a plain `run [--config FILE]`; undefined for all else, which yargs reads: it takes 10 MB of memory. */

@@ -1,7 +1,7 @@
 /** `solistend run`: the daemon, in the foreground. */
 
 import { once } from "node:events";
-import { openDaemon } from "../daemon.js";
+import { type Daemon, openDaemon } from "../daemon.js";
 import { openLog } from "../log.js";
 import { requireConfig } from "./config.js";
 
@@ -13,9 +13,11 @@ export interface RunOptions {
 export async function run({ config: file }: RunOptions, signal: AbortSignal): Promise<number> {
 	const { config } = await requireConfig(file);
 	const log = openLog(config.log);
-	const daemon = await openDaemon({ file, config, log });
-	const reload = () => void daemon.reload();
+	let daemon: Daemon | undefined;
+	const reload = () => void daemon?.reload();
+	// before anything takes time: the default action of SIGHUP is to end the process
 	process.on("SIGHUP", reload);
+	daemon = await openDaemon({ file, config, log });
 	if (!signal.aborted) await once(signal, "abort");
 	process.off("SIGHUP", reload);
 	log.info("stopping, the proxies go on serving what they have");

@@ -102,7 +102,11 @@ interface Native {
 let bound: Native | undefined;
 
 function native(): Native {
-	bound ??= bind(open("libbpf.so.1", "install it: apt-get install libbpf1"), open("libc.so.6", "it is glibc's"));
+	if (bound === undefined) {
+		bound = bind(open("libbpf.so.1", "install it: apt-get install libbpf1"), open("libc.so.6", "it is glibc's"));
+		// what it has to say belongs into our errors, not onto the terminal
+		bound.libbpf_set_print(null);
+	}
 	return bound;
 }
 

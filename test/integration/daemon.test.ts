@@ -1,7 +1,9 @@
+import { readFileSync } from "node:fs";
 import { chmod, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { startClient } from "../host/client.js";
+import { startDaemon } from "../host/daemon.js";
 import { applied, type Edge, joined, left, openEdge } from "../host/edge.js";
 import { eventually } from "../host/eventually.js";
 import { ask } from "../host/http.js";
@@ -205,6 +207,36 @@ describe.skipIf(skipPrivileged)("a container with a hostile name", () => {
 		const lines = (await edge.written()).split("\n").filter((line) => /^\s*(server|listen|backend)\b/.test(line));
 		expect(lines).toHaveLength(2);
 		expect(await edge.written()).not.toMatch(/evil 127|["'{}]/);
+	});
+});
+
+describe.skipIf(skipPrivileged)("a file that somebody edited by hand", () => {
+	test("is written again at the next resync", async () => {
+		await using edge = await openEdge({ settings: { resync: "1s" } });
+		const daemon = await edge.startDaemon();
+		const blue = await serve(edge, "blue");
+		await joined(daemon, blue.id);
+		const before = await edge.written();
+		await writeFile(edge.output, before.replace(blue.address, "192.0.2.1"));
+		await eventually("the file is right again", async () => (await edge.written()) === before);
+		await answers(edge, "hello from blue");
+	});
+});
+
+describe.skipIf(skipPrivileged)("signals", () => {
+	test("SIGHUP reads configuration and templates again, SIGTERM ends it with code 0, also while it starts", async () => {
+		await using edge = await openEdge();
+		const daemon = await edge.startDaemon();
+		process.kill(daemon.pid, "SIGHUP");
+		await daemon.waitFor("configuration taken");
+		await daemon.stop();
+		await edge.configure({ proxy: { check: ["sleep", "60"] } });
+		await writeFile(edge.output, "# not what it should be\n");
+		const starting = edge.owned.own(startDaemon({ config: edge.config }));
+		const children = `/proc/${starting.pid}/task/${starting.pid}/children`;
+		await eventually("it runs the check", () => readFileSync(children, "utf8") !== "");
+		expect(starting.lines.some(({ msg }) => msg === "ready")).toBe(false);
+		await starting.stop();
 	});
 });
 
