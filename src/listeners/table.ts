@@ -5,7 +5,8 @@
  * The rules, each socket apart:
  * - the newest kernel timestamp wins;
  * - CLOSE removes; after it only a newer LISTEN, or a read begun at least 1 s later, revives;
- * - absence from a complete read removes only when two reads in a row agree, both begun after the socket's own time.
+ * - absence from a complete read removes only when two reads in a row agree, both begun after the socket's own time;
+ * - a LISTEN that is told after a read that began later did not have it counts for nothing, until a read has it.
  */
 
 import type { Listener, Read, SocketEvent } from "./event.js";
@@ -61,6 +62,8 @@ export function createTable(): ListenerTable {
 	let tombstones = new Map<SocketId, number>();
 	let olderTombstones = new Map<SocketId, number>();
 	let generationNs = 0;
+	/** When the last complete read began. */
+	let readNs = Number.NEGATIVE_INFINITY;
 	const byEndpoint = new Map<EndpointKey, Map<SocketId, Listener>>();
 	/** Endpoints touched since the last report, as they were then. */
 	let before = new Map<EndpointKey, Endpoint | undefined>();
@@ -144,13 +147,15 @@ export function createTable(): ListenerTable {
 
 	return {
 		fold(events) {
-			let portless = false;
+			let again = false;
 			for (const { kind, listener } of events) {
 				const { socket, atNs } = listener;
 				const knownNs = entries.get(socket)?.listener.atNs ?? closedNs(socket) ?? Number.NEGATIVE_INFINITY;
 				if (kind === "listen" && atNs > knownNs) {
-					setUp(listener);
-					portless ||= listener.port === 0;
+					// A complete read that began later did not have it: its close was lost, or is on its way.
+					const isOutdated = atNs < readNs && !entries.has(socket);
+					if (!isOutdated) setUp(listener);
+					again ||= isOutdated || listener.port === 0;
 				} else if (kind === "close" && atNs >= knownNs) {
 					setDown(socket);
 					tombstones.set(socket, atNs);
@@ -158,7 +163,7 @@ export function createTable(): ListenerTable {
 			}
 			const last = events.at(-1);
 			if (last !== undefined) ageTombstones(last.listener.atNs);
-			return { changes: report(), again: portless };
+			return { changes: report(), again };
 		},
 
 		merge({ rows, beganNs, complete }) {
@@ -175,6 +180,7 @@ export function createTable(): ListenerTable {
 				else entries.set(socket, { ...entry, missed: true });
 				again ||= !entry.missed;
 			}
+			if (complete) readNs = Math.max(readNs, beganNs);
 			ageTombstones(beganNs);
 			return { changes: report(), again };
 		},
