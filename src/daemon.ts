@@ -132,9 +132,9 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 			await watched?.close();
 			await reloading;
 			clearInterval(resyncTimer);
+			await sensor.close();
 			pipeline.close();
 			await proxies.close();
-			await sensor.close();
 		},
 	};
 }

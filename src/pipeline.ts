@@ -82,6 +82,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	let expiryTimer: NodeJS.Timeout | undefined;
 	let retryTimer: NodeJS.Timeout | undefined;
 	let retryMs: number = RETRY_MS.first;
+	let retryDueMs = Number.POSITIVE_INFINITY;
+	let closed = false;
 
 	const look = (endpoint: Endpoint): PoolChange => {
 		const resolved = resolver.resolve(endpoint.sockets[0]);
@@ -98,6 +100,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	/** Arms the timers for what ends by itself, and tells of the change. */
 	const settle = (changes: readonly PoolChange[], kernelAtNs?: number) => {
 		clearTimeout(expiryTimer);
+		if (closed) return;
 		const dueMs = pools.nextExpiryMs;
 		if (dueMs !== undefined) {
 			expiryTimer = setTimeout(() => settle([pools.expire(now())]), Math.max(0, dueMs - now()));
@@ -110,13 +113,21 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		});
 	};
 
+	/** Never later than what was due before: whoever flaps must not keep others waiting. */
+	const retryIn = (ms: number) => {
+		if (closed || now() + ms >= retryDueMs) return;
+		clearTimeout(retryTimer);
+		retryMs = ms;
+		retryDueMs = now() + ms;
+		retryTimer = setTimeout(retryPending, ms);
+	};
+
 	const retryPending = () => {
+		retryDueMs = Number.POSITIVE_INFINITY;
 		const pending = [...known.values()].filter(({ verdict }) => verdict.state === "pending");
-		retryTimer = undefined;
 		if (pending.length === 0) return;
 		settle(pending.map(({ endpoint }) => look(endpoint)));
-		retryMs = Math.min(retryMs * 2, RETRY_MS.last);
-		retryTimer = setTimeout(retryPending, retryMs);
+		retryIn(Math.min(retryMs * 2, RETRY_MS.last));
 	};
 
 	const take = ({ changes, again }: Merged, review: boolean, kernelAtNs?: number) => {
@@ -132,11 +143,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 				results.push(forget(change.endpoint));
 			}
 		}
-		if (pending) {
-			clearTimeout(retryTimer);
-			retryMs = RETRY_MS.first;
-			retryTimer = setTimeout(retryPending, retryMs);
-		}
+		if (pending) retryIn(RETRY_MS.first);
 		if (again) requestRead();
 		if (review) results.push(...adopted.review(pools, now()));
 		settle(results, kernelAtNs);
@@ -194,11 +201,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		reconfigure(next) {
 			judge = createJudge(next);
 			({ services } = next);
+			const closing = pools.closing();
 			pools = createPools(services);
 			const carried = adopted.servers();
 			adopted = createAdopted(presenceOf);
 			const looked = table.endpoints().map(look);
-			settle([...looked, ...adopted.adopt(carried, pools, now()), { changed: true, removal: false }]);
+			const readopted = adopted.adopt(carried, pools, now());
+			pools.keep(closing);
+			settle([...looked, ...readopted, { changed: true, removal: false }]);
 		},
 		desired: () => (hasRead ? pools.desired() : undefined),
 		listeners: () =>
@@ -208,6 +218,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 				verdict: verdictOf(entry),
 			})),
 		close() {
+			closed = true;
 			clearTimeout(expiryTimer);
 			clearTimeout(retryTimer);
 		},

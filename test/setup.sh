@@ -98,7 +98,8 @@ has_npm_packages() {
 
 if ! has_npm_packages; then
 	say "installing npm packages from package-lock.json"
-	npm ci --no-audit --no-fund --loglevel=error </dev/null >&2 ||
+	# No install script is needed: native parts come as packages of their own.
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null >&2 ||
 		fail "npm ci did not work (its words are above; is there a network, and a registry?)"
 fi
 

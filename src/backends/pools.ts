@@ -4,6 +4,7 @@
  */
 
 import type { ServiceConfig } from "../config/schema.js";
+import type { Identity } from "../identity/identity.js";
 import type { EndpointKey } from "../listeners/ids.js";
 import type { Backend, BackendId, DesiredSet } from "./backend.js";
 
@@ -20,6 +21,10 @@ export interface Pools {
 	close(endpoint: EndpointKey, nowMs: number): PoolChange;
 	/** Lets go of those whose grace is over. */
 	expire(nowMs: number): PoolChange;
+	/** Those that closed as the last ones, and until when they stay. */
+	closing(): Closing[];
+	/** Takes over those of earlier pools, where a service would be left empty. */
+	keep(closing: readonly Closing[]): void;
 	/** When `expire` is next due, in the clock of `nowMs`; undefined when nobody waits. */
 	readonly nextExpiryMs: number | undefined;
 	/** True when another namespace claims the same address and port in this service. */
@@ -29,12 +34,17 @@ export interface Pools {
 	desired(): DesiredSet;
 }
 
+/** A backend that closed as the last one of its service. */
+export interface Closing {
+	readonly backend: Backend;
+	readonly untilMs: number;
+}
+
 interface Pool {
 	readonly service: ServiceConfig;
 	/** By id, then by endpoint: `0.0.0.0:80` and `10.0.0.1:80` of one namespace are one backend. */
 	readonly ready: Map<BackendId, Map<EndpointKey, Backend>>;
-	/** Those that closed as the last ones, and until when they stay. */
-	readonly closing: Map<BackendId, { readonly backend: Backend; readonly untilMs: number }>;
+	readonly closing: Map<BackendId, Closing>;
 }
 
 const UNCHANGED: PoolChange = { changed: false, removal: false };
@@ -73,10 +83,11 @@ export function createPools(services: Readonly<Record<string, ServiceConfig>>): 
 		set(endpoint, backends, nowMs) {
 			const had = byEndpoint.get(endpoint) ?? [];
 			if (sameBackends(had, backends)) return UNCHANGED;
+			const left = had.some(({ service, id }) => !backends.some((one) => one.service === service && one.id === id));
 			take(endpoint);
 			put(endpoint, backends);
 			keepLast(pools, had, nowMs);
-			return { changed: true, removal: had.length > 0 };
+			return { changed: true, removal: left };
 		},
 		close(endpoint, nowMs) {
 			const gone = take(endpoint);
@@ -93,6 +104,14 @@ export function createPools(services: Readonly<Record<string, ServiceConfig>>): 
 				}
 			}
 			return { changed, removal: changed };
+		},
+		closing: () => [...pools.values()].flatMap(({ closing }) => [...closing.values()]),
+		keep(closing) {
+			for (const { backend, untilMs } of closing) {
+				const pool = pools.get(backend.service);
+				if (pool === undefined || !members(pool).next().done) continue;
+				pool.closing.set(backend.id, { backend: { ...backend, weight: pool.service.weight }, untilMs });
+			}
 		},
 		get nextExpiryMs() {
 			const times = [...pools.values()].flatMap(({ closing }) => [...closing.values()].map(({ untilMs }) => untilMs));
@@ -145,8 +164,23 @@ function contested(claims: ReadonlyMap<EndpointKey, Backend>): boolean {
 function sameBackends(a: readonly Backend[], b: readonly Backend[]): boolean {
 	return (
 		a.length === b.length &&
-		a.every((one, i) => one.id === b[i]?.id && one.service === b[i]?.service && one.weight === b[i]?.weight)
+		a.every((one, i) => {
+			const other = b[i];
+			return (
+				one.id === other?.id &&
+				one.service === other.service &&
+				one.weight === other.weight &&
+				sameIdentity(one.identity, other.identity)
+			);
+		})
 	);
+}
+
+/** What templates may show of it. */
+function sameIdentity(a: Identity, b: Identity): boolean {
+	const shown = ({ comm, hostname, cgroup, unit, container, netnsName }: Identity) =>
+		[comm, hostname, cgroup, unit, container, netnsName].join("\n");
+	return shown(a) === shown(b);
 }
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);

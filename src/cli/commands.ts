@@ -7,7 +7,7 @@ import { printNotice } from "./output.js";
 
 const WRONG_USAGE = 2;
 
-/** Already told by yargs. */
+/** Wrong usage, told already. */
 class UsageError extends Error {}
 
 const { version }: { version: string } = createRequire(import.meta.url)("../../package.json");
@@ -19,6 +19,16 @@ const config = {
 	describe: "configuration file",
 } as const;
 const json = { type: "boolean", default: false, describe: "machine-readable output" } as const;
+
+/** One whole number; anything else is wrong usage. */
+const number = {
+	type: "string",
+	requiresArg: true,
+	coerce(text: string | string[]): number {
+		if (typeof text === "string" && /^\d+$/.test(text)) return Number(text);
+		throw new Error(`"${text}" is not a whole number`);
+	},
+} as const;
 
 /** Runs a command and keeps its exit code. */
 const exitWith = async (code: Promise<number>) => {
@@ -48,8 +58,8 @@ export async function runCommandLine(words: readonly string[], interrupted: Abor
 				(y) =>
 					y.options({
 						json: { ...json, describe: "one JSON object a line" },
-						port: { type: "number", requiresArg: true, describe: "only this port" },
-						pid: { type: "number", requiresArg: true, describe: "only this process" },
+						port: { ...number, describe: "only this port" },
+						pid: { ...number, describe: "only this process" },
 						netns: {
 							type: "string",
 							requiresArg: true,
@@ -94,11 +104,12 @@ export async function runCommandLine(words: readonly string[], interrupted: Abor
 			.strict()
 			.exitProcess(false)
 			.fail((message, error, y) => {
-				if (error) throw error;
+				// what a coerce says comes as a YError
+				if (error && error.name !== "YError") throw error;
 				printNotice(`solistend: ${message}\n`);
 				y.showHelp((help) => printNotice(help));
 				process.exitCode = WRONG_USAGE;
-				throw new UsageError();
+				throw new UsageError(message);
 			})
 			.parseAsync();
 	} catch (error) {

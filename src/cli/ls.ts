@@ -6,7 +6,7 @@ import { configSchema } from "../config/schema.js";
 import type { JudgedListener } from "../pipeline.js";
 import { requireConfig } from "./config.js";
 import { listenerJson, whoIs } from "./listener-json.js";
-import { colour, printLine, table } from "./output.js";
+import { colour, jsonText, printLine, table } from "./output.js";
 import { takeSnapshot } from "./snapshot.js";
 
 export interface LsOptions {
@@ -22,7 +22,7 @@ export async function ls({ json, config: file, isConfigGiven }: LsOptions): Prom
 	const { listeners } = takeSnapshot(config);
 	const sorted = [...listeners].sort(byPlace);
 	if (json) {
-		printLine(JSON.stringify(sorted.map(toJson), null, 2));
+		printLine(jsonText(sorted.map(toJson), 2));
 		return 0;
 	}
 	const rows = sorted.map(({ endpoint, resolved: { identity }, verdict }) => [

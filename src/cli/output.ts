@@ -47,15 +47,18 @@ export function table(
 	return [tableHead(columns), ...rows.map((row) => tableLine(columns, row))];
 }
 
+/** JSON whose text holds no character that a terminal takes for a command: those past ASCII are escaped, too. */
+export function jsonText(value: unknown, indent?: number): string {
+	return JSON.stringify(value, null, indent).replace(
+		/[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
+		(character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+	);
+}
+
 const COLOURS = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 } as const;
 
 /** Colours text where stdout is a terminal and NO_COLOR (https://no-color.org) is not set. */
 export function colour(name: keyof typeof COLOURS, text: string): string {
 	if (!process.stdout.isTTY || (process.env["NO_COLOR"] ?? "") !== "") return text;
 	return `\u001b[${COLOURS[name]}m${text}\u001b[0m`;
-}
-
-/** A name from outside that can't move the cursor or break a line: what is not printable becomes `?`. */
-export function printable(text: string): string {
-	return text.replace(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, "?");
 }

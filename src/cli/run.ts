@@ -14,13 +14,18 @@ export async function run({ config: file }: RunOptions, signal: AbortSignal): Pr
 	const { config } = await requireConfig(file);
 	const log = openLog(config.log);
 	let daemon: Daemon | undefined;
-	const reload = () => void daemon?.reload();
+	let isAsked = false;
+	const reload = () => {
+		isAsked = daemon === undefined;
+		void daemon?.reload();
+	};
 	// before anything takes time: the default action of SIGHUP is to end the process
 	process.on("SIGHUP", reload);
 	daemon = await openDaemon({ file, config, log });
+	if (isAsked) reload();
 	if (!signal.aborted) await once(signal, "abort");
-	process.off("SIGHUP", reload);
 	log.info("stopping, the proxies go on serving what they have");
 	await daemon.close();
+	process.off("SIGHUP", reload);
 	return 0;
 }

@@ -9,7 +9,7 @@ import type { SocketId } from "../listeners/ids.js";
 import { bootTimeNs } from "../sensor/libbpf.js";
 import { type Losses, openSensor } from "../sensor/sensor.js";
 import { listenerJson, whoIs } from "./listener-json.js";
-import { type Column, colour, printLine, printNotice, tableHead, tableLine } from "./output.js";
+import { type Column, colour, jsonText, printLine, printNotice, tableHead, tableLine } from "./output.js";
 
 export interface WatchOptions {
 	readonly json: boolean;
@@ -59,7 +59,10 @@ export async function watch(options: WatchOptions, signal: AbortSignal): Promise
 					sensor.requestRead();
 					continue;
 				}
+				const opened = portless.get(event.listener.socket);
 				portless.delete(event.listener.socket);
+				// it closed before a read could tell its port
+				if (opened !== undefined) show(opened);
 				show(event);
 			}
 		},
@@ -75,7 +78,7 @@ export async function watch(options: WatchOptions, signal: AbortSignal): Promise
 			if (!options.json) return;
 			for (const reason of ["ringFull", "tableFull", "undecodable", "workerDeaths"] as const) {
 				const count = losses[reason] - (lost?.[reason] ?? 0);
-				if (count > 0) printLine(JSON.stringify({ time: new Date().toISOString(), event: "lost", reason, count }));
+				if (count > 0) printLine(jsonText({ time: new Date().toISOString(), event: "lost", reason, count }));
 			}
 			lost = losses;
 		},
@@ -100,7 +103,7 @@ function filter({ port, pid, netns, comm, close }: WatchOptions): (event: Socket
 }
 
 function jsonLine({ kind, listener }: SocketEvent, identity: Identity, time: Date): string {
-	return JSON.stringify({ time: time.toISOString(), event: kind, ...listenerJson(listener, identity) });
+	return jsonText({ time: time.toISOString(), event: kind, ...listenerJson(listener, identity) });
 }
 
 function row({ kind, listener }: SocketEvent, identity: Identity, time: Date): string {

@@ -103,7 +103,10 @@ export function createNamespaces({ procfs, now, interfaces = networkInterfaces }
 			if (remembered === undefined) namespaces.set(listener.netns, namespace);
 			const { last } = namespace;
 			if (last?.addresses.state === "known" && now() - last.atMs < FRESH_MS) return last.addresses;
-			const addresses = look(namespace, listener);
+			const looked = look(namespace, listener);
+			// Unknown is not absent: what was known of this namespace holds until a look says otherwise.
+			const keeps = looked.state === "unknown" && last?.addresses.state === "known";
+			const addresses = keeps ? last.addresses : looked;
 			namespace.last = { addresses, atMs: now() };
 			return addresses;
 		},

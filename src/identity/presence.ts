@@ -18,32 +18,27 @@ const LISTEN = "0A";
 export function presenceOf(procfs: Procfs, address: string, port: number): Presence {
 	const ip = parseIp(address);
 	if (ip === undefined) return "unknown";
-	let hasLooked = false;
-	for (const pid of oneOfEachNamespace(procfs)) {
-		const isOurs = procfs.netTag(pid) === procfs.netTag("self");
-		if (isLoopback(ip) ? !isOurs : !ownsAddress(procfs, pid, address)) continue;
-		const tables = [procfs.readTcp(pid, 4), procfs.readTcp(pid, 6)];
-		if (tables.every((table) => table === undefined)) return "unknown";
-		hasLooked = true;
-		if (tables.some((table) => listensAt(table ?? "", formatIp(unmapIp(ip)), port))) return "listening";
-	}
-	// With every process hidden but our own, an address that nobody has may be one that we can't see.
-	return hasLooked || procfs.readFibTrie(1) !== undefined ? "closed" : "unknown";
-}
-
-function* oneOfEachNamespace(procfs: Procfs): Generator<number> {
+	const own = procfs.netTag("self");
 	const seen = new Set<number>();
+	const unreadable = new Set<number>();
 	for (const pid of procfs.pids()) {
 		const tag = procfs.netTag(pid);
 		if (tag === undefined || seen.has(tag)) continue;
+		const fibTrie = procfs.readFibTrie(pid);
+		const tables = [procfs.readTcp(pid, 4), procfs.readTcp(pid, 6)];
+		if (fibTrie === undefined || tables.every((table) => table === undefined)) {
+			// gone by now, perhaps: another process of the namespace may tell
+			unreadable.add(tag);
+			continue;
+		}
 		seen.add(tag);
-		yield pid;
+		const { ipv4, ipv6 } = namespaceAddresses(fibTrie, procfs.readIfInet6(pid) ?? "");
+		const isThere = isLoopback(ip) ? tag === own : ipv4.includes(address) || ipv6.includes(address);
+		if (isThere && tables.some((table) => listensAt(table ?? "", formatIp(unmapIp(ip)), port))) return "listening";
 	}
-}
-
-function ownsAddress(procfs: Procfs, pid: number, address: string): boolean {
-	const { ipv4, ipv6 } = namespaceAddresses(procfs.readFibTrie(pid) ?? "", procfs.readIfInet6(pid) ?? "");
-	return ipv4.includes(address) || ipv6.includes(address);
+	// Where processes are hidden from us, an address that nobody has may be one that we can't see.
+	const hasSeenAll = seen.size > 0 && [...unreadable].every((tag) => seen.has(tag)) && procfs.netTag(1) !== undefined;
+	return hasSeenAll ? "closed" : "unknown";
 }
 
 /**

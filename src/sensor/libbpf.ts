@@ -7,7 +7,7 @@
 import { closeSync, readSync } from "node:fs";
 import { constants } from "node:os";
 import koffi, { type LibraryHandle } from "koffi";
-import { SolistendError } from "../errors.js";
+import { messageOf, SolistendError } from "../errors.js";
 
 /** A loaded BPF object. `close()` detaches its programs and frees its maps. */
 export interface BpfObject {
@@ -209,7 +209,7 @@ export function openObject(path: string): BpfObject {
 					const fd = c.bpf_iter_create(c.bpf_link__fd(attached));
 					if (fd < 0) throw errnoError(`start the BPF iterator ${program}`, -fd);
 					try {
-						while (readSync(fd, sink) > 0);
+						while (advance(program, fd, sink));
 					} finally {
 						closeSync(fd);
 					}
@@ -221,6 +221,19 @@ export function openObject(path: string): BpfObject {
 			c.bpf_object__close(object);
 		},
 	};
+}
+
+/**
+ * Lets an iterator go on; false at its end. The kernel gives up with EAGAIN after a million objects without output
+ * (`bpf_seq_read`), and goes on from there at the next read: a busy proxy alone may have so many files open.
+ */
+function advance(program: string, fd: number, sink: Buffer): boolean {
+	try {
+		return readSync(fd, sink) > 0;
+	} catch (cause) {
+		if (cause instanceof Error && "code" in cause && cause.code === "EAGAIN") return true;
+		throw new SolistendError("sensor", `cannot walk the BPF iterator ${program}: ${messageOf(cause)}`, { cause });
+	}
 }
 
 /** Consumes the ring buffer `mapFd`; `onRecord` gets each record's bytes, valid during the call, and must not throw. */

@@ -9,8 +9,8 @@ import { openKernel } from "./kernel.js";
 import type { KernelLosses } from "./record.js";
 import { startWatcher, type Watcher } from "./watcher.js";
 
-/** At most four reads a second, however much is lost. */
-const READ_SPACING_MS = 250;
+/** At most four reads a second, however much is lost; and where a read takes long, most of the time is left to others. */
+const READ_SPACING = { ms: 250, times: 4 } as const;
 const RESTART_DELAY_MS = 100;
 
 /** Everything that was lost since the start, by reason; each of them led to a read. */
@@ -51,7 +51,7 @@ export function openSensor(options: SensorOptions): Sensor {
 	let undecodable = 0;
 	let workerDeaths = 0;
 	let closed = false;
-	let lastReadMs = performance.now();
+	let nextReadMs = 0;
 	let readTimer: NodeJS.Timeout | undefined;
 	let restartTimer: NodeJS.Timeout | undefined;
 
@@ -59,21 +59,24 @@ export function openSensor(options: SensorOptions): Sensor {
 
 	const read = () => {
 		readTimer = undefined;
-		lastReadMs = performance.now();
+		const beginMs = performance.now();
 		let result: Read;
 		try {
 			result = kernel.read();
 		} catch (error) {
 			options.onTrouble(messageOf(error), losses());
+			nextReadMs = performance.now() + READ_SPACING.ms;
 			requestRead();
 			return;
 		}
 		options.onRead(result);
+		const endMs = performance.now();
+		nextReadMs = endMs + Math.max(READ_SPACING.ms, READ_SPACING.times * (endMs - beginMs));
 	};
 
 	const requestRead = () => {
 		if (readTimer !== undefined || closed) return;
-		readTimer = setTimeout(read, Math.max(0, lastReadMs + READ_SPACING_MS - performance.now()));
+		readTimer = setTimeout(read, Math.max(0, nextReadMs - performance.now()));
 	};
 
 	const trouble = (message: string) => {

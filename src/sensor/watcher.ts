@@ -61,8 +61,10 @@ export function startWatcher({ eventsFd, lossesFd, onEvents, onLosses, onDeath }
 	});
 
 	const acknowledge = (records: number) => {
-		const before = (Atomics.load(counters, Shared.posted) - (counters[Shared.acknowledged] ?? 0)) | 0;
-		Atomics.add(counters, Shared.acknowledged, records);
+		// Added first, then looked: the worker posts first, then looks. So one of the two sees the other, and a worker
+		// that found no room is always woken.
+		const acknowledged = Atomics.add(counters, Shared.acknowledged, records);
+		const before = (Atomics.load(counters, Shared.posted) - acknowledged) | 0;
 		if (before >= MAX_UNACKNOWLEDGED && !gone) wake.signal();
 	};
 

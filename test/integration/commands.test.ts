@@ -180,7 +180,13 @@ describe.skipIf(skipPrivileged)("ls", () => {
 });
 
 describe("wrong usage", () => {
-	test.each([[["frobnicate"]], [["watch", "--colour"]], [[]]])("%j ends with code 2 and the usage", async (words) => {
+	test.each([
+		[["frobnicate"]],
+		[["watch", "--colour"]],
+		[["watch", "--port", "foo"]],
+		[["watch", "--pid", "1", "--pid", "2"]],
+		[[]],
+	])("%j ends with code 2 and the usage", async (words) => {
 		const { exitCode, stderr, stdout } = await run(words);
 		expect(exitCode).toBe(2);
 		expect(stderr).toMatch(/^solistend: .+\n\nsolistend /);

@@ -190,3 +190,46 @@ test("a listen without a port asks for a read", () => {
 	pipeline.onEvents([listen(listenerOf(1, 10, { port: 0 }))]);
 	expect(reads()).toBe(1);
 });
+
+test("a namespace that flaps does not keep the pending ones of others waiting", () => {
+	const { pipeline, has } = setup();
+	pipeline.onRead(read());
+	pipeline.onEvents([listen(listenerOf(1, 10, inNetns("victim")))]);
+	has("victim", "10.0.0.5");
+	for (let i = 0; i < 20; i++) {
+		pipeline.onEvents([listen(listenerOf(100 + i, 100 + i, inNetns("flapping")))]);
+		vi.advanceTimersByTime(8);
+	}
+	expect(ids(pipeline)).toEqual(["10.0.0.5:80"]);
+});
+
+test("other rules leave the last backend its grace", () => {
+	const { pipeline, has } = setup();
+	has("4196", "10.0.0.2");
+	const a = listenerOf(1, 10);
+	pipeline.onRead(read([a], 20));
+	pipeline.onEvents([close(a, 30)]);
+	vi.advanceTimersByTime(1000);
+	pipeline.reconfigure(web({ port: 80 }));
+	expect(ids(pipeline)).toEqual(["10.0.0.2:80"]);
+	vi.advanceTimersByTime(2000);
+	expect(ids(pipeline)).toEqual([]);
+});
+
+test("another process behind the same backend is a change, since templates may show its name", () => {
+	const { pipeline, changes, has } = setup();
+	has("4196", "10.0.0.2");
+	const [a, b] = [listenerOf(1, 10), listenerOf(2, 25, { hostname: "web-2" })];
+	pipeline.onRead(read([a], 20));
+	pipeline.onEvents([listen(b), close(a, 30)]);
+	expect(pipeline.desired()).toMatchObject([{ backends: [{ identity: { hostname: "web-2" } }] }]);
+	expect(changes.at(-1)).toMatchObject({ removal: false });
+});
+
+test("what comes after it was closed arms no timer", () => {
+	const { pipeline } = setup();
+	pipeline.onRead(read());
+	pipeline.close();
+	pipeline.onEvents([listen(listenerOf(1, 10))]);
+	expect(vi.getTimerCount()).toBe(0);
+});
