@@ -87,13 +87,12 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 		}
 		const folders = templateFolders(loaded.config, file);
 		try {
-			await proxies.reconfigure(loaded.config, folders, templatesChanged);
+			await proxies.reconfigure(loaded.config, folders, templatesChanged, () => pipeline.reconfigure(loaded.config));
 		} catch (error) {
 			if (!(error instanceof SolistendError)) throw error;
 			log.error({ problems: [messageOf(error)] }, "configuration not taken, the running one stays");
 			return;
 		}
-		pipeline.reconfigure(loaded.config);
 		log.level = loaded.config.log.level;
 		clearInterval(resyncTimer);
 		resyncTimer = resync(loaded.config.resync);

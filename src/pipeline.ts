@@ -71,12 +71,20 @@ interface Known extends Judgement {
 }
 
 export function createPipeline(options: PipelineOptions): Pipeline {
-	const { config, resolver, presenceOf, log, now, bootTimeNs, onChange, requestRead } = options;
+	const { config, resolver, log, now, bootTimeNs, onChange, requestRead } = options;
 	const table = createTable();
 	const known = new Map<EndpointKey, Known>();
 	let judge = createJudge(config);
 	let { services } = config;
 	let pools = createPools(services);
+	/** A listener that the kernel's table has was judged already: an old file must not overrule its verdict. */
+	const isJudged = (address: string, port: number): boolean =>
+		[...known.values()].some(
+			({ endpoint, resolved, verdict }) =>
+				endpoint.port === port && verdict.state !== "pending" && leadsTo(endpoint, resolved, address),
+		);
+	const presenceOf = (address: string, port: number): Presence =>
+		isJudged(address, port) ? "closed" : options.presenceOf(address, port);
 	let adopted = createAdopted(presenceOf);
 	let hasRead = false;
 	let expiryTimer: NodeJS.Timeout | undefined;
@@ -223,4 +231,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			clearTimeout(retryTimer);
 		},
 	};
+}
+
+/** Whether a connection to the address would reach the endpoint. */
+function leadsTo({ address: bound }: Endpoint, { addresses, isHost }: Resolved, address: string): boolean {
+	if (bound === address) return true;
+	if (bound !== "0.0.0.0" && bound !== "::") return false;
+	if (isHost && (address === "127.0.0.1" || address === "::1")) return true;
+	return addresses.state === "known" && [...addresses.ipv4, ...addresses.ipv6].includes(address);
 }

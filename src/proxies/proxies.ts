@@ -31,10 +31,11 @@ export interface Proxies {
 	notify(change: LoopChange): void;
 	/**
 	 * Goes over to another configuration; proxies that it does not change go on as they are, unless templates did.
+	 * `take` is called once nothing can fail any more, before a changed proxy asks for its desired set.
 	 *
 	 * @throws SolistendError when a template is wrong; then everything stays as it was.
 	 */
-	reconfigure(config: Config, folders: readonly string[], templatesChanged: boolean): Promise<void>;
+	reconfigure(config: Config, folders: readonly string[], templatesChanged: boolean, take: () => void): Promise<void>;
 	close(): Promise<void>;
 }
 
@@ -94,7 +95,7 @@ export async function openProxies({ config, folders, desired, adopt, log }: Prox
 		notify(change) {
 			for (const { loop } of running.values()) loop.notify(change);
 		},
-		async reconfigure(next, among, templatesChanged) {
+		async reconfigure(next, among, templatesChanged, take) {
 			const fresh = await prepare(next, among);
 			settle = next.settle;
 			const kept = new Set<string>();
@@ -108,6 +109,7 @@ export async function openProxies({ config, folders, desired, adopt, log }: Prox
 					running.delete(name);
 				}
 			}
+			take();
 			for (const one of fresh) {
 				if (kept.has(one.proxy.name)) await one.driver.close();
 				else void run(one);

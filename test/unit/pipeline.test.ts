@@ -175,6 +175,17 @@ describe("a server that the proxy has and the seed did not find", () => {
 		expect(ids(pipeline)).toEqual([]);
 	});
 
+	test("goes where the kernel's own endpoint is judged to be in no pool by now", () => {
+		const { pipeline, presence, has } = setup(web({ port: 8002 }));
+		presence.set("10.0.0.9:8001", "listening");
+		has("9", "10.0.0.9");
+		has("4196", "10.0.0.2");
+		const other = listenerOf(1, 10, { port: 8002 });
+		pipeline.onRead(read([listenerOf(9, 11, { ...inNetns("9"), port: 8001 }), other], 20));
+		pipeline.adopt([{ ...server, port: 8001 }]);
+		expect(ids(pipeline)).toEqual(["10.0.0.2:8002"]);
+	});
+
 	test("stays through a change of the rules", () => {
 		const { pipeline } = setup();
 		pipeline.onRead(read());
