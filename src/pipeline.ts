@@ -6,7 +6,7 @@
 
 import type { Logger } from "pino";
 import { type AdoptedServer, createAdopted } from "./backends/adopted.js";
-import type { DesiredSet } from "./backends/backend.js";
+import type { BackendRef, DesiredSet } from "./backends/backend.js";
 import { createJudge, type Judgement, type Verdict } from "./backends/judge.js";
 import { createPools, type PoolChange } from "./backends/pools.js";
 import type { Config } from "./config/schema.js";
@@ -31,6 +31,8 @@ export interface DesiredChange {
 	/** When it was known here, in the clock of `now`. */
 	readonly atMs: number;
 	readonly removal: boolean;
+	/** The backends that came, went or changed; undefined when it may be any. */
+	readonly touched: readonly BackendRef[] | undefined;
 	/** From the kernel's event to here, where one event caused it. */
 	readonly kernelToHereMs?: number;
 }
@@ -117,6 +119,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		onChange({
 			atMs: now(),
 			removal: changes.some(({ removal }) => removal),
+			touched: undefined,
 			...(kernelAtNs !== undefined && { kernelToHereMs: (bootTimeNs() - kernelAtNs) / 1e6 }),
 		});
 	};

@@ -61,6 +61,7 @@ export function createAdopted(presenceOf: (address: string, port: number) => Pre
 					port,
 					weight,
 					state: "ready",
+					held: false,
 					endpoint: key,
 					netns: NETNS,
 					identity,

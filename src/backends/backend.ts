@@ -14,6 +14,21 @@ export type BackendId = string & { readonly [brand]: "BackendId" };
 
 export const backendId = (address: string, port: number): BackendId => `${address}:${port}` as BackendId;
 
+/** A backend by its names: what changed, and what commands are given for. */
+export interface BackendRef {
+	readonly service: string;
+	readonly id: BackendId;
+}
+
+/**
+ * What the proxy is to do with a backend.
+ * - `ready`: it listens.
+ * - `closing`: it closed, and stays as the last one until `lastGrace` is over; proxies treat it as ready.
+ * - `drain`: no new work: it was told to stop and still listens, or a person drained it.
+ * - `down`: it listens, and a person took it out.
+ */
+export type BackendState = "ready" | "closing" | "drain" | "down";
+
 /** One server of a service. */
 export interface Backend {
 	readonly id: BackendId;
@@ -22,8 +37,9 @@ export interface Backend {
 	readonly address: string;
 	readonly port: number;
 	readonly weight: number;
-	/** `ready`: it listens. `closing`: it closed, and stays as the last one until `lastGrace` is over. */
-	readonly state: "ready" | "closing";
+	readonly state: BackendState;
+	/** True when the state is a person's word, kept until it is released. */
+	readonly held: boolean;
 	readonly endpoint: EndpointKey;
 	readonly netns: NetnsKey;
 	readonly identity: Identity;

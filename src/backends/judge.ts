@@ -68,6 +68,7 @@ export function createJudge({ services, addresses: preferred }: Pick<Config, "se
 				port: endpoint.port,
 				weight,
 				state: "ready",
+				held: false,
 				endpoint: endpoint.key,
 				netns: endpoint.netns,
 				identity: resolved.identity,

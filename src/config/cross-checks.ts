@@ -16,10 +16,13 @@ const text = z.string().optional().catch(undefined);
 const proxyOutline = z
 	.object({
 		name: text,
+		type: text,
+		template: z.unknown().optional(),
 		mode: z.string().default("apply").catch(""),
 		output: text,
 		reload: z.unknown().optional(),
 		masterSocket: z.unknown().optional(),
+		pidFile: z.unknown().optional(),
 		services: z.array(z.unknown()).catch([]),
 	})
 	.catch({ mode: "", services: [] });
@@ -48,6 +51,7 @@ export function crossChecks(value: unknown): Finding[] {
 			finding(["proxies", at, "output"], `is the output of proxies[${first}] too (each needs its own)`),
 		),
 		...proxies.flatMap(withoutReload),
+		...proxies.flatMap(withoutTemplate),
 		...proxies.flatMap((proxy, at) => repeatedServices(proxy, at)),
 		...(services === null ? [] : proxies.flatMap((proxy, at) => unknownServices(proxy, at, Object.keys(services)))),
 	];
@@ -62,11 +66,21 @@ function settleOrder(value: unknown): Finding[] {
 	return [finding(["settle", "quiet"], `must not be longer than settle.max (${quiet}ms is more than ${max}ms)`)];
 }
 
-function withoutReload({ mode, reload, masterSocket }: ProxyOutline, at: number): Finding[] {
-	if (mode !== "apply" || reload !== undefined || masterSocket !== undefined) return [];
+/** How each type of proxy can be made to read its file, beside a reload command; a file's reader may watch it. */
+const RELOADERS: Readonly<Record<string, "masterSocket" | "pidFile">> = { haproxy: "masterSocket", nginx: "pidFile" };
+
+function withoutReload(proxy: ProxyOutline, at: number): Finding[] {
+	const reloader = RELOADERS[proxy.type ?? ""];
+	if (reloader === undefined || proxy.mode !== "apply") return [];
+	if (proxy.reload !== undefined || proxy[reloader] !== undefined) return [];
 	return [
-		finding(["proxies", at], "needs reload or masterSocket, so that the proxy reads its new file (or mode: observe)"),
+		finding(["proxies", at], `needs reload or ${reloader}, so that the proxy reads its new file (or mode: observe)`),
 	];
+}
+
+function withoutTemplate({ type, template }: ProxyOutline, at: number): Finding[] {
+	if (type !== "file" || template !== undefined) return [];
+	return [finding(["proxies", at], "needs template: a proxy of type file has none by default")];
 }
 
 function repeatedServices({ services }: ProxyOutline, at: number): Finding[] {

@@ -98,6 +98,23 @@ const options = z
 	.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.union([z.string(), z.number()]))]))
 	.default({});
 
+/** Written as `50%`; a share from 0 to 1 once parsed. */
+const percentage = (fallback: string) =>
+	z
+		.string({ error: mustBe("a percentage such as 50%") })
+		.regex(/^\d{1,3}%$/, { error: mustBe("a percentage such as 50%") })
+		.meta({ title: "percentage" })
+		.default(fallback)
+		.transform((text, context) => {
+			const percent = Number(text.slice(0, -1));
+			if (percent <= 100) return percent / 100;
+			context.addIssue({ code: "custom", message: `must be a percentage from 0% to 100%, not ${text}` });
+			return z.NEVER;
+		});
+
+/** The signals that programs take for a request to stop; SIGKILL and SIGSTOP can't be handled, so they announce nothing. */
+const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGPWR"] as const;
+
 const service = z.strictObject({
 	match: match.describe("which listeners belong to the service: all keys must hold, a list means any of"),
 	mode: z.enum(["http", "tcp"]).default("http").describe("what the proxy takes the traffic for"),
@@ -119,6 +136,11 @@ const service = z.strictObject({
 		.describe("routed by Host, where the template has a frontend"),
 	weight: z.int().min(0).max(256).default(100).describe("weight of each of its backends; 0 takes no new traffic"),
 	lastGrace: duration("3s").describe("how long the last backend stays in after it closed"),
+	drainTimeout: duration("30s").describe("one that was told to stop and still listens after so long is ready again"),
+	stopSignals: z
+		.array(z.enum(STOP_SIGNALS))
+		.default(["SIGTERM"])
+		.describe("signals that tell its processes to stop: it drains; an empty list: none does"),
 	options: options.describe("free for templates: text, numbers, true, false, and lists"),
 });
 
@@ -134,21 +156,42 @@ const absolutePath = z
 	.regex(/^\//, { error: mustBe("an absolute path") })
 	.meta({ title: "absolute path" });
 
-const proxy = z.strictObject({
+const proxyKeys = z.strictObject({
 	name: name("a proxy's name").describe("how commands, logs and metrics call it"),
-	type: z.enum(["haproxy"]).describe("which program it is"),
+	type: z.enum(["haproxy", "nginx", "file"]).describe("which program it is; file: any that reads a file"),
 	mode: z.enum(["apply", "observe"]).default("apply").describe("observe plans and logs, and changes nothing"),
+	netns: z
+		.union([glob, inode])
+		.meta({ title: "name or number" })
+		.default("host")
+		.describe("network namespace that it runs in: name under /run/netns, inode number, or `host`"),
 	template: z
 		.string()
 		.min(1)
 		.meta({ title: "file name" })
-		.default("haproxy-backends.cfg.hbs")
-		.describe("file in the templates folder or among the packaged ones, or an absolute path"),
+		.optional()
+		.describe(
+			"file in the templates folder or among the packaged ones, or an absolute path; default: `haproxy-backends.cfg.hbs` or `nginx-upstreams.conf.hbs`",
+		),
 	output: absolutePath.describe("the file to write; its folder must exist and be writable"),
-	check: command.optional().describe("run before the swap; `{{output}}` is the staged file"),
-	reload: command.optional().describe("run after the swap; without it masterSocket is used"),
-	runtimeSocket: absolutePath.optional().describe("HAProxy's stats socket, to verify what is live"),
+	check: command
+		.optional()
+		.describe("run before the swap; `{{output}}` is the staged file, without it that is mounted in the output's place"),
+	reload: command.optional().describe("run after the swap; without it masterSocket or pidFile is used"),
+	runtimeSocket: absolutePath.optional().describe("HAProxy's stats socket, to change servers without a reload"),
 	masterSocket: absolutePath.optional().describe("HAProxy's master CLI (`haproxy -W -S PATH`), to reload"),
+	pidFile: absolutePath.optional().describe("Nginx's pid file, to reload by SIGHUP and to verify that it did"),
+	slots: z
+		.strictObject({
+			min: z.int().min(1).max(65_536).default(8).describe("servers that each service has at least"),
+			growth: z.number().min(1.1).max(10).default(2).describe("factor by which they grow before they are all taken"),
+		})
+		.prefault({})
+		.describe("servers declared ahead in HAProxy's file, so that a backend joins without a reload"),
+	fallbackChecks: z
+		.boolean()
+		.default(false)
+		.describe("HAProxy's own checks, off while the daemon lives and on when it has stopped"),
 	reloadInterval: duration("2s").describe("at most one reload in this time; a removal may use a small burst"),
 	timeout: duration("10s", "100ms").describe("bound on each check, reload and verification"),
 	services: z
@@ -158,6 +201,11 @@ const proxy = z.strictObject({
 		.describe("the services it serves; default: all"),
 	options: options.describe("free for templates: text, numbers, true, false, and lists"),
 });
+
+/** The template where none is named; a file of any other program has none. */
+const TEMPLATES = { haproxy: "haproxy-backends.cfg.hbs", nginx: "nginx-upstreams.conf.hbs", file: "" } as const;
+
+const proxy = proxyKeys.transform((keys) => ({ ...keys, template: keys.template ?? TEMPLATES[keys.type] }));
 
 const network = { error: mustBe("a network, such as 10.0.0.0/8 or fd00::/8") };
 
@@ -180,8 +228,42 @@ export const configSchema = z.strictObject({
 		})
 		.prefault({})
 		.describe("changes after the first are gathered until quiet has passed, or max is reached"),
+	flap: z
+		.union(
+			[
+				z.literal(false),
+				z.strictObject({
+					max: z.int().min(2).max(1000).default(5).describe("closes within the window after which it is held out"),
+					window: duration("30s", "1s").describe("in which they are counted"),
+					hold: duration("10s", "1s").describe("how long it is held out the first time; doubled each time after"),
+				}),
+			],
+			{ error: mustBe("false, or a map of max, window and hold") },
+		)
+		.prefault({})
+		.describe("an endpoint that comes and goes is held out for growing pauses; `false`: never"),
+	guard: z
+		.strictObject({
+			maxDrop: percentage("50%").describe(
+				"share of a service that one step takes out for another reason than a close, unless a resync confirms it",
+			),
+			maxEjected: percentage("30%").describe("share of a service that is out at once though it still listens"),
+		})
+		.prefault({})
+		.describe("bounds on what may leave a service at once"),
 	resync: duration("60s", "1s").describe("how often the kernel's own table is read and compared"),
 	proxies: z.array(proxy).default([]).describe("the proxies that follow"),
+	state: absolutePath
+		.default("/var/lib/solistend")
+		.describe("folder for what must outlive a restart: the operator's word on backends"),
+	admin: z
+		.strictObject({
+			socket: absolutePath
+				.default("/run/solistend/admin.sock")
+				.describe("unix socket on which the daemon answers commands; its folder must exist"),
+		})
+		.prefault({})
+		.describe("how the daemon is asked"),
 	log: z
 		.strictObject({
 			level: z.enum(["trace", "debug", "info", "warn", "error"]).default("info").describe("the least that is written"),

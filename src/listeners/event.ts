@@ -25,6 +25,8 @@ export interface Listener {
 	readonly comm: string;
 	/** UTS node name of that process; raw, may hold any byte but NUL. */
 	readonly hostname: string;
+	/** Inode number of the pid namespace that the process lives in; a container mostly has its own. */
+	readonly pidNamespace: number;
 	/** Id of its cgroup (v2), in decimal. */
 	readonly cgroupId: string;
 	/** Boot-time nanoseconds (`bpf_ktime_get_boot_ns`) of the change that this describes. */
@@ -36,6 +38,29 @@ export interface SocketEvent {
 	readonly kind: "listen" | "close";
 	readonly listener: Listener;
 }
+
+/**
+ * A stop signal on its way to a process: delivered, and not ignored. Nothing has closed yet, and nothing need close: the
+ * process may take its time, or do something else with the signal.
+ */
+export interface StopEvent {
+	readonly kind: "stopping";
+	/** Number of the signal. */
+	readonly signal: number;
+	/** Process (thread group) that gets it, in the host's pid namespace. */
+	readonly pid: number;
+	/** Inode number of the pid namespace that the process lives in. */
+	readonly pidNamespace: number;
+	/** Whether it is the first process of that namespace, and that is not the host's: a container's own init. */
+	readonly isInit: boolean;
+	/** Raw, as in {@link Listener}. */
+	readonly comm: string;
+	/** Boot-time nanoseconds. */
+	readonly atNs: number;
+}
+
+/** Everything that the sensor tells, in the order of the kernel's ring buffer. */
+export type KernelEvent = SocketEvent | StopEvent;
 
 /** The kernel's own table of listeners, read at once. */
 export interface Read {

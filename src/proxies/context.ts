@@ -4,7 +4,7 @@
  * although the identity stage did so already.
  */
 
-import type { Backend, DesiredService, DesiredSet } from "../backends/backend.js";
+import type { Backend, BackendState, DesiredService, DesiredSet } from "../backends/backend.js";
 import type { Options, ProxyConfig } from "../config/schema.js";
 
 /** Everything is always there: what is not known is `""` or an empty list. */
@@ -35,7 +35,7 @@ export interface BackendContext {
 	readonly address: string;
 	readonly port: number;
 	readonly weight: number;
-	readonly state: "ready" | "closing";
+	readonly state: BackendState;
 	readonly comm: string;
 	readonly hostname: string;
 	readonly unit: string;

@@ -3,7 +3,7 @@
  * what is, compare without acting, carry out. Knows no kind of proxy.
  */
 
-import type { DesiredSet } from "../backends/backend.js";
+import type { Backend, BackendRef, DesiredSet } from "../backends/backend.js";
 import type { SolistendError } from "../errors.js";
 
 /**
@@ -20,8 +20,31 @@ export interface Driver<Actual = unknown, Step = unknown> {
 	describe(step: Step): string;
 	/** Carries out the steps of a plan and reads back. Rejects only when the signal is aborted. */
 	run(steps: readonly Step[], signal: AbortSignal): Promise<Outcome>;
+	/** Absent where every change takes a file and a reload. */
+	readonly fast?: FastLane;
 	close(): Promise<void>;
 }
+
+/** Changes single backends in the running proxy at once, in constant time each; the file follows by a plan. */
+export interface FastLane {
+	/**
+	 * Makes the proxy equal to what is desired for these backends.
+	 *
+	 * @param changed which may differ from what the proxy has
+	 * @param wanted what is desired of one now; undefined: it is out
+	 * Rejects only when the signal is aborted.
+	 */
+	apply(
+		changed: readonly BackendRef[],
+		wanted: (backend: BackendRef) => Backend | undefined,
+		signal: AbortSignal,
+	): Promise<FastOutcome>;
+}
+
+/** What the fast lane did; `behind`: the rest takes a plan, for the reason that is given as a clause. */
+export type FastOutcome =
+	| ({ readonly kind: "applied" } & ServerDiff)
+	| ({ readonly kind: "behind"; readonly why: string } & ServerDiff);
 
 /** A server of a service, by the address that the proxy connects to. */
 export interface ServerAddress {

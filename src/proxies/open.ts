@@ -26,6 +26,9 @@ export async function openDriver(
 	switch (proxy.type) {
 		case "haproxy":
 			return createHaproxyDriver({ proxy, host, template });
+		case "nginx":
+		case "file":
+			throw new Error("not yet");
 		default:
 			return proxy.type satisfies never;
 	}

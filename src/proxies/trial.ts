@@ -33,6 +33,7 @@ function trialBackend(service: string, address: string, state: Backend["state"])
 		port: 80,
 		weight: 100,
 		state,
+		held: false,
 		endpoint: endpointKey(netns, address, 80),
 		netns,
 		identity: {

@@ -65,6 +65,7 @@ export function decodeRecord(bytes: Buffer): SocketEvent | undefined {
 		pid: bytes.readUInt32LE(RECORD_FIELDS.pid[0]),
 		comm: text(bytes, RECORD_FIELDS.comm),
 		hostname: text(bytes, RECORD_FIELDS.hostname),
+		pidNamespace: 0,
 		cgroupId: bytes.readBigUInt64LE(RECORD_FIELDS.cgroup[0]).toString(),
 		atNs: Number(bytes.readBigUInt64LE(RECORD_FIELDS.at_ns[0])),
 	};

@@ -38,8 +38,8 @@ export interface EdgeChanges {
 	readonly settings?: object;
 }
 
-/** Every listener of the segment's namespaces on port 80. */
-const SERVICES = { web: { match: { port: 80, netns: "slt-*" } } };
+/** Every listener on port 80 of this process's own namespaces: another run's may be there, too. */
+const SERVICES = { web: { match: { port: 80, netns: `slt-${process.pid}-*` } } };
 
 export async function openEdge(changes: EdgeChanges = {}): Promise<Edge> {
 	const owned = lifetime();

@@ -47,7 +47,9 @@ describe.skipIf(skipPrivileged)("a container that listens", () => {
 	});
 
 	test("and was the last one stays for its grace, then the service answers 503 and keeps its place", async () => {
-		await using edge = await openEdge({ services: { web: { match: { port: 80, netns: "slt-*" }, lastGrace: "1s" } } });
+		await using edge = await openEdge({
+			services: { web: { match: { port: 80, netns: `slt-${process.pid}-*` }, lastGrace: "1s" } },
+		});
 		const daemon = await edge.startDaemon();
 		const blue = await serve(edge, "blue");
 		await joined(daemon, blue.id);

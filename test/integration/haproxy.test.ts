@@ -94,6 +94,7 @@ function backend(at: number, identity: Partial<Backend["identity"]> = {}): Backe
 		port: at,
 		weight: 100,
 		state: "ready",
+		held: false,
 		endpoint: endpointKey(netns, address, at),
 		netns,
 		identity: { comm: "server", hostname: "web-1", netnsInode: 1, ...identity },

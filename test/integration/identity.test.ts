@@ -87,6 +87,7 @@ function record(netnsInode: number, pid: number, overrides: Partial<Listener> = 
 		pid,
 		comm: "node",
 		hostname: "test",
+		pidNamespace: 4026531836,
 		cgroupId: "1",
 		atNs: (uptimeSeconds + 0.02) * 1e9,
 		...overrides,

@@ -19,6 +19,7 @@ function backendOf(address: string, { service = "web", netns = address, bound = 
 		port: 80,
 		weight: 100,
 		state: "ready",
+		held: false,
 		endpoint: endpointKey(key, bound, 80),
 		netns: key,
 		identity: { comm: "nginx", hostname: "web", netnsInode: 1 },

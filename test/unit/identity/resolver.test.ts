@@ -22,6 +22,7 @@ const base: Listener = {
 	pid: 100,
 	comm: "nginx",
 	hostname: "web-1",
+	pidNamespace: 4026531836,
 	cgroupId: "1",
 	atNs: 5_000_000_000,
 };

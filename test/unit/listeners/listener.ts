@@ -18,6 +18,7 @@ export function listenerOf(socket: number, atNs: number, change: Partial<Listene
 		pid: 4711,
 		comm: "nginx",
 		hostname: "web-1",
+		pidNamespace: 4026531836,
 		cgroupId: "1",
 		atNs,
 		...change,

@@ -24,6 +24,7 @@ export function backend(service: string, address: string, port = 80, rest: Parti
 		port,
 		weight: 100,
 		state: "ready",
+		held: false,
 		endpoint: endpointKey(netns, address, port),
 		netns,
 		identity: { comm: "nginx", hostname: "web-1", netnsInode: 1 },
