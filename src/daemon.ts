@@ -43,6 +43,14 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 		config,
 		folders: templateFolders(config, file),
 		desired: () => pipeline.desired(),
+		backend: (ref) => pipeline.backend(ref),
+		onOperator(changes) {
+			for (const { state, ...ref } of changes) {
+				log.info({ ...ref, state }, "a person set a state at the proxy");
+				if (state === "ready") pipeline.release(ref);
+				else pipeline.hold(ref, state);
+			}
+		},
 		adopt: (servers) => pipeline.adopt(servers),
 		log,
 	});
@@ -70,7 +78,7 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 		setInterval(() => {
 			sensor.requestRead();
 			pipeline.recheck();
-			proxies.notify({ atMs: performance.now(), removal: false });
+			proxies.notify({ atMs: performance.now(), removal: false, touched: undefined });
 		}, periodMs);
 	let resyncTimer = resync(config.resync);
 

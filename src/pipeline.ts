@@ -6,7 +6,7 @@
 
 import type { Logger } from "pino";
 import { type AdoptedServer, createAdopted } from "./backends/adopted.js";
-import type { BackendRef, DesiredSet } from "./backends/backend.js";
+import type { Backend, BackendRef, DesiredSet } from "./backends/backend.js";
 import { createJudge, type Judgement, type Verdict } from "./backends/judge.js";
 import { createPools, type PoolChange } from "./backends/pools.js";
 import type { Config } from "./config/schema.js";
@@ -63,6 +63,9 @@ export interface Pipeline {
 	reconfigure(config: Config): void;
 	/** Undefined until the first read: unknown is not empty. */
 	desired(): DesiredSet | undefined;
+	backend(ref: BackendRef): Backend | undefined;
+	hold(ref: BackendRef, state: "drain" | "down"): void;
+	release(ref: BackendRef): boolean;
 	listeners(): JudgedListener[];
 	close(): void;
 }
@@ -221,6 +224,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			pools.keep(closing);
 			settle([...looked, ...readopted, { changed: true, removal: false }]);
 		},
+		backend: (ref) =>
+			pools
+				.desired()
+				.find(({ name }) => name === ref.service)
+				?.backends.find(({ id }) => id === ref.id),
+		hold: () => undefined,
+		release: () => false,
 		desired: () => (hasRead ? pools.desired() : undefined),
 		listeners: () =>
 			[...known.values()].map((entry) => ({

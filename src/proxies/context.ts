@@ -14,6 +14,7 @@ export interface TemplateContext {
 		readonly name: string;
 		readonly type: string;
 		readonly runtimeSocket: string;
+		readonly fallbackChecks: boolean;
 		readonly options: Options;
 	};
 	/** Sorted by name. */
@@ -28,6 +29,18 @@ export interface ServiceContext {
 	readonly options: Options;
 	/** Sorted by id. */
 	readonly backends: readonly BackendContext[];
+	/** HAProxy only: its servers, by number; some of them are free. */
+	readonly slots: readonly SlotContext[];
+}
+
+/** A server that is declared ahead. */
+export interface SlotContext {
+	readonly name: string;
+	readonly address: string;
+	readonly port: number;
+	readonly weight: number;
+	/** `free`: nobody is in it, and its address leads nowhere. */
+	readonly state: BackendState | "free";
 }
 
 export interface BackendContext {
@@ -43,22 +56,39 @@ export interface BackendContext {
 	readonly netns: string;
 }
 
-/** The context of a proxy: only the services that it serves. */
-export function templateContext(proxy: ProxyConfig, host: string, desired: DesiredSet): TemplateContext {
+/**
+ * The context of a proxy: only the services that it serves.
+ * @param slots those of each service, where the proxy has some
+ */
+export function templateContext(
+	proxy: ProxyConfig,
+	host: string,
+	desired: DesiredSet,
+	slots: ReadonlyMap<string, readonly SlotContext[]> = new Map(),
+): TemplateContext {
 	return {
 		host,
 		proxy: {
 			name: proxy.name,
 			type: proxy.type,
 			runtimeSocket: proxy.runtimeSocket ?? "",
+			fallbackChecks: proxy.fallbackChecks,
 			options: proxy.options,
 		},
-		services: desired.filter(({ name }) => proxy.services?.includes(name) ?? true).map(serviceContext),
+		services: servedBy(proxy, desired).map((service) => serviceContext(service, slots.get(service.name) ?? [])),
 	};
 }
 
-function serviceContext({ name, mode, balance, hosts, options, backends }: DesiredService): ServiceContext {
-	return { name, mode, balance, hosts, options, backends: backends.map(backendContext) };
+/** The services that a proxy serves. */
+export function servedBy(proxy: Pick<ProxyConfig, "services">, desired: DesiredSet): DesiredSet {
+	return proxy.services === undefined ? desired : desired.filter(({ name }) => proxy.services?.includes(name));
+}
+
+function serviceContext(
+	{ name, mode, balance, hosts, options, backends }: DesiredService,
+	slots: readonly SlotContext[],
+): ServiceContext {
+	return { name, mode, balance, hosts, options, backends: backends.map(backendContext), slots };
 }
 
 function backendContext({ id, address, port, weight, state, identity }: Backend): BackendContext {

@@ -20,6 +20,10 @@ export interface Driver<Actual = unknown, Step = unknown> {
 	describe(step: Step): string;
 	/** Carries out the steps of a plan and reads back. Rejects only when the signal is aborted. */
 	run(steps: readonly Step[], signal: AbortSignal): Promise<Outcome>;
+	/** The states that somebody else than solistend set since the last look, as a read found them. */
+	operatorChanges?(actual: Actual): readonly OperatorChange[];
+	/** Tells when the proxy was started anew, or is back: then all of it is to be looked at. */
+	watch?(onRestart: () => void): { close(): void };
 	/** Absent where every change takes a file and a reload. */
 	readonly fast?: FastLane;
 	close(): Promise<void>;
@@ -46,6 +50,11 @@ export type FastOutcome =
 	| ({ readonly kind: "applied" } & ServerDiff)
 	| ({ readonly kind: "behind"; readonly why: string } & ServerDiff);
 
+/** A person's word, given to the proxy itself. */
+export interface OperatorChange extends BackendRef {
+	readonly state: "ready" | "drain" | "down";
+}
+
 /** A server of a service, by the address that the proxy connects to. */
 export interface ServerAddress {
 	readonly service: string;
@@ -54,7 +63,9 @@ export interface ServerAddress {
 }
 
 export interface Plan<Step> {
-	/** None: nothing is to be done. */
+	/** What can be done at once, without the file; carried out first, also where a reload has to wait. */
+	readonly urgent?: readonly Step[];
+	/** The file, and what follows it. None: nothing is to be done. */
 	readonly steps: readonly Step[];
 	readonly diff: ServerDiff;
 	/** Whether a step is a reload, which the limiter has to allow. */
@@ -70,7 +81,7 @@ export interface ServerDiff {
 }
 
 /** What carrying out a plan consists of. */
-export type StageName = "stage" | "check" | "swap" | "reload" | "verify";
+export type StageName = "runtime" | "stage" | "check" | "swap" | "reload" | "verify";
 
 /** How long each stage took, in milliseconds; those that there were. */
 export type StageTimes = Readonly<Partial<Record<StageName, number>>>;

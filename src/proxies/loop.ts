@@ -1,18 +1,21 @@
 /**
  * One serial loop per proxy: whatever changes marks it dirty, and it makes the proxy equal to the newest desired set at
- * its own pace: settled, limited in reloads, with growing pauses after a failure. Knows no kind of proxy, and not where
- * backends come from.
+ * its own pace: settled, limited in reloads, with growing pauses after a failure. Where the proxy has a fast lane, single
+ * backends go through that at once, and the loop follows with the file. Knows no kind of proxy, and not where backends
+ * come from.
  */
 
 import type { Logger } from "pino";
-import type { DesiredSet } from "../backends/backend.js";
+import type { Backend, BackendRef, DesiredSet } from "../backends/backend.js";
 import { acted, changed, dueAtMs, SETTLED, type SettlePolicy } from "../backends/settle.js";
 import type { ProxyConfig } from "../config/schema.js";
 import { messageOf } from "../errors.js";
 import { retryDelayMs } from "./backoff.js";
-import type { Driver, Plan } from "./driver.js";
+import { countApplied, countFailed, type LoopCounts, NO_COUNTS } from "./counts.js";
+import type { Driver, OperatorChange, Plan, ServerDiff, StageTimes } from "./driver.js";
+import { createFastQueue } from "./fast-queue.js";
 import { type ReloadLimiter, reloadAllowedAtMs, reloaded } from "./reload-limiter.js";
-import { createReporter } from "./report.js";
+import { type AppliedLine, createReporter } from "./report.js";
 
 /** Something changed in the desired set. */
 export interface LoopChange {
@@ -20,6 +23,8 @@ export interface LoopChange {
 	readonly atMs: number;
 	/** Whether a backend left. */
 	readonly removal: boolean;
+	/** The backends that may differ from before; undefined when it may be any. */
+	readonly touched: readonly BackendRef[] | undefined;
 	/** From the kernel's event to `atMs`, where one event caused it. */
 	readonly kernelToHereMs?: number;
 }
@@ -39,6 +44,10 @@ export interface LoopOptions {
 	readonly driver: Driver;
 	/** The newest desired set; undefined when it is not known, and then nothing is done. */
 	readonly desired: () => DesiredSet | undefined;
+	/** The newest word on one backend; undefined: it is out. */
+	readonly backend: (ref: BackendRef) => Backend | undefined;
+	/** Takes in what a person told the proxy itself, before anything is planned. */
+	readonly onOperator?: (changes: readonly OperatorChange[]) => void;
 	readonly settle: SettlePolicy;
 	readonly log: Logger;
 	readonly onChange?: (status: ProxyStatus) => void;
@@ -52,6 +61,7 @@ export interface Loop {
 	/** The desired set changed. */
 	notify(change: LoopChange): void;
 	readonly status: ProxyStatus;
+	readonly counts: LoopCounts;
 	setSettle(policy: SettlePolicy): void;
 	/** Stops waiting and running; the proxy keeps what it has. Resolves when nothing of it runs any more. */
 	close(): Promise<void>;
@@ -62,6 +72,8 @@ export function openLoop({
 	proxy,
 	driver,
 	desired,
+	backend,
+	onOperator,
 	settle,
 	log,
 	onChange,
@@ -69,6 +81,7 @@ export function openLoop({
 	random = Math.random,
 }: LoopOptions): Loop {
 	const abort = new AbortController();
+	const isApplying = proxy.mode === "apply";
 	const report = createReporter(log, proxy.name);
 	let policy = settle;
 	let settling = changed(SETTLED, now());
@@ -82,10 +95,19 @@ export function openLoop({
 	let cause: LoopChange | undefined;
 	let status: ProxyStatus = { state: "starting" };
 	let wake = () => {};
+	let counts = NO_COUNTS;
+	/** One at a time changes the running proxy; a file is checked, and a reload awaited, outside of it. */
+	let turn: Promise<unknown> = Promise.resolve();
 
 	const setStatus = (next: ProxyStatus) => {
 		status = next;
 		onChange?.(next);
+	};
+
+	const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+		const mine = turn.then(work);
+		turn = mine.catch(() => {});
+		return mine;
 	};
 
 	/** Until the time has come, or something happens. */
@@ -114,6 +136,7 @@ export function openLoop({
 
 	const fail = (error: unknown, serving: string) => {
 		const why = messageOf(error);
+		counts = countFailed(counts);
 		report.failed({ why, serving, retryInMs: again() });
 		setStatus({ state: "failed", why, serving });
 	};
@@ -133,23 +156,45 @@ export function openLoop({
 	/** One round: read, plan, and carry out. False when the change still waits to reach the proxy. */
 	const round = async (since: LoopChange | undefined): Promise<boolean> => {
 		const beginMs = now();
-		const set = desired();
-		if (set === undefined) return true;
+		if (desired() === undefined) return true;
 		const actual = await driver.read(abort.signal);
 		const readMs = now();
-		const plan = driver.plan(actual, set);
-		const planMs = now();
-		if (proxy.mode === "observe") {
+		const byOthers = driver.operatorChanges?.(actual) ?? [];
+		if (byOthers.length > 0) onOperator?.(byOthers);
+		let planMs = readMs;
+		// Planned and begun in one turn, so that no single change comes in between.
+		const { plan, urgent } = await inTurn(async () => {
+			const made = driver.plan(actual, desired() ?? []);
+			planMs = now();
+			const steps = made.urgent ?? [];
+			const isDue = isApplying && steps.length > 0;
+			return { plan: made, urgent: isDue ? await driver.run(steps, abort.signal) : undefined };
+		});
+		if (!isApplying) {
 			observe(plan);
 			return true;
 		}
+		const tell = (stagesMs: StageTimes, reload: boolean) => {
+			const sinceMs = since?.atMs ?? beginMs;
+			const totalMs = now() - sinceMs;
+			const stages = { settle: beginMs - sinceMs, read: readMs - beginMs, render: planMs - readMs, ...stagesMs };
+			applied(plan.diff, since, { reload, stagesMs: stages, totalMs });
+		};
+		if (urgent?.kind === "failed") {
+			fail(urgent.error, urgent.serving);
+			// Something else than expected: read back and plan anew, the first time at once.
+			if (failures === 1) againAtMs = now();
+			return false;
+		}
 		if (plan.steps.length === 0) {
+			if (urgent !== undefined) tell(urgent.stagesMs, false);
 			finish(plan.unreachable);
 			return true;
 		}
 		if (plan.reload) {
 			const allowedMs = reloadAllowedAtMs(limiter, plan.diff.left.length > 0, proxy.reloadInterval);
 			if (allowedMs > planMs) {
+				if (urgent !== undefined) tell(urgent.stagesMs, false);
 				againAtMs = allowedMs;
 				limited = true;
 				return false;
@@ -161,21 +206,55 @@ export function openLoop({
 			fail(outcome.error, outcome.serving);
 			return false;
 		}
-		const sinceMs = since?.atMs ?? beginMs;
-		const totalMs = now() - sinceMs;
-		report.applied({
-			...plan.diff,
-			reload: plan.reload,
-			stagesMs: { settle: beginMs - sinceMs, read: readMs - beginMs, render: planMs - readMs, ...outcome.stagesMs },
-			totalMs,
-			sinceKernelMs: since?.kernelToHereMs === undefined ? undefined : totalMs + since.kernelToHereMs,
-		});
+		tell({ ...urgent?.stagesMs, ...outcome.stagesMs }, plan.reload);
 		finish(plan.unreachable);
+		// A new worker starts from its file: what changed since, and what no file can say, is to be looked at.
+		if (plan.reload && plan.urgent !== undefined) againAtMs = now();
 		return true;
 	};
 
-	const observe = ({ steps, diff, unreachable }: Plan<unknown>) => {
-		const lines = steps.map((step) => driver.describe(step));
+	const applied = (
+		diff: ServerDiff,
+		since: LoopChange | undefined,
+		line: Pick<AppliedLine, "reload" | "stagesMs" | "totalMs">,
+	) => {
+		counts = countApplied(counts, diff, line, Date.now());
+		const sinceKernelMs = since?.kernelToHereMs === undefined ? undefined : line.totalMs + since.kernelToHereMs;
+		report.applied({ ...diff, ...line, sinceKernelMs });
+	};
+
+	const queue =
+		driver.fast &&
+		createFastQueue({
+			fast: driver.fast,
+			backend,
+			inTurn,
+			signal: abort.signal,
+			onBegin() {
+				const since = cause;
+				const beginMs = now();
+				cause = undefined;
+				return (outcome) => {
+					const nowMs = now();
+					const sinceMs = since?.atMs ?? beginMs;
+					if (outcome.joined.length + outcome.left.length > 0) {
+						const stagesMs = { settle: beginMs - sinceMs, runtime: nowMs - beginMs };
+						applied(outcome, since, { reload: false, stagesMs, totalMs: nowMs - sinceMs });
+					}
+					if (outcome.kind === "applied") {
+						// The file follows once it is quiet.
+						settling = changed({ ...settling, activeMs: settling.waiting?.firstMs ?? nowMs }, nowMs);
+					} else {
+						cause = since ?? cause;
+						settling = changed(SETTLED, sinceMs);
+					}
+					wake();
+				};
+			},
+		});
+
+	const observe = ({ urgent = [], steps, diff, unreachable }: Plan<unknown>) => {
+		const lines = [...urgent, ...steps].map((step) => driver.describe(step));
 		report.observed({ ...diff, steps: lines });
 		if (unreachable === undefined) {
 			failures = 0;
@@ -210,10 +289,19 @@ export function openLoop({
 
 	// Not before the caller has the loop.
 	const running = Promise.resolve().then(run);
+	const onRestart = () => {
+		againAtMs = now();
+		wake();
+	};
+	const watch = isApplying ? driver.watch?.(onRestart) : undefined;
 
 	return {
 		notify(change) {
 			cause ??= change;
+			if (queue !== undefined && change.touched !== undefined && status.state !== "starting" && isApplying) {
+				queue.add(change.touched);
+				return;
+			}
 			// Until the limiter allows, only a removal can be sooner: spare the work of finding that out each time.
 			if (limited && !change.removal) return;
 			settling = changed(settling, now());
@@ -222,14 +310,19 @@ export function openLoop({
 		get status() {
 			return status;
 		},
+		get counts() {
+			return counts;
+		},
 		setSettle(next) {
 			policy = next;
 			wake();
 		},
 		async close() {
 			abort.abort();
+			watch?.close();
 			wake();
 			await running;
+			await queue?.idle;
 			await driver.close();
 		},
 	};

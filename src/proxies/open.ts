@@ -5,7 +5,8 @@ import type { Config, ProxyConfig } from "../config/schema.js";
 import { prepareCommands } from "./command.js";
 import { templateContext } from "./context.js";
 import type { Driver } from "./driver.js";
-import { createHaproxyDriver } from "./haproxy/driver.js";
+import { createHaproxyDriver, previewHaproxy } from "./haproxy/driver.js";
+import { renderHaproxy } from "./haproxy/rendering.js";
 import { loadTemplate } from "./render.js";
 import { trialSets } from "./trial.js";
 
@@ -34,7 +35,10 @@ export async function openDriver(
 	}
 }
 
-/** The text that would be written for a desired set. @throws SolistendError when the template is not there or is wrong. */
+/**
+ * The text that would be written for a desired set, beside what the proxy has now.
+ * @throws SolistendError when the template is not there or is wrong.
+ */
 export async function renderProxy(
 	proxy: ProxyConfig,
 	host: string,
@@ -42,6 +46,7 @@ export async function renderProxy(
 	desired: DesiredSet,
 ): Promise<string> {
 	const template = await loadTemplate(proxy.template, templateFolders);
+	if (proxy.type === "haproxy") return previewHaproxy({ proxy, host, template }, desired);
 	return template.render(templateContext(proxy, host, desired));
 }
 
@@ -56,5 +61,9 @@ export async function tryTemplate(
 	services: Config["services"],
 ): Promise<void> {
 	const template = await loadTemplate(proxy.template, templateFolders);
-	for (const set of trialSets(services)) template.render(templateContext(proxy, host, set));
+	const nothing = { file: { confirmed: true }, live: { state: "unknown" as const } };
+	for (const set of trialSets(services)) {
+		if (proxy.type === "haproxy") renderHaproxy({ proxy, host, template }, nothing, set);
+		else template.render(templateContext(proxy, host, set));
+	}
 }

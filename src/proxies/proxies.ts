@@ -5,9 +5,10 @@
 
 import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
-import type { DesiredSet } from "../backends/backend.js";
+import type { Backend, BackendRef, DesiredSet } from "../backends/backend.js";
 import type { Config, ProxyConfig } from "../config/schema.js";
-import type { Driver, ServerAddress } from "./driver.js";
+import type { LoopCounts } from "./counts.js";
+import type { Driver, OperatorChange, ServerAddress } from "./driver.js";
 import { type Loop, type LoopChange, openLoop, type ProxyStatus } from "./loop.js";
 import { openDriver, tryTemplate } from "./open.js";
 
@@ -17,6 +18,10 @@ export interface ProxiesOptions {
 	readonly folders: readonly string[];
 	/** The newest desired set; undefined while it is not known. */
 	desired(): DesiredSet | undefined;
+	/** The newest word on one backend; undefined: it is out. */
+	backend(ref: BackendRef): Backend | undefined;
+	/** Takes in what a person told a proxy itself. */
+	onOperator(changes: readonly OperatorChange[]): void;
 	/** What a proxy has from an earlier run, before its loop begins. */
 	adopt(servers: readonly ServerAddress[]): void;
 	readonly log: Logger;
@@ -29,6 +34,7 @@ export interface Proxies {
 	readonly firstRound: Promise<void>;
 	/** The desired set changed. */
 	notify(change: LoopChange): void;
+	status(): ProxyReport[];
 	/**
 	 * Goes over to another configuration; proxies that it does not change go on as they are, unless templates did.
 	 * `take` is called once nothing can fail any more, before a changed proxy asks for its desired set.
@@ -37,6 +43,14 @@ export interface Proxies {
 	 */
 	reconfigure(config: Config, folders: readonly string[], templatesChanged: boolean, take: () => void): Promise<void>;
 	close(): Promise<void>;
+}
+
+/** What is to be told of a proxy. */
+export interface ProxyReport extends LoopCounts {
+	readonly name: string;
+	readonly type: ProxyConfig["type"];
+	readonly mode: ProxyConfig["mode"];
+	readonly status: ProxyStatus;
 }
 
 interface Prepared {
@@ -54,7 +68,8 @@ interface Running extends Prepared {
  *
  * @throws SolistendError when a template is not there or is wrong.
  */
-export async function openProxies({ config, folders, desired, adopt, log }: ProxiesOptions): Promise<Proxies> {
+export async function openProxies(options: ProxiesOptions): Promise<Proxies> {
+	const { config, folders, desired, backend, onOperator, adopt, log } = options;
 	const running = new Map<string, Running>();
 	let settle = config.settle;
 	let firstRound: Promise<void> = Promise.resolve();
@@ -73,7 +88,7 @@ export async function openProxies({ config, folders, desired, adopt, log }: Prox
 			const onChange = ({ state }: ProxyStatus) => {
 				if (state !== "starting") resolve();
 			};
-			const loop = openLoop({ proxy, driver, desired, settle, log, onChange });
+			const loop = openLoop({ proxy, driver, desired, backend, onOperator, settle, log, onChange });
 			running.set(proxy.name, { proxy, host, driver, loop });
 		});
 
@@ -95,6 +110,14 @@ export async function openProxies({ config, folders, desired, adopt, log }: Prox
 		notify(change) {
 			for (const { loop } of running.values()) loop.notify(change);
 		},
+		status: () =>
+			[...running.values()].map(({ proxy: { name, type, mode }, loop: { status, counts } }) => ({
+				name,
+				type,
+				mode,
+				status,
+				...counts,
+			})),
 		async reconfigure(next, among, templatesChanged, take) {
 			const fresh = await prepare(next, among);
 			settle = next.settle;

@@ -15,7 +15,7 @@ const REPEATS_PER_LINE = 120;
 export interface AppliedLine extends ServerDiff {
 	readonly reload: boolean;
 	/** Milliseconds of each stage. */
-	readonly stagesMs: object;
+	readonly stagesMs: Readonly<Record<string, number>>;
 	/** From when the change was known here. */
 	readonly totalMs: number;
 	/** From the kernel's event, where there was one. */
@@ -50,7 +50,9 @@ export function createReporter(log: Logger, proxy: string): Reporter {
 
 	return {
 		applied({ joined, left, reload, stagesMs, totalMs, sinceKernelMs }) {
-			log.info(
+			// A file that only follows what is live already is no news.
+			const level = joined.length + left.length > 0 || reload ? "info" : "debug";
+			log[level](
 				{
 					proxy,
 					joined: listed(joined),
@@ -91,6 +93,6 @@ function listed(names: readonly string[]): readonly string[] {
 	return names.length <= LISTED ? names : [...names.slice(0, LISTED), `and ${names.length - LISTED} more`];
 }
 
-function rounded(ms: unknown): number {
-	return Math.round(Number(ms) * 10) / 10;
+function rounded(ms: number): number {
+	return Math.round(ms * 10) / 10;
 }

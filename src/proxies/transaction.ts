@@ -21,13 +21,15 @@ export interface Transaction {
 	readonly verify?: (signal: AbortSignal) => Promise<void>;
 }
 
+type FileStage = Exclude<StageName, "runtime">;
+
 /** Rejects only when the signal is aborted; a file that was swapped in by then stays, and is reloaded next time. */
 export async function runTransaction(transaction: Transaction, signal: AbortSignal): Promise<Outcome> {
 	const { text, check, reload, verify } = transaction;
 	const files = await outputFiles(transaction.output);
 	const stagesMs: Partial<Record<StageName, number>> = {};
-	let current: StageName = "stage";
-	const timed = async (name: StageName, work: () => Promise<void>) => {
+	let current: FileStage = "stage";
+	const timed = async (name: FileStage, work: () => Promise<void>) => {
 		current = name;
 		const beginMs = performance.now();
 		try {
@@ -77,7 +79,7 @@ const UNTOUCHED = "the previous configuration, which was not touched";
 
 /** Puts everything back after a stage failed. */
 async function recover(
-	failed: StageName,
+	failed: FileStage,
 	files: OutputFiles,
 	{ reload }: Transaction,
 	signal: AbortSignal,

@@ -6,7 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Logger, pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type Backend, backendId, type DesiredService, type DesiredSet } from "../../src/backends/backend.js";
+import {
+	type Backend,
+	type BackendRef,
+	backendId,
+	type DesiredService,
+	type DesiredSet,
+} from "../../src/backends/backend.js";
 import { configSchema, type ProxyConfig } from "../../src/config/schema.js";
 import { endpointKey, netnsKey } from "../../src/listeners/ids.js";
 import { askSocket, parseServersState } from "../../src/proxies/haproxy/runtime-api.js";
@@ -80,9 +86,16 @@ function web(...ports: number[]): DesiredService {
 	);
 }
 
+/** The same server in a backend of another shape, which no command can change. */
+const reshaped = (at: number) => service("web", [backend(at)], { balance: "leastconn" });
+
 function service(name: string, backends: readonly Backend[], rest: Partial<DesiredService> = {}): DesiredService {
 	return { name, mode: "http", balance: "roundrobin", hosts: [], options: {}, backends, ...rest };
 }
+
+/** The desired one, by name. */
+const wanted = ({ service, id }: BackendRef) =>
+	desired.find(({ name }) => name === service)?.backends.find((one) => one.id === id);
 
 function backend(at: number, identity: Partial<Backend["identity"]> = {}): Backend {
 	const address = "127.0.0.1";
@@ -156,7 +169,7 @@ async function start(proxy: ProxyConfig, configFiles: readonly string[] = [outpu
 
 async function open(proxy: ProxyConfig, folders: readonly string[] = PACKAGED): Promise<Loop> {
 	const driver = await openDriver(proxy, "h", folders);
-	loop = openLoop({ proxy, driver, desired: () => desired, settle: { quiet: 50, max: 500 }, log });
+	loop = openLoop({ proxy, driver, desired: () => desired, backend: wanted, settle: { quiet: 50, max: 500 }, log });
 	await untilStatus((state) => state !== "starting");
 	return loop;
 }
@@ -165,7 +178,7 @@ async function open(proxy: ProxyConfig, folders: readonly string[] = PACKAGED): 
 async function change(services: DesiredSet, message = "applied"): Promise<Record<string, unknown>> {
 	const before = lines.length;
 	desired = services;
-	loop?.notify({ atMs: performance.now(), removal: false });
+	loop?.notify({ atMs: performance.now(), removal: false, touched: undefined });
 	return untilLine(message, before);
 }
 
@@ -222,15 +235,14 @@ describe("a whole file", () => {
 		expect(await answersOf(1)).toEqual(["503"]);
 
 		const joined = await change([web(one)]);
-		expect(joined).toMatchObject({ proxy: "edge", joined: [`web/127.0.0.1:${one}`], left: [], reload: true });
+		expect(joined).toMatchObject({ proxy: "edge", joined: [`web/127.0.0.1:${one}`], left: [], reload: false });
 		expect(joined).toMatchObject({
 			stagesMs: {
 				settle: expect.any(Number),
 				render: expect.any(Number),
+				runtime: expect.any(Number),
 				check: expect.any(Number),
 				swap: expect.any(Number),
-				reload: expect.any(Number),
-				verify: expect.any(Number),
 			},
 		});
 		expect(await answersOf(4)).toEqual([String(one)]);
@@ -245,6 +257,7 @@ describe("a whole file", () => {
 		await change([web()]);
 		expect(await answersOf(1)).toEqual(["503"]);
 		expect(await readdir(join(dir, "out"))).toEqual(["haproxy.cfg"]);
+		expect(workersStarted()).toBe(1);
 	});
 
 	test("routes by host, and serves tcp where it is told to", async () => {
@@ -278,7 +291,9 @@ describe("a whole file", () => {
 				statuses.set(status, (statuses.get(status) ?? 0) + 1);
 			}
 		})();
-		for (const set of [[web(one, two)], [web(two)], [web(one, two)], [web(one)]]) await change(set);
+		for (const balance of ["leastconn", "roundrobin", "first", "random"]) {
+			await change([service("web", [backend(one), backend(two)], { balance })]);
+		}
 		asking = false;
 		await client;
 		expect([...statuses.keys()]).toEqual([200]);
@@ -309,7 +324,8 @@ describe("a drop-in beside a user's own file", () => {
 		desired = [web()];
 		const { pid } = await start(dropIn(), [ownFile(), output]);
 		await open(dropIn({ reload: ["sh", "-c", `kill -USR2 ${pid}`] }));
-		await change([web(one)]);
+		expect(await change([reshaped(one)])).toMatchObject({ reload: true });
+		expect(workersStarted()).toBe(2);
 		expect(await ask()).toEqual({ status: 200, body: String(one) });
 	});
 
@@ -320,9 +336,7 @@ describe("a drop-in beside a user's own file", () => {
 		haproxy = await startHaproxy({ dir, configFiles: [ownFile()] });
 		await open(dropIn({ check: undefined, timeout: "300ms" }));
 		const failed = await change([web(one)], "not applied");
-		expect(failed["reason"]).toMatch(
-			/its new worker has no web\/127\.0\.0\.1:\d+ \(does HAProxy load .*haproxy\.cfg\?/,
-		);
+		expect(failed["reason"]).toMatch(/its new worker has no web\/s1 and 7 more \(does HAProxy load .*haproxy\.cfg\?/);
 	});
 });
 
@@ -335,8 +349,8 @@ describe("what fails leaves the proxy serving what it had", () => {
 		desired = [web(one)];
 	});
 
-	/** HAProxy serves `one`; the change to `two` has to fail. */
-	async function failing(proxy: ProxyConfig, services: DesiredSet = [web(two)]) {
+	/** HAProxy serves `one`; the change has to fail. */
+	async function failing(proxy: ProxyConfig, services: DesiredSet = [reshaped(one)]) {
 		const before = await live();
 		await open(proxy);
 		const failed = await change(services, "not applied");
@@ -348,7 +362,7 @@ describe("what fails leaves the proxy serving what it had", () => {
 	test("a check that fails keeps the live file, and says what HAProxy said", async () => {
 		const proxy = wholeFile();
 		await start(proxy);
-		const failed = await failing(proxy, [service("web", [backend(two)], { balance: "nonsense" })]);
+		const failed = await failing(proxy, [service("web", [backend(one)], { balance: "nonsense" })]);
 		const rejected = join(dir, "out", ".haproxy.cfg.rejected");
 		expect(failed["reason"]).toMatch(
 			new RegExp(
@@ -394,7 +408,8 @@ describe("what fails leaves the proxy serving what it had", () => {
 		expect(failed["reason"]).toMatch(/^HAProxy refused the reload and keeps its configuration: its log says why;/);
 		await writeOwnFile();
 		await untilLine("applied");
-		expect(await answersOf(2)).toEqual([String(two)]);
+		expect(await live()).toContain("balance leastconn");
+		expect(workersStarted()).toBe(2);
 	});
 
 	test("a check program that is not installed", async () => {
@@ -503,7 +518,7 @@ describe("a daemon that starts again", () => {
 		await open(proxy);
 		expect(loop?.status).toEqual({ state: "applied" });
 		expect(lines).toEqual([]);
-		expect(workersStarted()).toBe(2);
+		expect(workersStarted()).toBe(1);
 		expect((await stat(output)).ino).toBe(before.ino);
 	});
 
@@ -512,14 +527,13 @@ describe("a daemon that starts again", () => {
 		desired = [web(one)];
 		const proxy = wholeFile();
 		await start(proxy);
-		// The same servers, so that nothing live tells that the file was not read.
-		const heavier = [service("web", [{ ...backend(one), weight: 7 }])];
 		await open(wholeFile({ reload: ["sh", "-c", `echo > ${join(dir, "hanging")}; sleep 60`] }));
-		desired = heavier;
-		loop?.notify({ atMs: performance.now(), removal: false });
+		// The same servers, so that nothing live tells that the file was not read.
+		desired = [reshaped(one)];
+		loop?.notify({ atMs: performance.now(), removal: false, touched: undefined });
 		await vi.waitFor(() => stat(join(dir, "hanging")), { timeout: 10_000, interval: 5 });
 		await loop?.close();
-		expect(await live()).toContain("weight 7");
+		expect(await live()).toContain("balance leastconn");
 
 		await open(proxy);
 		expect(lines).toMatchObject([{ msg: "applied", reload: true, joined: [], left: [] }]);
@@ -527,15 +541,16 @@ describe("a daemon that starts again", () => {
 		expect(await readdir(join(dir, "out"))).toEqual(["haproxy.cfg"]);
 	});
 
-	test("reloads when the file is right and HAProxy serves another one", async () => {
+	test("needs no reload when the file is right and HAProxy lacks a server", async () => {
 		const one = await startServer();
 		const proxy = wholeFile();
 		await start(proxy);
 		desired = [web(one)];
 		await writeFile(output, await renderProxy(proxy, "h", PACKAGED, desired));
 		await open(proxy);
-		expect(lines).toMatchObject([{ msg: "applied", reload: true, joined: [`web/127.0.0.1:${one}`] }]);
+		expect(lines).toMatchObject([{ msg: "applied", reload: false, joined: [`web/127.0.0.1:${one}`] }]);
 		expect(await answersOf(1)).toEqual([String(one)]);
+		expect(workersStarted()).toBe(1);
 	});
 });
 
@@ -547,7 +562,11 @@ test("in observe mode nothing is changed", async () => {
 	await open(proxy);
 	const line = await change([web(one)], "would apply");
 	expect(line["joined"]).toEqual([`web/127.0.0.1:${one}`]);
-	expect(line["steps"]).toHaveLength(2);
+	expect(line["steps"]).toEqual([
+		`edge: set server web/s1 addr 127.0.0.1 port ${one}`,
+		"edge: set server web/s1 state ready",
+		expect.stringMatching(/^edge: write /),
+	]);
 	expect(await live()).toBe(before);
 	expect(workersStarted()).toBe(1);
 });

@@ -6,8 +6,25 @@
 import { formatIp, parseIp } from "../../ip.js";
 import type { ServerAddress } from "../driver.js";
 
-/** By backend, then by server: its `address:port` in canonical text, or undefined where the file has a name there. */
-export type Declared = ReadonlyMap<string, ReadonlyMap<string, string | undefined>>;
+/** A server's line, in the parts that can be changed at run time and the rest. */
+export interface DeclaredServer {
+	/** `address:port` in canonical text, as a backend's id; undefined where the file has a name there. */
+	readonly address: string | undefined;
+	/** Undefined where the line has none; HAProxy then takes 1. */
+	readonly weight: number | undefined;
+	readonly disabled: boolean;
+	/** All other words of the line, each after a blank. */
+	readonly options: string;
+}
+
+/** By backend, then by server. */
+export type Declared = ReadonlyMap<string, ReadonlyMap<string, DeclaredServer>>;
+
+export interface DeclaredFile {
+	readonly backends: Declared;
+	/** All lines but those of servers: a difference there takes a reload. */
+	readonly frame: string;
+}
 
 /** The words that begin a section (HAProxy 2.x and 3.x); within others, `server` means something else. */
 const SECTIONS = new Set([
@@ -33,31 +50,46 @@ const SECTIONS = new Set([
 ]);
 
 /** Reads a file. Whatever it does not understand it leaves out: the proxy's own check judges the file. */
-export function parseDeclared(text: string): Declared {
-	const backends = new Map<string, Map<string, string | undefined>>();
-	let servers: Map<string, string | undefined> | undefined;
+export function parseDeclared(text: string): DeclaredFile {
+	const backends = new Map<string, Map<string, DeclaredServer>>();
+	const frame: string[] = [];
+	let servers: Map<string, DeclaredServer> | undefined;
 	for (const line of text.split("\n")) {
-		const [keyword = "", name, address] = words(line);
+		const [keyword = "", name, address, ...rest] = words(line);
 		if (SECTIONS.has(keyword)) {
 			servers = undefined;
 			if ((keyword === "backend" || keyword === "listen") && name !== undefined) {
 				servers = new Map();
 				backends.set(name, servers);
 			}
-		} else if (keyword === "server" && name !== undefined && address !== undefined) {
-			servers?.set(name, canonicalAddress(address));
+		} else if (keyword === "server" && servers !== undefined && name !== undefined && address !== undefined) {
+			servers.set(name, { address: canonicalAddress(address), ...serverOptions(rest) });
+			continue;
 		}
+		frame.push(line);
 	}
-	return backends;
+	return { backends, frame: frame.join("\n") };
 }
 
-/** The servers that have an IP address, by the backend as their service. */
+function serverOptions(words: readonly string[]): Omit<DeclaredServer, "address"> {
+	let weight: number | undefined;
+	let disabled = false;
+	let options = "";
+	for (let index = 0; index < words.length; index++) {
+		const word = words[index] ?? "";
+		if (word === "weight") weight = Number(words[++index]);
+		else if (word === "disabled" || word === "enabled") disabled = word === "disabled";
+		else options += ` ${word}`;
+	}
+	return { weight, disabled, options };
+}
+
+/** The enabled servers that have an IP address, by the backend as their service. */
 export function declaredAddresses(declared: Declared): ServerAddress[] {
 	return [...declared].flatMap(([service, servers]) =>
-		[...servers.values()].flatMap((address) => {
-			const colon = address?.lastIndexOf(":") ?? -1;
-			if (address === undefined || colon === -1) return [];
-			return { service, address: address.slice(0, colon), port: Number(address.slice(colon + 1)) };
+		[...servers.values()].flatMap(({ address, disabled }) => {
+			const place = disabled ? undefined : splitHostPort(address);
+			return place === undefined ? [] : [{ service, ...place }];
 		}),
 	);
 }
@@ -69,7 +101,14 @@ function canonicalAddress(address: string): string | undefined {
 	return ip === undefined || port === undefined ? undefined : `${formatIp(ip)}:${Number(port)}`;
 }
 
-/** How addresses are compared. */
+/** The parts of what {@link hostPort} made. */
+export function splitHostPort(hostport: string | undefined): { address: string; port: number } | undefined {
+	const colon = hostport?.lastIndexOf(":") ?? -1;
+	if (hostport === undefined || colon === -1) return undefined;
+	return { address: hostport.slice(0, colon), port: Number(hostport.slice(colon + 1)) };
+}
+
+/** How addresses are compared: canonical text, without brackets, as a backend's id. */
 export function hostPort(address: string, port: number): string {
 	const ip = parseIp(address);
 	return `${ip === undefined ? address : formatIp(ip)}:${port}`;

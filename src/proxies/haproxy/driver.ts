@@ -1,21 +1,27 @@
 /**
- * The driver of HAProxy by file and reload: renders, checks with HAProxy itself, swaps, reloads by the command or the
- * master socket, and verifies over the runtime socket that a new worker serves what the file declares.
+ * The driver of HAProxy. Single servers are changed through the Runtime API, at once; the file follows, checked by HAProxy
+ * itself; only what no command can change takes a reload, by the command or the master socket, verified over the runtime
+ * socket.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
+import type { DesiredSet } from "../../backends/backend.js";
 import type { ProxyConfig } from "../../config/schema.js";
 import { SolistendError } from "../../errors.js";
 import { outputFiles, readOutput } from "../atomic-write.js";
 import { runCommand } from "../command.js";
-import { templateContext } from "../context.js";
-import type { Driver } from "../driver.js";
+import type { Driver, OperatorChange, Outcome, ServerAddress } from "../driver.js";
 import type { Template } from "../render.js";
 import { runTransaction } from "../transaction.js";
-import { declaredAddresses, parseDeclared } from "./declared.js";
-import { missingFrom, readLive } from "./live.js";
+import { createBoard } from "./board.js";
+import { commandsOf, type ServerStep } from "./commands.js";
+import { declaredAddresses, parseDeclared, splitHostPort } from "./declared.js";
+import { createFastLane, runServerSteps } from "./fast-lane.js";
+import { type LiveServers, missingFrom, readLive } from "./live.js";
 import { reloadByMaster } from "./master.js";
 import { type HaproxyActual, type HaproxyStep, planHaproxy } from "./plan.js";
+import { renderHaproxy } from "./rendering.js";
+import { watchWorker } from "./watch-worker.js";
 
 export interface HaproxyOptions {
 	readonly proxy: ProxyConfig;
@@ -24,25 +30,69 @@ export interface HaproxyOptions {
 	readonly template: Template;
 }
 
+/** What a read found, and when it began. */
+interface Found extends HaproxyActual {
+	readonly mark: number;
+	readonly operator: readonly OperatorChange[];
+}
+
 type ReloadStep = Extract<HaproxyStep, { kind: "reload" }>;
 
 /** Waits between two looks at the live state after a reload: doubled from the first to the last. */
 const VERIFY_PAUSE_MS = { first: 2, last: 100 } as const;
 
-/** A driver; it holds nothing between calls. */
-export function createHaproxyDriver({ proxy, host, template }: HaproxyOptions): Driver<HaproxyActual, HaproxyStep> {
+/** How long the checks of all servers may take to be switched on again at the end. */
+const LAST_WORDS_MS = 3000;
+
+/** A driver; between calls it remembers what the running HAProxy has. */
+export function createHaproxyDriver(options: HaproxyOptions): Driver<Found, HaproxyStep> {
+	const { proxy } = options;
+	const board = createBoard();
+	const current = ({ file, live, mark }: Found): HaproxyActual =>
+		live.state === "known" ? { file, live: { ...live, servers: board.overlay(live, mark) } } : { file, live };
+
 	return {
 		async read(signal) {
+			const mark = board.mark();
 			const [file, live] = await Promise.all([outputFiles(proxy.output).then(readOutput), readLive(proxy, signal)]);
-			return { file, live };
+			return { file, live, mark, operator: board.take(live, mark) };
 		},
-		serversOf: ({ file }) => declaredAddresses(parseDeclared(file.text ?? "")),
-		plan: (actual, desired) => planHaproxy(actual, template.render(templateContext(proxy, host, desired))),
+		serversOf({ file, live }) {
+			const declared = parseDeclared(file.text ?? "").backends;
+			return live.state === "known"
+				? liveAddresses(new Map([...live.servers].filter(([backend]) => declared.has(backend))))
+				: declaredAddresses(declared);
+		},
+		operatorChanges: ({ operator }) => operator,
+		plan(found, desired) {
+			const actual = current(found);
+			const { wanted, slots } = renderHaproxy(options, actual, desired);
+			if (actual.live.state === "known") {
+				const declared = parseDeclared(wanted.text).backends;
+				board.assign(
+					[...slots].flatMap(([service, of]) => {
+						const servers = declared.get(service);
+						// A template that names its servers otherwise is followed by plans alone.
+						if (servers === undefined || !of.every(({ name }) => servers.has(name))) return [];
+						const [sample] = servers.values();
+						const add = wanted.dynamic.has(service) ? { options: sample?.options ?? "" } : undefined;
+						return [{ service, slots: of, add }];
+					}),
+				);
+			}
+			return planHaproxy(actual, wanted);
+		},
 		describe: (step) => describe(proxy, step),
-		run(steps, signal) {
+		async run(steps, signal) {
 			const write = steps.find((step) => step.kind === "write");
 			const reload = steps.find((step) => step.kind === "reload");
-			return runTransaction(
+			const changes = steps.filter((step): step is ServerStep => step.kind !== "write" && step.kind !== "reload");
+			const beginMs = performance.now();
+			const trouble = await runServerSteps(proxy, board, changes, signal);
+			const runtimeMs = changes.length > 0 ? { runtime: performance.now() - beginMs } : {};
+			if (trouble !== undefined) return runtimeFailure(trouble, runtimeMs);
+			if (write === undefined && reload === undefined) return { kind: "applied", stagesMs: runtimeMs };
+			const outcome = await runTransaction(
 				{
 					output: proxy.output,
 					...(write !== undefined && { text: write.text }),
@@ -54,8 +104,61 @@ export function createHaproxyDriver({ proxy, host, template }: HaproxyOptions): 
 				},
 				signal,
 			);
+			return { ...outcome, stagesMs: { ...runtimeMs, ...outcome.stagesMs } };
 		},
-		async close() {},
+		...(proxy.runtimeSocket !== undefined && {
+			fast: createFastLane(proxy, board),
+			watch: (onRestart: () => void) => watchWorker(proxy, onRestart),
+		}),
+		async close() {
+			if (proxy.fallbackChecks && proxy.mode === "apply") await switchChecksOn(proxy);
+		},
+	};
+}
+
+/** The text that a driver would write now. */
+export async function previewHaproxy(options: HaproxyOptions, desired: DesiredSet): Promise<string> {
+	const { proxy } = options;
+	const file = await outputFiles(proxy.output).then(readOutput);
+	const live = await readLive(proxy, AbortSignal.timeout(proxy.timeout));
+	return renderHaproxy(options, { file, live }, desired).wanted.text;
+}
+
+/** HAProxy's own checks take over where they were switched off. What can't be reached now needs nothing. */
+export async function switchChecksOn(proxy: ProxyConfig): Promise<void> {
+	const signal = AbortSignal.timeout(LAST_WORDS_MS);
+	const board = createBoard();
+	const file = await outputFiles(proxy.output).then(readOutput);
+	const declared = parseDeclared(file.text ?? "").backends;
+	const live = await readLive(proxy, signal);
+	if (live.state !== "known") return;
+	board.take(live, board.mark());
+	const steps = [...live.servers].flatMap(([backend, servers]) =>
+		[...servers].flatMap(([server, { checks }]): ServerStep[] =>
+			checks === "off" && declared.get(backend)?.has(server) === true
+				? [{ kind: "checks", backend, server, on: true }]
+				: [],
+		),
+	);
+	await runServerSteps(proxy, board, steps, signal);
+}
+
+function liveAddresses(live: LiveServers): ServerAddress[] {
+	return [...live].flatMap(([service, servers]) =>
+		[...servers.values()].flatMap(({ address, admin }) => {
+			const place = admin === "maint" ? undefined : splitHostPort(address);
+			return place === undefined ? [] : [{ service, ...place }];
+		}),
+	);
+}
+
+function runtimeFailure(why: string, stagesMs: { readonly runtime?: number }): Outcome {
+	return {
+		kind: "failed",
+		stage: "runtime",
+		error: new SolistendError("proxy", why),
+		serving: "what it had, with the changes that it took",
+		stagesMs,
 	};
 }
 
@@ -112,6 +215,6 @@ function describe({ name, output, reload, masterSocket }: ProxyConfig, step: Hap
 			return `${name}: reload by ${how}, then verify ${servers} servers in ${step.declared.size} backends`;
 		}
 		default:
-			return step satisfies never;
+			return `${name}: ${commandsOf(step).join("; ")}`;
 	}
 }

@@ -3,12 +3,35 @@
 import type { ProxyConfig } from "../../config/schema.js";
 import { type Declared, hostPort } from "./declared.js";
 import { askProcesses } from "./master.js";
-import { askSocket, parseBackends, parseInfo, parseServersState } from "./runtime-api.js";
+import { askSocket, parseBackends, parseInfo, parseServersState, type ServerState } from "./runtime-api.js";
+
+/** What may be sent to a server: everything, only what is pinned to it, nothing. */
+export type AdminState = "ready" | "drain" | "maint";
+
+/** A server as the running HAProxy has it. */
+export interface LiveServer {
+	/** `address:port`, as a backend's id. */
+	readonly address: string;
+	readonly weight: number;
+	readonly admin: AdminState;
+	/** False when HAProxy's own checks hold it for down. */
+	readonly running: boolean;
+	/** HAProxy's own checks of it. */
+	readonly checks: "none" | "on" | "off";
+}
+
+/** By backend, then by server. */
+export type LiveServers = ReadonlyMap<string, ReadonlyMap<string, LiveServer>>;
 
 /** `why` is a clause for people. */
 export type Live =
-	/** All of it from one worker. */
-	| { readonly state: "known"; readonly worker: string; readonly servers: Declared }
+	/** All of it from one worker; `version` as `[major, minor]`. */
+	| {
+			readonly state: "known";
+			readonly worker: string;
+			readonly version: readonly [number, number];
+			readonly servers: LiveServers;
+	  }
 	/** It runs, as far as one can tell, but there is no runtime socket to ask; `why` when there should be one. */
 	| { readonly state: "unknown"; readonly why?: string }
 	/** Nobody listens on its sockets: it reads its file when it starts. */
@@ -51,22 +74,36 @@ function isNobody(trouble: string): boolean {
 /** Reads the three answers, each of which ends in an empty line. @throws SolistendError when one is something else. */
 export function parseLive(text: string): Extract<Live, { state: "known" }> {
 	const [info = "", backends = "", state = ""] = text.split(/\n\n/);
-	const servers = new Map<string, Map<string, string>>(parseBackends(backends).map((name) => [name, new Map()]));
-	for (const { backend, server, address, port } of parseServersState(state)) {
-		servers.get(backend)?.set(server, hostPort(address, port));
-	}
-	return { state: "known", worker: parseInfo(info).worker, servers };
+	const servers = new Map<string, Map<string, LiveServer>>(parseBackends(backends).map((name) => [name, new Map()]));
+	for (const row of parseServersState(state)) servers.get(row.backend)?.set(row.server, liveServer(row));
+	const { worker, version } = parseInfo(info);
+	const [major = 0, minor = 0] = version.split(".").map((part) => Number.parseInt(part, 10));
+	return { state: "known", worker, version: [major, minor], servers };
+}
+
+/** Bits of `srv_admin_state`: forced and inherited drain; maintenance, forced, inherited, by resolution. */
+const DRAIN = 0x08 | 0x10;
+const MAINT = 0x01 | 0x02 | 0x20 | 0x40;
+
+/** Bits of `srv_check_state`, haproxy/check-t.h. */
+const CHECK_CONFIGURED = 0x02;
+const CHECK_ENABLED = 0x04;
+
+function liveServer({ address, port, weight, admin, operational, check }: ServerState): LiveServer {
+	return {
+		address: hostPort(address, port),
+		weight,
+		admin: (admin & MAINT) !== 0 ? "maint" : (admin & DRAIN) !== 0 ? "drain" : "ready",
+		running: operational !== 0,
+		checks: (check & CHECK_CONFIGURED) === 0 ? "none" : (check & CHECK_ENABLED) !== 0 ? "on" : "off",
+	};
 }
 
 /** What a file declares and the live state lacks, as `backend` or `backend/server`. Whatever else is live is no concern. */
-export function missingFrom(live: Declared, declared: Declared): string[] {
+export function missingFrom(live: LiveServers, declared: Declared): string[] {
 	return [...declared].flatMap(([backend, servers]) => {
 		const liveServers = live.get(backend);
 		if (liveServers === undefined) return [backend];
-		return [...servers]
-			.filter(
-				([name, address]) => !liveServers.has(name) || (address !== undefined && liveServers.get(name) !== address),
-			)
-			.map(([name]) => `${backend}/${name}`);
+		return [...servers.keys()].filter((name) => !liveServers.has(name)).map((name) => `${backend}/${name}`);
 	});
 }

@@ -4,8 +4,17 @@
  */
 
 import type { Plan, ServerDiff } from "../driver.js";
-import { type Declared, parseDeclared } from "./declared.js";
-import { type Live, missingFrom } from "./live.js";
+import type { ServerStep } from "./commands.js";
+import {
+	type Declared,
+	type DeclaredFile,
+	type DeclaredServer,
+	hostPort,
+	parseDeclared,
+	splitHostPort,
+} from "./declared.js";
+import type { AdminState, Live, LiveServer, LiveServers } from "./live.js";
+import { isSlotName, NOWHERE } from "./slots.js";
 
 export interface HaproxyActual {
 	readonly file: {
@@ -18,6 +27,7 @@ export interface HaproxyActual {
 }
 
 export type HaproxyStep =
+	| ServerStep
 	/** Stage, check, swap. */
 	| { readonly kind: "write"; readonly text: string }
 	/** Reload and verify. */
@@ -29,65 +39,180 @@ export type HaproxyStep =
 			readonly oldWorker?: string;
 	  };
 
+/** What is wanted, beside the text of the file. */
+export interface Wanted {
+	readonly text: string;
+	/** What a file can't say: that a server drains, with its weight. By backend, then by server. */
+	readonly draining: ReadonlyMap<string, ReadonlyMap<string, number>>;
+	/** The backends to which servers can be added at run time. */
+	readonly dynamic: ReadonlySet<string>;
+	/** Whether HAProxy's own checks are to be off. */
+	readonly checksOff: boolean;
+}
+
+const NO_PLACE = hostPort(NOWHERE.address, NOWHERE.port);
+
+/** How many servers a plan deletes at the most; each may take as long as HAProxy waits for its last connection. */
+const DELETIONS = 32;
+
 /** The plan for a rendered text. */
-export function planHaproxy({ file, live }: HaproxyActual, text: string): Plan<HaproxyStep> {
-	const declared = parseDeclared(text);
+export function planHaproxy({ file, live }: HaproxyActual, wanted: Wanted): Plan<HaproxyStep> {
+	const { text } = wanted;
+	const next = parseDeclared(text);
 	const isSame = file.text === text;
-	const inFile = isSame ? declared : parseDeclared(file.text ?? "");
-	const write: HaproxyStep = { kind: "write", text };
+	const last = isSame ? next : parseDeclared(file.text ?? "");
+	const write: HaproxyStep[] = isSame ? [] : [{ kind: "write", text }];
+	const diffOfFiles = () => diffPlaces(declaredPlaces(last.backends), declaredPlaces(next.backends));
 	switch (live.state) {
 		case "known": {
-			const inStep = isSame && file.confirmed && missingFrom(live.servers, declared).length === 0;
-			const reload: HaproxyStep = { kind: "reload", declared, oldWorker: live.worker };
-			const steps = inStep ? [] : isSame ? [reload] : [write, reload];
-			return { steps, reload: !inStep, diff: diffServers(within(live.servers, declared, inFile), declared) };
+			const isRead = file.text !== undefined && file.confirmed;
+			const reload = !isRead || !isSameShape(last, next) || lacksShape(live.servers, next.backends, wanted.dynamic);
+			const step: HaproxyStep = { kind: "reload", declared: next.backends, oldWorker: live.worker };
+			const changes = [...next.backends].flatMap(([backend, servers]) =>
+				serverSteps(backend, servers, live.servers, wanted),
+			);
+			// HAProxy may have to wait for a last connection: nobody else should have to.
+			const deletions = changes.filter(({ kind }) => kind === "delete").slice(0, DELETIONS);
+			return {
+				urgent: changes.filter(({ kind }) => kind !== "delete"),
+				steps: [...write, ...(reload ? [step] : deletions)],
+				reload,
+				diff: diffPlaces(livePlaces(live.servers, last.backends, next.backends), declaredPlaces(next.backends)),
+			};
 		}
 		case "unknown": {
-			const inStep = isSame && file.confirmed;
-			const reload: HaproxyStep = { kind: "reload", declared };
-			const steps = inStep ? [] : isSame ? [reload] : [write, reload];
+			const reload = !isSame || !file.confirmed;
 			const unreachable = live.why === undefined ? {} : { unreachable: live.why };
-			return { steps, reload: !inStep, diff: diffServers(inFile, declared), ...unreachable };
+			const step: HaproxyStep = { kind: "reload", declared: next.backends };
+			return { steps: reload ? [...write, step] : [], reload, diff: diffOfFiles(), ...unreachable };
 		}
 		case "down":
-			return {
-				steps: isSame ? [] : [write],
-				reload: false,
-				diff: diffServers(inFile, declared),
-				unreachable: live.why,
-			};
+			return { steps: write, reload: false, diff: diffOfFiles(), unreachable: live.why };
 		case "mute":
-			return { steps: [], reload: false, diff: diffServers(inFile, declared), unreachable: live.why };
+			return { steps: [], reload: false, diff: diffOfFiles(), unreachable: live.why };
 		default:
 			return live satisfies never;
 	}
 }
 
-/** The live backends that are ours: declared by the new or by the old file. */
-function within(live: Declared, ...files: readonly Declared[]): Declared {
-	return new Map([...live].filter(([backend]) => files.some((file) => file.has(backend))));
+/** Whether two files differ only in what can be changed at run time. */
+function isSameShape(last: DeclaredFile, next: DeclaredFile): boolean {
+	if (last.frame !== next.frame) return false;
+	return [...next.backends].every(([backend, servers]) => {
+		const before = last.backends.get(backend);
+		return [...servers].every(([name, { options }]) => (before?.get(name)?.options ?? options) === options);
+	});
 }
 
-/** A server with another address has joined anew. */
-function diffServers(before: Declared, after: Declared): ServerDiff {
-	const left = missingServers(before, after, () => true);
-	const joined = missingServers(after, before, (had, has) => had === has || had === undefined || has === undefined);
-	return { joined, left };
+/** Whether HAProxy lacks something that no command can add. */
+function lacksShape(live: LiveServers, declared: Declared, dynamic: ReadonlySet<string>): boolean {
+	return [...declared].some(([backend, servers]) => {
+		const there = live.get(backend);
+		if (there === undefined) return true;
+		return !dynamic.has(backend) && [...servers.keys()].some((name) => !there.has(name));
+	});
 }
 
-function missingServers(
-	from: Declared,
-	other: Declared,
-	isSame: (address: string | undefined, otherAddress: string | undefined) => boolean,
-): string[] {
-	return [...from]
-		.flatMap(([backend, servers]) =>
-			[...servers]
-				.filter(([name, address]) => {
-					const there = other.get(backend);
-					return there === undefined || !there.has(name) || !isSame(there.get(name), address);
-				})
-				.map(([name]) => `${backend}/${name}`),
-		)
-		.sort();
+/** What it takes to make the servers of one backend as they are wanted. */
+function serverSteps(
+	backend: string,
+	declared: ReadonlyMap<string, DeclaredServer>,
+	live: LiveServers,
+	{ draining, dynamic, checksOff }: Wanted,
+): ServerStep[] {
+	const there = live.get(backend);
+	if (there === undefined) return [];
+	const steps: ServerStep[] = [];
+	for (const [server, line] of declared) {
+		const weight = draining.get(backend)?.get(server);
+		const state = line.disabled ? "maint" : weight === undefined ? "ready" : "drain";
+		const aim = { address: line.address, weight: weight ?? line.weight, state, options: line.options } as const;
+		const has = there.get(server);
+		if (has !== undefined) steps.push(...changeServer({ backend, server }, has, aim, checksOff));
+		else if (dynamic.has(backend)) steps.push(...addServer({ backend, server }, aim));
+	}
+	for (const [server, { admin }] of there) {
+		// Whatever else somebody added to the backend is theirs.
+		if (declared.has(server) || !isSlotName(server)) continue;
+		if (admin !== "maint") steps.push({ kind: "state", backend, server, state: "maint" });
+		if (dynamic.has(backend)) steps.push({ kind: "delete", backend, server });
+	}
+	return steps;
+}
+
+/** How a server is to be; what is undefined is of no concern. */
+export interface Aim {
+	/** `address:port`; of a free slot {@link NOWHERE}, which is of no concern either. */
+	readonly address: string | undefined;
+	readonly weight: number | undefined;
+	readonly state: AdminState;
+	readonly options: string;
+}
+
+interface OfServer {
+	readonly backend: string;
+	readonly server: string;
+}
+
+/** The steps for a server that is there. A free slot keeps its last address: nothing is sent to it. */
+export function changeServer(of: OfServer, has: LiveServer, aim: Aim, checksOff: boolean): ServerStep[] {
+	const steps: ServerStep[] = [];
+	// Out first, in last.
+	if (aim.state === "maint" && has.admin !== "maint") steps.push({ kind: "state", ...of, state: "maint" });
+	const isPlace = aim.address !== has.address && !(aim.state === "maint" && aim.address === NO_PLACE);
+	const place = isPlace ? splitHostPort(aim.address) : undefined;
+	if (place !== undefined) steps.push({ kind: "address", ...of, ...place });
+	if (aim.state !== "maint" && aim.weight !== undefined && aim.weight !== has.weight) {
+		steps.push({ kind: "weight", ...of, weight: aim.weight });
+	}
+	if (checksOff && has.checks === "on") steps.push({ kind: "checks", ...of, on: false });
+	if (aim.state !== "maint") {
+		if (has.admin !== aim.state) steps.push({ kind: "state", ...of, state: aim.state });
+		if (checksOff && !has.running && has.checks !== "none") steps.push({ kind: "up", ...of });
+	}
+	return steps;
+}
+
+/** The steps for a server that is not there, where HAProxy takes new ones. */
+export function addServer(of: OfServer, { address, weight, state, options }: Aim): ServerStep[] {
+	const place = splitHostPort(address);
+	if (place === undefined) return [];
+	const add: ServerStep = { kind: "add", ...of, ...place, weight: weight ?? 1, options };
+	return state === "maint" ? [add] : [add, { kind: "state", ...of, state }];
+}
+
+/** Where a proxy sends something, as `service/address:port`. */
+type Places = ReadonlySet<string>;
+
+function declaredPlaces(declared: Declared): Places {
+	return new Set(
+		[...declared].flatMap(([backend, servers]) =>
+			[...servers].flatMap(([name, { address, disabled }]) => (disabled ? [] : [`${backend}/${address ?? name}`])),
+		),
+	);
+}
+
+/** Of the backends that are ours: declared by the new or by the old file. */
+function livePlaces(live: LiveServers, ...files: readonly Declared[]): Places {
+	return new Set(
+		[...live].flatMap(([backend, servers]) => {
+			if (!files.some((file) => file.has(backend))) return [];
+			return [...servers].flatMap(([name, { address, admin }]) => {
+				if (admin === "maint") return [];
+				// A name in the file was resolved by HAProxy: it is known by the server's name.
+				const isNamed = files.some((file) => {
+					const server = file.get(backend)?.get(name);
+					return server !== undefined && server.address === undefined;
+				});
+				return [`${backend}/${isNamed ? name : address}`];
+			});
+		}),
+	);
+}
+
+function diffPlaces(before: Places, after: Places): ServerDiff {
+	return {
+		joined: [...after].filter((place) => !before.has(place)).sort(),
+		left: [...before].filter((place) => !after.has(place)).sort(),
+	};
 }

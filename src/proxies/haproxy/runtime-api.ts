@@ -101,6 +101,8 @@ export interface ServerState {
 	/** Bits: 0x01 forced maint, 0x04 `disabled` in the file, 0x08 forced drain; see the management guide. */
 	readonly admin: number;
 	readonly weight: number;
+	/** Bits: 0x02 a check is configured, 0x04 it is enabled. */
+	readonly check: number;
 }
 
 export interface ShownInfo {
@@ -148,6 +150,7 @@ export function parseServersState(text: string): ServerState[] {
 		operational: column("srv_op_state"),
 		admin: column("srv_admin_state"),
 		weight: column("srv_uweight"),
+		check: column("srv_check_state"),
 	};
 	return rows.map((row) => {
 		const cells = row.split(" ");
@@ -159,6 +162,7 @@ export function parseServersState(text: string): ServerState[] {
 			operational: Number(cells[columns.operational]),
 			admin: Number(cells[columns.admin]),
 			weight: Number(cells[columns.weight]),
+			check: Number(cells[columns.check]),
 		};
 	});
 }

@@ -108,6 +108,7 @@ async function open(settings: object = {}): Promise<Loop> {
 		proxy: proxyConfig({ reloadInterval: "2s", ...settings }),
 		driver,
 		desired: () => desired,
+		backend: () => undefined,
 		settle: { quiet: 100, max: 2000 },
 		log,
 		onChange: (status) => statuses.push(status),
@@ -120,7 +121,7 @@ async function open(settings: object = {}): Promise<Loop> {
 function change(...addresses: string[]): void {
 	const removal = desired === undefined || addressesOf(desired).some((address) => !addresses.includes(address));
 	desired = web(...addresses);
-	loop?.notify({ atMs: performance.now(), removal, kernelToHereMs: 0.5 });
+	loop?.notify({ atMs: performance.now(), removal, touched: undefined, kernelToHereMs: 0.5 });
 }
 
 const elapse = (ms: number) => vi.advanceTimersByTimeAsync(ms);
@@ -141,7 +142,7 @@ describe("the loop of a proxy", () => {
 		desired = undefined;
 		driver.live = ["10.0.0.1"];
 		await open();
-		loop?.notify({ atMs: performance.now(), removal: true });
+		loop?.notify({ atMs: performance.now(), removal: true, touched: undefined });
 		await elapse(60_000);
 		expect(driver.reads).toBe(0);
 		expect(loop?.status).toEqual({ state: "starting" });
@@ -360,7 +361,7 @@ describe("in observe mode", () => {
 		]);
 		expect(loop?.status).toEqual({ state: "observing", steps: ["set 10.0.0.1"] });
 		await elapse(500);
-		loop?.notify({ atMs: performance.now(), removal: false });
+		loop?.notify({ atMs: performance.now(), removal: false, touched: undefined });
 		await elapse(500);
 		expect(lines).toHaveLength(1);
 		change("10.0.0.2");

@@ -1,8 +1,14 @@
 import { expect, test } from "vitest";
-import { parseDeclared } from "../../../../src/proxies/haproxy/declared.js";
+import { declaredAddresses, parseDeclared } from "../../../../src/proxies/haproxy/declared.js";
 
+/** By backend, the addresses of its servers. */
 function declared(text: string) {
-	return Object.fromEntries([...parseDeclared(text)].map(([name, servers]) => [name, Object.fromEntries(servers)]));
+	return Object.fromEntries(
+		[...parseDeclared(text).backends].map(([name, servers]) => [
+			name,
+			Object.fromEntries([...servers].map(([server, { address }]) => [server, address])),
+		]),
+	);
 }
 
 test("backends and listens are declared, with their servers", () => {
@@ -49,4 +55,29 @@ test("words are read as HAProxy reads them", () => {
 	default-server inter 1s
 `),
 	).toEqual({ w: { "a b": "10.0.0.1:80", "c d": "10.0.0.2:80", efg: "10.0.0.4:80" } });
+});
+
+test("what can be changed at run time is told apart from the rest of a line, and from all other lines", () => {
+	const { backends, frame } = parseDeclared(`# a file
+backend w
+	balance first
+	server a 10.0.0.1:80 check weight 7 maxconn 9 disabled
+	server b 10.0.0.2:80
+frontend f
+	bind :1`);
+	expect([...(backends.get("w") ?? [])]).toEqual([
+		["a", { address: "10.0.0.1:80", weight: 7, disabled: true, options: " check maxconn 9" }],
+		["b", { address: "10.0.0.2:80", weight: undefined, disabled: false, options: "" }],
+	]);
+	expect(frame).toBe("# a file\nbackend w\n\tbalance first\nfrontend f\n\tbind :1");
+});
+
+test("servers that are disabled are not taken for an earlier run's", () => {
+	const { backends } = parseDeclared(
+		"backend w\nserver a 10.0.0.1:80\nserver b [fd00::1]:81\nserver c 10.0.0.3:80 disabled",
+	);
+	expect(declaredAddresses(backends)).toEqual([
+		{ service: "w", address: "10.0.0.1", port: 80 },
+		{ service: "w", address: "fd00::1", port: 81 },
+	]);
 });

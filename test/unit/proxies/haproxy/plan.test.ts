@@ -1,111 +1,264 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { DesiredSet } from "../../../../src/backends/backend.js";
-import { templateContext } from "../../../../src/proxies/context.js";
-import { type Declared, parseDeclared } from "../../../../src/proxies/haproxy/declared.js";
+import type { BackendState, DesiredSet } from "../../../../src/backends/backend.js";
+import { afterStep, commandsOf } from "../../../../src/proxies/haproxy/commands.js";
+import { parseDeclared, splitHostPort } from "../../../../src/proxies/haproxy/declared.js";
+import type { Live, LiveServer, LiveServers } from "../../../../src/proxies/haproxy/live.js";
 import { type HaproxyActual, type HaproxyStep, planHaproxy } from "../../../../src/proxies/haproxy/plan.js";
+import { renderHaproxy } from "../../../../src/proxies/haproxy/rendering.js";
 import { loadTemplate } from "../../../../src/proxies/render.js";
 import { backend, PACKAGED, proxyConfig, service, web } from "../fixtures.js";
 
 const template = await loadTemplate("haproxy-backends.cfg.hbs", PACKAGED);
-const textOf = (desired: DesiredSet) => template.render(templateContext(proxyConfig(), "h", desired));
 
-const known = (servers: Declared, worker = "1/1") => ({ state: "known" as const, worker, servers });
-const kinds = (steps: readonly HaproxyStep[]) => steps.map(({ kind }) => kind);
+type Known = Extract<Live, { state: "known" }>;
+
+const known = (servers: LiveServers, version: Known["version"] = [2, 6], worker = "1/1"): Known => ({
+	state: "known",
+	worker,
+	version,
+	servers,
+});
+
+/** A new worker that has just read a file. */
+function started(text: string, version?: Known["version"], worker?: string): Known {
+	const servers = new Map(
+		[...parseDeclared(text).backends].map(([name, of]) => [
+			name,
+			new Map(
+				[...of].map(([server, { address = "127.0.0.9:9", weight = 1, disabled, options }]): [string, LiveServer] => [
+					server,
+					{
+						address,
+						weight,
+						admin: disabled ? "maint" : "ready",
+						running: !disabled,
+						checks: / check\b/.test(options) ? "on" : "none",
+					},
+				]),
+			),
+		]),
+	);
+	return known(servers, version, worker);
+}
+
+const NOTHING: HaproxyActual = { file: { confirmed: true }, live: { state: "unknown" } };
+
+function render(actual: HaproxyActual, desired: DesiredSet, settings: object = {}) {
+	return renderHaproxy({ proxy: proxyConfig(settings), host: "h", template }, actual, desired);
+}
+
+const textOf = (desired: DesiredSet, settings?: object) => render(NOTHING, desired, settings).wanted.text;
+const plan = (actual: HaproxyActual, desired: DesiredSet, settings?: object) =>
+	planHaproxy(actual, render(actual, desired, settings).wanted);
+const kinds = (steps: readonly HaproxyStep[] = []) => steps.map(({ kind }) => kind);
+const commands = (steps: readonly HaproxyStep[] = []) =>
+	steps.flatMap((step) => (step.kind === "write" || step.kind === "reload" ? [] : commandsOf(step)));
 
 describe("the plan for HAProxy", () => {
 	const text = textOf(web("10.0.0.1"));
-	const other = textOf(web("10.0.0.2"));
-	const inStep: HaproxyActual = { file: { text, confirmed: true }, live: known(parseDeclared(text)) };
+	const inStep: HaproxyActual = { file: { text, confirmed: true }, live: started(text) };
 
 	test("has no step when file and live state match, as after a restart of the daemon", () => {
-		expect(planHaproxy(inStep, text)).toEqual({ steps: [], reload: false, diff: { joined: [], left: [] } });
+		expect(plan(inStep, web("10.0.0.1"))).toEqual({
+			urgent: [],
+			steps: [],
+			reload: false,
+			diff: { joined: [], left: [] },
+		});
 	});
 
-	test("writes and reloads when the file differs, and says who joins and leaves", () => {
-		const plan = planHaproxy(inStep, other);
-		expect(kinds(plan.steps)).toEqual(["write", "reload"]);
-		expect(plan).toMatchObject({ reload: true, diff: { joined: ["web/10.0.0.2:80"], left: ["web/10.0.0.1:80"] } });
+	test("puts in and takes out servers by commands, says so, and lets the file follow without a reload", () => {
+		const { urgent, steps, reload, diff } = plan(inStep, web("10.0.0.2"));
+		expect(commands(urgent)).toEqual([
+			"set server web/s1 state maint",
+			"set server web/s2 addr 10.0.0.2 port 80",
+			"set server web/s2 state ready",
+		]);
+		expect(kinds(steps)).toEqual(["write"]);
+		expect({ reload, diff }).toEqual({
+			reload: false,
+			diff: { joined: ["web/10.0.0.2:80"], left: ["web/10.0.0.1:80"] },
+		});
 	});
 
-	test("only reloads when the file is right and the live state lacks something", () => {
-		const plan = planHaproxy({ ...inStep, live: known(parseDeclared(other)) }, text);
-		expect(kinds(plan.steps)).toEqual(["reload"]);
-		expect(plan.diff).toEqual({ joined: ["web/10.0.0.1:80"], left: ["web/10.0.0.2:80"] });
+	test("drains what is to stop, with the weight that it has", () => {
+		const set = [service("web", [backend("web", "10.0.0.1", 80, { state: "drain", weight: 7 })])];
+		const { urgent } = plan(inStep, set);
+		expect(commands(urgent)).toEqual(["set server web/s1 weight 7", "set server web/s1 state drain"]);
+	});
+
+	test("keeps the address of what a person took out", () => {
+		const set = [service("web", [backend("web", "10.0.0.1", 80, { state: "down" })])];
+		expect(commands(plan(inStep, set).urgent)).toEqual(["set server web/s1 state maint"]);
+		expect(textOf(set)).toContain("server s1 10.0.0.1:80 weight 100 disabled");
+	});
+
+	test.each([
+		["another algorithm", [service("web", [backend("web", "10.0.0.1")], { balance: "leastconn" })]],
+		["another option", [service("web", [backend("web", "10.0.0.1")], { options: { serverOptions: "maxconn 9" } })]],
+		["another service", [...web("10.0.0.1"), service("www", [])]],
+		["a service less", []],
+	])("reloads for what no command can change: %s", (_, set) => {
+		const { steps, reload } = plan(inStep, set);
+		expect(kinds(steps)).toEqual(["write", "reload"]);
+		expect(reload).toBe(true);
+	});
+
+	test("reloads for more slots before the last one is taken, and puts in meanwhile whoever has one", () => {
+		const hosts = Array.from({ length: 7 }, (_, index) => `10.0.0.${index + 1}`);
+		const { urgent, steps } = plan(inStep, web(...hosts));
+		expect(kinds(steps)).toEqual(["write", "reload"]);
+		expect(commands(urgent).filter((command) => command.endsWith("ready"))).toHaveLength(6);
+	});
+
+	test("adds servers instead, from HAProxy 3.0 on, where the algorithm takes them", () => {
+		const hosts = Array.from({ length: 9 }, (_, index) => `10.0.0.${index + 1}`);
+		const actual = { ...inStep, live: started(text, [3, 0]) };
+		const { urgent, steps, reload } = plan(actual, web(...hosts));
+		expect(reload).toBe(false);
+		expect(kinds(steps)).toEqual(["write"]);
+		expect(commands(urgent).slice(-2)).toEqual([
+			"add server web/s9 10.0.0.9:80 weight 100",
+			"set server web/s9 state ready",
+		]);
+		const hashed = [service("web", web(...hosts)[0]?.backends ?? [], { balance: "source" })];
+		const before = textOf([service("web", [], { balance: "source" })]);
+		const other = { file: { text: before, confirmed: true }, live: started(before, [3, 0]) };
+		expect(plan(other, hashed).reload).toBe(true);
+	});
+
+	test("deletes added servers again when most are free, after they are out", () => {
+		const hosts = Array.from({ length: 20 }, (_, index) => `10.0.0.${index + 1}`);
+		const many = textOf(web(...hosts), { slots: { min: 1, growth: 1.1 } });
+		const actual = { file: { text: many, confirmed: true }, live: started(many, [3, 0]) };
+		const { urgent, steps } = plan(actual, web("10.0.0.1"));
+		expect(kinds(urgent)).toEqual(Array.from({ length: 19 }, () => "state"));
+		expect(kinds(steps).filter((kind) => kind === "delete").length).toBeGreaterThan(10);
 	});
 
 	test("reloads when nobody knows whether HAProxy has read the file", () => {
 		const file = { text, confirmed: false };
-		expect(kinds(planHaproxy({ ...inStep, file }, text).steps)).toEqual(["reload"]);
-		expect(kinds(planHaproxy({ file, live: { state: "unknown" } }, text).steps)).toEqual(["reload"]);
+		expect(kinds(plan({ ...inStep, file }, web("10.0.0.1")).steps)).toEqual(["reload"]);
+		expect(kinds(plan({ file, live: { state: "unknown" } }, web("10.0.0.1")).steps)).toEqual(["reload"]);
 	});
 
 	test("takes the file's word when there is no runtime socket", () => {
-		expect(planHaproxy({ file: inStep.file, live: { state: "unknown" } }, text).steps).toEqual([]);
-		expect(kinds(planHaproxy({ file: inStep.file, live: { state: "unknown" } }, other).steps)).toEqual([
-			"write",
-			"reload",
-		]);
+		const actual: HaproxyActual = { file: inStep.file, live: { state: "unknown" } };
+		expect(plan(actual, web("10.0.0.1")).steps).toEqual([]);
+		expect(plan(actual, web("10.0.0.2"))).toMatchObject({
+			steps: [{ kind: "write" }, { kind: "reload" }],
+			reload: true,
+			diff: { joined: ["web/10.0.0.2:80"], left: ["web/10.0.0.1:80"] },
+		});
 	});
 
 	test("writes and does not reload a HAProxy that does not run", () => {
 		const live = { state: "down" as const, why: "nobody is there" };
-		const plan = planHaproxy({ file: inStep.file, live }, other);
-		expect(kinds(plan.steps)).toEqual(["write"]);
-		expect(plan).toMatchObject({ reload: false, unreachable: "nobody is there" });
-		expect(planHaproxy({ file: inStep.file, live }, text).steps).toEqual([]);
-		expect(kinds(planHaproxy({ file: { confirmed: true }, live }, text).steps)).toEqual(["write"]);
+		const down = plan({ file: inStep.file, live }, web("10.0.0.2"));
+		expect(kinds(down.steps)).toEqual(["write"]);
+		expect(down).toMatchObject({ reload: false, unreachable: "nobody is there" });
+		expect(plan({ file: inStep.file, live }, web("10.0.0.1")).steps).toEqual([]);
+		expect(kinds(plan({ file: { confirmed: true }, live }, web("10.0.0.1")).steps)).toEqual(["write"]);
 	});
 
 	test("does nothing to a HAProxy that does not answer", () => {
 		const live = { state: "mute" as const, why: "busy" };
-		expect(planHaproxy({ file: inStep.file, live }, other)).toMatchObject({ steps: [], unreachable: "busy" });
+		expect(plan({ file: inStep.file, live }, web("10.0.0.2"))).toMatchObject({ steps: [], unreachable: "busy" });
 	});
 
-	test("does not look at backends and servers that the file does not declare", () => {
-		const live = new Map([...parseDeclared(text), ["own", new Map([["s", "10.9.9.9:1"]])]]);
-		live.set("web", new Map([...(live.get("web") ?? []), ["runtime", "10.9.9.9:2"]]));
-		expect(planHaproxy({ ...inStep, live: known(live) }, text).steps).toEqual([]);
-		expect(planHaproxy({ ...inStep, live: known(live) }, other).diff.left).toEqual(["web/10.0.0.1:80", "web/runtime"]);
+	test("does not look at backends and servers that somebody else made", () => {
+		const server: LiveServer = { address: "10.9.9.9:1", weight: 1, admin: "ready", running: true, checks: "none" };
+		const servers = new Map([...started(text).servers, ["own", new Map([["s1", server]])]]);
+		servers.set("web", new Map([...(servers.get("web") ?? []), ["runtime", server]]));
+		expect(plan({ ...inStep, live: known(servers) }, web("10.0.0.1"))).toMatchObject({ urgent: [], steps: [] });
+	});
+
+	test("takes out a slot that is live and that the file does not have", () => {
+		const servers = new Map(started(text).servers);
+		const server: LiveServer = { address: "10.9.9.9:1", weight: 1, admin: "ready", running: true, checks: "none" };
+		servers.set("web", new Map([...(servers.get("web") ?? []), ["s99", server]]));
+		const { urgent, reload } = plan({ ...inStep, live: known(servers, [3, 0]) }, web("10.0.0.1"));
+		expect(commands(urgent)).toEqual(["set server web/s99 state maint"]);
+		expect(reload).toBe(false);
+	});
+
+	test("switches HAProxy's own checks off where they are a fallback, and undoes what they did", () => {
+		const settings = { fallbackChecks: true };
+		const checked = textOf(web("10.0.0.1"), settings);
+		const live = started(checked);
+		const servers = new Map(live.servers.get("web"));
+		const first = servers.get("s1");
+		if (first !== undefined) servers.set("s1", { ...first, running: false });
+		const actual = { file: { text: checked, confirmed: true }, live: known(new Map([["web", servers]])) };
+		const { urgent } = plan(actual, web("10.0.0.1"), settings);
+		expect(commands(urgent).slice(0, 3)).toEqual([
+			"disable health web/s1",
+			"set server web/s1 health up",
+			"disable health web/s2",
+		]);
 	});
 });
 
 describe("for any actual state and any desired set", () => {
+	const states = fc.constantFrom<BackendState>("ready", "closing", "drain", "down");
+	const places = fc.tuple(
+		fc.constantFrom("10.0.0.1", "10.0.0.2", "fd00::1"),
+		fc.integer({ min: 80, max: 84 }),
+		states,
+		fc.constantFrom(0, 7, 100),
+	);
 	const desiredSets = fc.uniqueArray(fc.constantFrom("api", "db", "web")).chain((names) =>
 		fc.tuple(
 			...names.sort().map((name) =>
 				fc
-					.uniqueArray(fc.tuple(fc.constantFrom("10.0.0.1", "10.0.0.2", "fd00::1"), fc.integer({ min: 80, max: 82 })), {
-						selector: ([address, port]) => `${address}:${port}`,
-						maxLength: 5,
-					})
-					.map((places) =>
+					.tuple(
+						fc.uniqueArray(places, { selector: ([address, port]) => `${address}:${port}`, maxLength: 12 }),
+						fc.constantFrom("roundrobin", "source"),
+					)
+					.map(([of, balance]) =>
 						service(
 							name,
-							places.map(([address, port]) => backend(name, address, port)),
+							of.map(([address, port, state, weight]) => backend(name, address, port, { state, weight })),
+							{ balance },
 						),
 					),
 			),
 		),
 	);
-	const texts = fc.oneof(desiredSets.map(textOf), fc.constant("backend web\n\tserver 10.0.0.1:80 10.0.0.1:81\n"));
-	const declared = texts.map(parseDeclared);
-	const lives: fc.Arbitrary<HaproxyActual["live"]> = fc.oneof(
-		declared.map((servers) => known(servers)),
+	const texts = fc.oneof(
+		desiredSets.map((set) => textOf(set)),
+		fc.constant("backend web\n\tserver 10.0.0.1:80 10.0.0.1:81\n\tserver s1 10.0.0.1:80\n"),
+	);
+	const liveServers: fc.Arbitrary<LiveServer> = fc.record({
+		address: places.map(([address, port]) => `${address}:${port}`),
+		weight: fc.constantFrom(0, 1, 100),
+		admin: fc.constantFrom("ready", "drain", "maint"),
+		running: fc.boolean(),
+		checks: fc.constantFrom("none", "on", "off"),
+	});
+	const versions = fc.constantFrom<Known["version"]>([2, 6], [3, 0]);
+	const lives: fc.Arbitrary<Live> = fc.oneof(
+		fc.tuple(texts, versions).map(([text, version]) => started(text, version)),
+		fc
+			.tuple(
+				fc.dictionary(
+					fc.constantFrom("web", "db", "own"),
+					fc.dictionary(fc.constantFrom("s1", "s2", "s3", "s40", "mine"), liveServers),
+				),
+				versions,
+			)
+			.map(([servers, version]) =>
+				known(new Map(Object.entries(servers).map(([name, of]) => [name, new Map(Object.entries(of))])), version),
+			),
 		fc.constant({ state: "unknown" as const }),
 		fc.constant({ state: "down" as const, why: "down" }),
 	);
 	const actuals: fc.Arbitrary<HaproxyActual> = fc
-		.record({
-			file: fc.record(
-				{ text: fc.option(texts, { nil: undefined }), confirmed: fc.boolean() },
-				{ requiredKeys: ["confirmed"] },
-			),
-			live: lives,
-		})
-		.map(({ file: { text, confirmed }, live }) => ({ file: { ...(text !== undefined && { text }), confirmed }, live }));
+		.record({ text: fc.option(texts, { nil: undefined }), confirmed: fc.boolean(), live: lives })
+		.map(({ text, confirmed, live }) => ({ file: { ...(text !== undefined && { text }), confirmed }, live }));
 
-	/** HAProxy as a model: a write changes the file, a reload makes a new worker that reads it. */
+	/** HAProxy as a model: a command changes a server, a write the file, a reload makes a new worker that reads it. */
 	function carryOut(actual: HaproxyActual, steps: readonly HaproxyStep[]): HaproxyActual {
 		let { file, live } = actual;
 		for (const step of steps) {
@@ -115,38 +268,90 @@ describe("for any actual state and any desired set", () => {
 					break;
 				case "reload":
 					file = { ...file, confirmed: true };
-					if (live.state === "known") live = known(parseDeclared(file.text ?? ""), `${live.worker}+`);
+					if (live.state === "known") live = started(file.text ?? "", live.version, `${live.worker}+`);
 					break;
-				default:
-					step satisfies never;
+				default: {
+					if (live.state !== "known") throw new Error("commands need somebody to take them");
+					const of = new Map(live.servers.get(step.backend));
+					const before = of.get(step.server);
+					expect(before === undefined, `${step.kind} ${step.backend}/${step.server}`).toBe(step.kind === "add");
+					if (step.kind === "delete") expect(before?.admin).toBe("maint");
+					if (step.kind === "add") expect(live.version[0]).toBeGreaterThanOrEqual(3);
+					const after = afterStep(before, step);
+					if (after === undefined) of.delete(step.server);
+					else of.set(step.server, after);
+					live = { ...live, servers: new Map([...live.servers, [step.backend, of]]) };
+				}
 			}
 		}
 		return { file, live };
 	}
 
+	/** As the loop does: what is urgent, then the rest, and once more after a reload. */
+	function settle(actual: HaproxyActual, desired: DesiredSet): HaproxyActual {
+		let now = actual;
+		for (let rounds = 0; rounds < 3; rounds++) {
+			const { urgent = [], steps } = plan(now, desired);
+			now = carryOut(carryOut(now, urgent), steps);
+		}
+		return now;
+	}
+
 	test("the steps lead to the desired set, and then there is nothing left to do", () => {
 		fc.assert(
 			fc.property(actuals, desiredSets, (actual, desired) => {
-				const text = textOf(desired);
-				const after = carryOut(actual, planHaproxy(actual, text).steps);
-				expect(after.file.text).toBe(text);
-				if (after.live.state === "known") {
-					for (const { name, backends } of desired) {
-						const live = after.live.servers.get(name);
-						expect(live).toBeDefined();
-						for (const { id, address, port } of backends) expect(live?.get(id)).toBe(`${address}:${port}`);
+				const after = settle(actual, desired);
+				for (const { name, backends } of desired) {
+					if (after.live.state !== "known") continue;
+					const of = [...(after.live.servers.get(name) ?? [])].filter(([server]) => server !== "mine");
+					const inUse = of.filter(([, { admin }]) => admin !== "maint").map(([, server]) => server);
+					const wanted = backends.filter(({ state }) => state !== "down");
+					expect(inUse.map(({ address }) => address).sort()).toEqual(wanted.map(({ id }) => id).sort());
+					for (const { id, state, weight } of wanted) {
+						const server = inUse.find(({ address }) => address === id);
+						expect(server).toMatchObject({ weight, admin: state === "drain" ? "drain" : "ready" });
 					}
 				}
-				expect(planHaproxy(after, text)).toMatchObject({ steps: [], reload: false });
+				const again = plan(after, desired);
+				expect({ urgent: again.urgent ?? [], steps: again.steps, reload: again.reload }).toEqual({
+					urgent: [],
+					steps: [],
+					reload: false,
+				});
+			}),
+			{ numRuns: 300 },
+		);
+	});
+
+	test("whoever has a slot keeps it, over restarts of the daemon and reloads", () => {
+		const slotsOf = ({ live }: HaproxyActual, name: string) =>
+			live.state === "known"
+				? new Map(
+						[...(live.servers.get(name) ?? [])].flatMap(([server, { address, admin }]) =>
+							admin === "maint" ? [] : [[address, server] as const],
+						),
+					)
+				: new Map<string, string>();
+		fc.assert(
+			fc.property(actuals, desiredSets, desiredSets, (actual, first, then) => {
+				const before = settle(actual, first);
+				const after = settle(before, then);
+				for (const { name } of then) {
+					const now = slotsOf(after, name);
+					for (const [address, server] of slotsOf(before, name)) {
+						if (now.has(address) && splitHostPort(address) !== undefined) expect(now.get(address)).toBe(server);
+					}
+				}
 			}),
 		);
 	});
 
-	test("a plan reloads exactly when one of its steps does, and never without a reason", () => {
+	test("a plan reloads exactly when one of its steps does, and never a HAProxy that does not run", () => {
 		fc.assert(
 			fc.property(actuals, desiredSets, (actual, desired) => {
-				const { steps, reload } = planHaproxy(actual, textOf(desired));
+				const { urgent = [], steps, reload } = plan(actual, desired);
 				expect(steps.some(({ kind }) => kind === "reload")).toBe(reload);
+				expect(urgent.some(({ kind }) => kind === "reload" || kind === "write")).toBe(false);
 				if (actual.live.state === "down") expect(reload).toBe(false);
 			}),
 		);

@@ -1,0 +1,85 @@
+/** From a desired set to the text of HAProxy's file: who gets which slot, then the template. Pure but for the template. */
+
+import type { DesiredService, DesiredSet } from "../../backends/backend.js";
+import type { ProxyConfig } from "../../config/schema.js";
+import { type SlotContext, servedBy, templateContext } from "../context.js";
+import type { Template } from "../render.js";
+import { type Declared, parseDeclared } from "./declared.js";
+import type { HaproxyActual, Wanted } from "./plan.js";
+import { assignSlots, type FoundSlot, NOWHERE, type Slot } from "./slots.js";
+
+/** The weight of a free slot where nobody tells another one. */
+const DEFAULT_WEIGHT = 100;
+
+/** From which version on servers can be added and deleted at run time without harm. */
+const DYNAMIC_SINCE = 3;
+
+/**
+ * The balance algorithms that take servers at run time. `static-rr` and those that hash into a map do not, unless with
+ * `hash-type consistent`, which is not known here (management guide, "add server").
+ */
+const DYNAMIC_BALANCE = /^(roundrobin|leastconn|first|random(\(\d+\))?)$/;
+
+export interface Rendering {
+	readonly wanted: Wanted;
+	/** By service. */
+	readonly slots: ReadonlyMap<string, readonly Slot[]>;
+}
+
+/** Renders what is desired; backends keep the slots in which they are found. */
+export function renderHaproxy(
+	{ proxy, host, template }: { proxy: ProxyConfig; host: string; template: Template },
+	actual: Pick<HaproxyActual, "file" | "live">,
+	desired: DesiredSet,
+): Rendering {
+	const { live, file } = actual;
+	const declared = parseDeclared(file.text ?? "").backends;
+	const canAdd = live.state === "known" && live.version[0] >= DYNAMIC_SINCE;
+	const services = servedBy(proxy, desired);
+	const dynamic = new Set(
+		services.filter(({ balance }) => canAdd && DYNAMIC_BALANCE.test(balance)).map(({ name }) => name),
+	);
+	const slots = new Map(
+		services.map(({ name, backends }) => [
+			name,
+			assignSlots(foundSlots(name, live, declared), backends, { ...proxy.slots, dynamic: dynamic.has(name) }),
+		]),
+	);
+	const contexts = new Map(services.map((service) => [service.name, slotContexts(service, slots.get(service.name))]));
+	const draining = new Map(
+		[...slots].map(([name, of]) => [
+			name,
+			new Map(
+				of.flatMap(({ name: server, backend }) =>
+					backend?.state === "drain" ? [[server, backend.weight] as const] : [],
+				),
+			),
+		]),
+	);
+	const text = template.render(templateContext(proxy, host, desired, contexts));
+	return { wanted: { text, draining, dynamic, checksOff: proxy.fallbackChecks }, slots };
+}
+
+/** The running HAProxy knows best; without it the file does. */
+function foundSlots(service: string, live: HaproxyActual["live"], declared: Declared): FoundSlot[] {
+	const running = live.state === "known" ? live.servers.get(service) : undefined;
+	const nowhere = `${NOWHERE.address}:${NOWHERE.port}`;
+	const idOf = (address: string | undefined) => (address === nowhere ? undefined : address);
+	if (running !== undefined) {
+		return [...running].map(([name, { address, admin }]) => ({ name, id: idOf(address), inUse: admin !== "maint" }));
+	}
+	return [...(declared.get(service) ?? [])].map(([name, { address, disabled }]) => ({
+		name,
+		id: idOf(address),
+		inUse: !disabled,
+	}));
+}
+
+function slotContexts({ backends }: DesiredService, slots: readonly Slot[] = []): SlotContext[] {
+	const weight = backends[0]?.weight ?? DEFAULT_WEIGHT;
+	return slots.map(({ name, backend }) =>
+		backend === undefined
+			? { name, ...NOWHERE, weight, state: "free" }
+			: { name, address: backend.address, port: backend.port, weight: backend.weight, state: backend.state },
+	);
+}
