@@ -40,7 +40,9 @@ interface Script extends Process {
 /** Runs a script in Perl until it has printed a line. */
 async function run(script: string, before: readonly string[] = []): Promise<Script> {
 	const lines: string[] = [];
-	const started = startProcess([...before, "perl", "-e", PRELUDE + script], { onLine: (line) => lines.push(line) });
+	const started = startProcess([...before, "perl", "-e", PRELUDE + script], {
+		onLine: (line, stream) => stream === "stdout" && lines.push(line),
+	});
 	try {
 		const line = await eventually("the script has printed a line", () => lines[0]);
 		const [first = 0, second = 0] = line.split(" ").map(Number);
