@@ -38,6 +38,11 @@ enum {
 	TCP_LISTEN = 10,
 };
 
+/* include/trace/events/signal.h */
+enum {
+	TRACE_SIGNAL_DELIVERED = 0,
+};
+
 /* include/linux/socket.h, include/uapi/linux/in.h */
 enum {
 	AF_INET = 2,
@@ -117,15 +122,34 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
+struct pid_namespace {
+	unsigned int level;
+	struct ns_common ns;
+};
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+/* one number in each namespace from the initial one down to its own */
+struct pid {
+	unsigned int level;
+	struct upid numbers[];
+};
+
 struct task_struct {
 	int tgid;
 	char comm[16];
+	struct task_struct *group_leader;
+	struct pid *thread_pid;
 	struct nsproxy *nsproxy;
 	struct css_set *cgroups;
 };
 
 struct file;
 struct seq_file;
+struct kernel_siginfo;
 
 struct bpf_iter_meta {
 	struct seq_file *seq;

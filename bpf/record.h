@@ -6,14 +6,18 @@
 #ifndef SOLISTEND_RECORD_H
 #define SOLISTEND_RECORD_H
 
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2
 
 enum record_kind {
 	RECORD_LISTEN = 1,
 	RECORD_CLOSE = 2,
+	RECORD_STOPPING = 3,
 };
 
-/* One change of one listening socket; also the row of the map `listeners`. */
+/*
+ * One change of one listening socket; also the row of the map `listeners`. Or a
+ * stop signal to a process: then all that tells of a socket is 0.
+ */
 struct record {
 	__u8 version;
 	__u8 kind;
@@ -26,7 +30,7 @@ struct record {
 	__u32 netns;		/* inode number of the socket's namespace */
 	__u32 task_netns;	/* and of the process's; they can differ */
 	__u32 cpu;
-	__u32 pad0;
+	__u32 pidns;		/* inode number of the process's pid namespace */
 	__u64 at_ns;		/* bpf_ktime_get_boot_ns() */
 	__u64 cookie;		/* of the socket */
 	__u64 netns_cookie;
@@ -34,7 +38,9 @@ struct record {
 	__u8 addr[16];		/* IPv4 in the first four bytes */
 	char comm[16];
 	char hostname[65];	/* UTS node name */
-	__u8 pad1[7];
+	__u8 signal;		/* number of the stop signal */
+	__u8 is_init;		/* first process of a pid namespace below the host's */
+	__u8 pad0[5];
 };
 
 /* How many records were lost, by reason; only ever grows. */

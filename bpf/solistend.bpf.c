@@ -2,6 +2,7 @@
 /*
  * Every TCP listen() and close on the host, in any network namespace, as a
  * record in a ring buffer, and all sockets that listen now as rows of a hash.
+ * Stop signals to the processes that listen, as records too.
  */
 #include "kernel.h"
 #include <bpf/bpf_helpers.h>
@@ -10,6 +11,7 @@
 #include "record.h"
 
 #define MAX_LISTENERS 65536
+#define MAX_SIGNAL 64
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -49,6 +51,27 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } read_began SEC(".maps");
+
+/* signals that are told, as a mask: bit N - 1 stands for signal N */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} stop_signals SEC(".maps");
+
+/*
+ * Whose stop signals are told: processes that called listen(), by thread group,
+ * and pid namespaces that such a process lives in, by inode number. The two
+ * can't meet: the kernel numbers namespaces from 0xF0000000 on, and processes
+ * below 0x400000. What is forgotten under pressure comes back with a read.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, __u8);
+} stop_targets SEC(".maps");
 
 static __always_inline struct losses *lost(void)
 {
@@ -93,16 +116,37 @@ static __always_inline void describe_socket(struct record *rec, struct sock *sk)
 		BPF_CORE_READ_INTO((__be32 *)rec->addr, sk, __sk_common.skc_rcv_saddr);
 }
 
-/* what is known of the process that listens */
+/* a task's number in its own pid namespace */
+static __always_inline struct upid *own_number(struct pid *pid)
+{
+	/* the index is known only here, so the element is found by hand */
+	return (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+	       BPF_CORE_READ(pid, level) * bpf_core_type_size(struct upid);
+}
+
+/* what is known of the process that listens, or is told to stop */
 static __always_inline void describe_task(struct record *rec, struct task_struct *task)
 {
 	struct nsproxy *nsproxy = BPF_CORE_READ(task, nsproxy);
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	struct upid *number = own_number(pid);
 
 	rec->pid = BPF_CORE_READ(task, tgid);
+	rec->pidns = BPF_CORE_READ(number, ns, ns.inum);
+	rec->is_init = BPF_CORE_READ(number, nr) == 1 && BPF_CORE_READ(pid, level) > 0;
 	rec->task_netns = BPF_CORE_READ(nsproxy, net_ns, ns.inum);
 	rec->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
 	BPF_CORE_READ_STR_INTO(&rec->comm, task, comm);
 	BPF_CORE_READ_STR_INTO(&rec->hostname, nsproxy, uts_ns, name.nodename);
+}
+
+/* from now on stop signals to the process, or to the first one of its namespace, are told */
+static __always_inline void remember_target(__u32 pid, __u32 pidns)
+{
+	__u8 known = 1;
+
+	bpf_map_update_elem(&stop_targets, &pid, &known, BPF_ANY);
+	bpf_map_update_elem(&stop_targets, &pidns, &known, BPF_ANY);
 }
 
 static __always_inline void publish(struct record *rec)
@@ -122,6 +166,8 @@ static __always_inline void opened(struct sock *sk)
 	rec.cookie = bpf_get_socket_cookie(sk);
 	describe_socket(&rec, sk);
 	describe_task(&rec, (struct task_struct *)bpf_get_current_task());
+
+	remember_target(rec.pid, rec.pidns);
 
 	/* the row first: whatever happens to the event, a read finds it */
 	bpf_map_delete_elem(&tombstones, &key);
@@ -155,6 +201,20 @@ static __always_inline void closed(struct sock *sk)
 	publish(&rec);
 }
 
+static __always_inline void told_to_stop(struct task_struct *task, int sig)
+{
+	struct record rec = {};
+
+	rec.version = RECORD_VERSION;
+	rec.kind = RECORD_STOPPING;
+	rec.signal = sig;
+	rec.at_ns = bpf_ktime_get_boot_ns();
+	describe_task(&rec, BPF_CORE_READ(task, group_leader));
+	if (bpf_map_lookup_elem(&stop_targets, &rec.pid) ||
+	    (rec.is_init && bpf_map_lookup_elem(&stop_targets, &rec.pidns)))
+		publish(&rec);
+}
+
 /*
  * Runs at every TCP state change on the host, so it decides at once. LISTEN to
  * SYN_RECV is an accepted connection, cloned from its listener: not a close.
@@ -174,6 +234,26 @@ int BPF_PROG(watch_state, struct sock *sk, int from, int to)
 		opened(sk);
 	else
 		closed(sk);
+	return 0;
+}
+
+/*
+ * Runs at every signal on the host, so it decides at once. Optional: without it
+ * only closes are told. A signal to one thread counts as one to its process, as
+ * the default action and most handlers take it.
+ */
+SEC("tp_btf/signal_generate")
+int BPF_PROG(watch_signals, int sig, struct kernel_siginfo *info, struct task_struct *task, int group, int result)
+{
+	__u32 zero = 0;
+	__u64 *mask;
+
+	/* else it is ignored, or one is pending already */
+	if (result != TRACE_SIGNAL_DELIVERED || sig < 1 || sig > MAX_SIGNAL)
+		return 0;
+	mask = bpf_map_lookup_elem(&stop_signals, &zero);
+	if (mask && *mask & (1ULL << (sig - 1)))
+		told_to_stop(task, sig);
 	return 0;
 }
 
@@ -217,6 +297,7 @@ int seed(struct bpf_iter__task_file *ctx)
 			count_table_full();
 		return 0;
 	}
+	remember_target(rec.pid, rec.pidns);
 	/*
 	 * It closed while we looked, or just before: the kernel stores the
 	 * state after the tracepoint. A later LISTEN takes the tombstone away.
@@ -232,7 +313,8 @@ int seed(struct bpf_iter__task_file *ctx)
 /*
  * Walks `listeners` before each read of it: stamps when the read began, and
  * brings in what changed without a state change: the port of a listen without
- * bind, the backlog of a second listen().
+ * bind, the backlog of a second listen(). Targets of stop signals that were
+ * forgotten under pressure are remembered again.
  */
 SEC("iter/bpf_map_elem")
 int refresh(struct bpf_iter__bpf_map_elem *ctx)
@@ -258,5 +340,6 @@ int refresh(struct bpf_iter__bpf_map_elem *ctx)
 	if (!row->port)
 		row->port = BPF_CORE_READ(sk, __sk_common.skc_num);
 	row->backlog = BPF_CORE_READ(sk, sk_max_ack_backlog);
+	remember_target(row->pid, row->pidns);
 	return 0;
 }

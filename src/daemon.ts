@@ -1,5 +1,6 @@
 /** The daemon: opens the stages in order, hands on what one says to the next, closes them in reverse. */
 
+import { constants } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
 import { formatProblem, loadConfig, templateFolders } from "./config/load.js";
@@ -72,6 +73,11 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 		onRead: pipeline.onRead,
 		onTrouble: (message, losses) => log.warn({ losses }, message),
 	});
+	sensor.setStopSignals(stopSignalsOf(config));
+	const { stopping } = sensor.hooks();
+	if (stopping !== true) {
+		log.warn({ reason: stopping }, "a backend that is told to stop is not drained before it closes");
+	}
 	await proxies.start();
 
 	const resync = (periodMs: number) =>
@@ -101,6 +107,7 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 			log.error({ problems: [messageOf(error)] }, "configuration not taken, the running one stays");
 			return;
 		}
+		sensor.setStopSignals(stopSignalsOf(loaded.config));
 		log.level = loaded.config.log.level;
 		clearInterval(resyncTimer);
 		resyncTimer = resync(loaded.config.resync);
@@ -144,4 +151,10 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 			await proxies.close();
 		},
 	};
+}
+
+/** The numbers of all signals that some service takes for a request to stop. */
+function stopSignalsOf({ services }: Config): number[] {
+	const names = new Set(Object.values(services).flatMap(({ stopSignals }) => stopSignals));
+	return [...names].map((name) => constants.signals[name]);
 }

@@ -12,7 +12,7 @@ import { createPools, type PoolChange } from "./backends/pools.js";
 import type { Config } from "./config/schema.js";
 import type { Presence } from "./identity/presence.js";
 import type { Resolved, Resolver } from "./identity/resolver.js";
-import type { Read, SocketEvent } from "./listeners/event.js";
+import type { KernelEvent, Read } from "./listeners/event.js";
 import type { EndpointKey } from "./listeners/ids.js";
 import { createTable, type Endpoint, type Merged } from "./listeners/table.js";
 
@@ -53,7 +53,7 @@ export interface PipelineOptions {
 }
 
 export interface Pipeline {
-	onEvents(events: readonly SocketEvent[]): void;
+	onEvents(events: readonly KernelEvent[]): void;
 	onRead(read: Read): void;
 	/** Takes in what the proxies have from an earlier run; after the first read, so that only what is missing stays. */
 	adopt(servers: readonly Omit<AdoptedServer, "weight">[]): void;
@@ -195,8 +195,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
 	return {
 		onEvents(events) {
-			const review = events.some(({ listener }) => adopted.concerns(listener.port));
-			take(table.fold(events), review, events[0]?.listener.atNs);
+			const review = events.some((event) => event.kind !== "stopping" && adopted.concerns(event.listener.port));
+			const [first] = events;
+			take(table.fold(events), review, first?.kind === "stopping" ? first.atNs : first?.listener.atNs);
 		},
 		onRead(read) {
 			take(table.merge(read), true);

@@ -54,7 +54,7 @@ export async function runCommandLine(words: readonly string[], interrupted: Abor
 			)
 			.command(
 				"watch",
-				"live listen and close events of the whole host; needs no daemon",
+				"live listen, close and stopping events of the whole host; needs no daemon",
 				(y) =>
 					y.options({
 						json: { ...json, describe: "one JSON object a line" },

@@ -9,7 +9,7 @@ import type { ProxyConfig } from "../config/schema.js";
 import { messageOf } from "../errors.js";
 import { askProcesses } from "../proxies/haproxy/master.js";
 import { askSocket, parseInfo } from "../proxies/haproxy/runtime-api.js";
-import { openKernel, PACKAGED_OBJECT } from "../sensor/kernel.js";
+import { type Hooks, openKernel, PACKAGED_OBJECT } from "../sensor/kernel.js";
 import { libbpfVersion } from "../sensor/libbpf.js";
 import { checkRequirements } from "../sensor/preflight.js";
 import { colour, printLine } from "./output.js";
@@ -79,12 +79,23 @@ function sensorFindings(): Finding[] {
 		for (const [name, action] of hooks) {
 			const finding = attempt(name, action);
 			findings.push(finding);
-			if (finding.state === "failed") break;
+			if (finding.state === "failed") return findings;
 		}
+		if (kernel !== undefined) findings.push(stoppingFinding(kernel.hooks()));
 	} finally {
 		kernel?.close();
 	}
 	return findings;
+}
+
+function stoppingFinding({ stopping }: Hooks): Finding {
+	const name = "hook tp_btf/signal_generate";
+	if (stopping === true) return { name, state: "ok", detail: "attached: stop signals" };
+	return {
+		name,
+		state: "degraded",
+		detail: `${stopping} (a backend that is told to stop is not drained before it closes)`,
+	};
 }
 
 async function configFindings(file: string): Promise<Finding[]> {

@@ -1,10 +1,12 @@
-/** `solistend watch`: live listen and close events, as a table or as JSON lines. Needs no daemon. */
+/** `solistend watch`: live listen, close and stopping events, as a table or as JSON lines. Needs no daemon. */
 
 import { once } from "node:events";
+import { constants } from "node:os";
 import { compileGlob } from "../backends/match.js";
 import type { Identity } from "../identity/identity.js";
 import { createResolver } from "../identity/resolver.js";
-import type { SocketEvent } from "../listeners/event.js";
+import { sanitize } from "../identity/sanitize.js";
+import type { SocketEvent, StopEvent } from "../listeners/event.js";
 import type { SocketId } from "../listeners/ids.js";
 import { bootTimeNs } from "../sensor/libbpf.js";
 import { type Losses, openSensor } from "../sensor/sensor.js";
@@ -25,7 +27,7 @@ export interface WatchOptions {
 
 const COLUMNS: readonly Column[] = [
 	{ title: "TIME", width: 12 },
-	{ title: "EVENT", width: 6 },
+	{ title: "EVENT", width: 8 },
 	{ title: "PID", width: 7, align: "right" },
 	{ title: "COMM", width: 15 },
 	{ title: "NETNS", width: 14 },
@@ -36,10 +38,16 @@ const COLUMNS: readonly Column[] = [
 	{ title: "CONTAINER/HOSTNAME", width: 18 },
 ];
 
+/** What a stop event fills of them: time, event, pid and comm; then comes the signal. */
+const STOP_COLUMNS: readonly Column[] = [...COLUMNS.slice(0, 4), { title: "SIGNAL", width: 7 }];
+
+const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
+
 /** Runs until `signal`; the exit code. */
 export async function watch(options: WatchOptions, signal: AbortSignal): Promise<number> {
 	const resolver = createResolver();
 	const wanted = filter(options);
+	const wantedStop = stopFilter(options);
 	/** Listens without bind: their port comes with a read. */
 	const portless = new Map<SocketId, SocketEvent>();
 	let lost: Losses | undefined;
@@ -47,13 +55,23 @@ export async function watch(options: WatchOptions, signal: AbortSignal): Promise
 	const show = (event: SocketEvent) => {
 		const { identity } = resolver.resolve(event.listener);
 		if (!wanted(event, identity)) return;
-		const time = new Date(Date.now() - (bootTimeNs() - event.listener.atNs) / 1e6);
+		const time = timeOf(event.listener.atNs);
 		printLine(options.json ? jsonLine(event, identity, time) : row(event, identity, time));
+	};
+
+	const showStop = (event: StopEvent) => {
+		if (!wantedStop(event)) return;
+		const time = timeOf(event.atNs);
+		printLine(options.json ? stopJsonLine(event, time) : stopRow(event, time));
 	};
 
 	const sensor = openSensor({
 		onEvents(events) {
 			for (const event of events) {
+				if (event.kind === "stopping") {
+					showStop(event);
+					continue;
+				}
 				if (event.kind === "listen" && event.listener.port === 0) {
 					portless.set(event.listener.socket, event);
 					sensor.requestRead();
@@ -83,6 +101,7 @@ export async function watch(options: WatchOptions, signal: AbortSignal): Promise
 			lost = losses;
 		},
 	});
+	sensor.setStopSignals(STOP_SIGNALS.map((name) => constants.signals[name]));
 	try {
 		if (!options.json) printLine(colour("bold", tableHead(COLUMNS)));
 		if (!signal.aborted) await once(signal, "abort");
@@ -100,6 +119,16 @@ function filter({ port, pid, netns, comm, close }: WatchOptions): (event: Socket
 		(pid === undefined || listener.pid === pid) &&
 		(netns === undefined || netns === netnsName || netns === String(listener.netnsInode)) &&
 		(commMatches === undefined || commMatches(listener.comm));
+}
+
+/** A stop signal goes to a process: it has neither port nor namespace of a socket. */
+function stopFilter({ port, pid, netns, comm }: WatchOptions): (event: StopEvent) => boolean {
+	const commMatches = comm === undefined ? undefined : compileGlob(comm);
+	return (event) =>
+		port === undefined &&
+		netns === undefined &&
+		(pid === undefined || event.pid === pid) &&
+		(commMatches === undefined || commMatches(event.comm));
 }
 
 function jsonLine({ kind, listener }: SocketEvent, identity: Identity, time: Date): string {
@@ -120,6 +149,22 @@ function row({ kind, listener }: SocketEvent, identity: Identity, time: Date): s
 		whoIs(identity),
 	]);
 	return kind === "close" ? colour("dim", line) : line;
+}
+
+const signalName = (signal: number) =>
+	STOP_SIGNALS.find((name) => constants.signals[name] === signal) ?? String(signal);
+
+function stopJsonLine({ kind, pid, comm, signal }: StopEvent, time: Date): string {
+	return jsonText({ time: time.toISOString(), event: kind, pid, comm, signal: signalName(signal) });
+}
+
+function stopRow({ kind, pid, comm, signal }: StopEvent, time: Date): string {
+	return tableLine(STOP_COLUMNS, [clock(time), kind, String(pid), sanitize(comm), signalName(signal)]);
+}
+
+/** The time of day of a boot-time moment of now. */
+function timeOf(atNs: number): Date {
+	return new Date(Date.now() - (bootTimeNs() - atNs) / 1e6);
 }
 
 /** Local time of day with milliseconds. */

@@ -6,10 +6,12 @@
  * - the newest kernel timestamp wins;
  * - CLOSE removes; after it only a newer LISTEN, or a read begun at least 1 s later, revives;
  * - absence from a complete read removes only when two reads in a row agree, both begun after the socket's own time;
- * - a LISTEN that is told after a read that began later did not have it counts for nothing, until a read has it.
+ * - a LISTEN that is told after a read that began later did not have it counts for nothing, until a read has it;
+ * - a stop signal marks the sockets that its process opened before it, or that were opened in the pid namespace whose
+ *   first process gets it; only a newer LISTEN, or the end of the socket, takes the mark away.
  */
 
-import type { Listener, Read, SocketEvent } from "./event.js";
+import type { KernelEvent, Listener, Read, SocketEvent, StopEvent } from "./event.js";
 import { type EndpointKey, endpointKey, type NetnsKey, type SocketId } from "./ids.js";
 
 /** A read begun less than this after a CLOSE does not revive: the row may be the one that is just going. */
@@ -25,7 +27,15 @@ export interface Endpoint {
 	readonly port: number;
 	/** The one that listens longest first. */
 	readonly sockets: readonly [Listener, ...Listener[]];
+	/**
+	 * The stop signals, by number, that every one of its sockets was told, and when the last of them was, in boot-time
+	 * nanoseconds. Absent when there is none.
+	 */
+	readonly stopping?: Stops;
 }
+
+/** Stop signal, by number → when it was last told, in boot-time nanoseconds. */
+export type Stops = ReadonlyMap<number, number>;
 
 /** An endpoint that came, changed or went. */
 export type EndpointChange =
@@ -41,7 +51,7 @@ export interface Merged {
 
 export interface ListenerTable {
 	/** Applies changes in the kernel's order. Changes that cancel each other within one call are not reported. */
-	fold(events: readonly SocketEvent[]): Merged;
+	fold(events: readonly KernelEvent[]): Merged;
 	merge(read: Read): Merged;
 	/** Every endpoint that listens now. */
 	endpoints(): Endpoint[];
@@ -53,6 +63,8 @@ interface Entry {
 	readonly listener: Listener;
 	/** Whether the last read that could have had it did not. */
 	readonly missed: boolean;
+	/** The stop signals it was told since it listens. */
+	readonly stops?: Stops | undefined;
 }
 
 /** An empty table. */
@@ -73,7 +85,9 @@ export function createTable(): ListenerTable {
 	const endpoint = (key: EndpointKey): Endpoint | undefined => {
 		const [first, ...rest] = [...(byEndpoint.get(key)?.values() ?? [])].sort((a, b) => a.atNs - b.atNs);
 		if (first === undefined) return undefined;
-		return { key, netns: first.netns, address: first.address, port: first.port, sockets: [first, ...rest] };
+		const { netns, address, port } = first;
+		const stopping = toldToAll([first, ...rest].map(({ socket }) => entries.get(socket)?.stops));
+		return { key, netns, address, port, sockets: [first, ...rest], ...(stopping !== undefined && { stopping }) };
 	};
 
 	const touch = (key: EndpointKey) => {
@@ -107,7 +121,7 @@ export function createTable(): ListenerTable {
 		}
 		tombstones.delete(listener.socket);
 		olderTombstones.delete(listener.socket);
-		entries.set(listener.socket, { listener, missed: false });
+		entries.set(listener.socket, { listener, missed: false, stops: toldSince(listener.atNs, entry?.stops) });
 	};
 
 	const setDown = (socket: SocketId) => {
@@ -115,6 +129,16 @@ export function createTable(): ListenerTable {
 		if (entry === undefined) return;
 		unlink(entry.listener);
 		entries.delete(socket);
+	};
+
+	const markStopping = (stop: StopEvent) => {
+		for (const [socket, entry] of entries) {
+			const { listener } = entry;
+			if (!concerns(stop, listener)) continue;
+			if (listener.port !== 0) touch(keyOf(listener));
+			const lastNs = Math.max(stop.atNs, entry.stops?.get(stop.signal) ?? 0);
+			entries.set(socket, { ...entry, stops: new Map([...(entry.stops ?? []), [stop.signal, lastNs]]) });
+		}
 	};
 
 	const closedNs = (socket: SocketId) => tombstones.get(socket) ?? olderTombstones.get(socket);
@@ -134,6 +158,23 @@ export function createTable(): ListenerTable {
 		return closed === undefined || row.atNs > closed || beganNs >= closed + REVIVE_AFTER_NS;
 	};
 
+	/** Whether a read soon may tell more. */
+	const change = ({ kind, listener }: SocketEvent): boolean => {
+		const { socket, atNs } = listener;
+		const knownNs = entries.get(socket)?.listener.atNs ?? closedNs(socket) ?? Number.NEGATIVE_INFINITY;
+		if (kind === "listen" && atNs > knownNs) {
+			// A complete read that began later did not have it: its close was lost, or is on its way.
+			const isOutdated = atNs < readNs && !entries.has(socket);
+			if (!isOutdated) setUp(listener);
+			return isOutdated || listener.port === 0;
+		}
+		if (kind === "close" && atNs >= knownNs) {
+			setDown(socket);
+			tombstones.set(socket, atNs);
+		}
+		return false;
+	};
+
 	const report = (): EndpointChange[] => {
 		const changes: EndpointChange[] = [];
 		for (const [key, was] of before) {
@@ -148,21 +189,12 @@ export function createTable(): ListenerTable {
 	return {
 		fold(events) {
 			let again = false;
-			for (const { kind, listener } of events) {
-				const { socket, atNs } = listener;
-				const knownNs = entries.get(socket)?.listener.atNs ?? closedNs(socket) ?? Number.NEGATIVE_INFINITY;
-				if (kind === "listen" && atNs > knownNs) {
-					// A complete read that began later did not have it: its close was lost, or is on its way.
-					const isOutdated = atNs < readNs && !entries.has(socket);
-					if (!isOutdated) setUp(listener);
-					again ||= isOutdated || listener.port === 0;
-				} else if (kind === "close" && atNs >= knownNs) {
-					setDown(socket);
-					tombstones.set(socket, atNs);
-				}
+			for (const event of events) {
+				if (event.kind === "stopping") markStopping(event);
+				else again = change(event) || again;
 			}
 			const last = events.at(-1);
-			if (last !== undefined) ageTombstones(last.listener.atNs);
+			if (last !== undefined) ageTombstones(last.kind === "stopping" ? last.atNs : last.listener.atNs);
 			return { changes: report(), again };
 		},
 
@@ -193,4 +225,24 @@ export function createTable(): ListenerTable {
 /** Whether two records of one socket tell a reader the same. */
 function sameListener(a: Listener, b: Listener): boolean {
 	return a.atNs === b.atNs && a.port === b.port && a.backlog === b.backlog;
+}
+
+/** Whether the signal goes to the process that opened the socket, or to its container's first one; after it listened. */
+function concerns({ pid, isInit, pidNamespace, atNs }: StopEvent, listener: Listener): boolean {
+	if (listener.atNs > atNs) return false;
+	return listener.pid === pid || (isInit && listener.pidNamespace === pidNamespace);
+}
+
+function toldSince(atNs: number, stops: Stops | undefined): Stops | undefined {
+	return stops && new Map([...stops].filter(([, toldNs]) => toldNs >= atNs));
+}
+
+/** What all of them have, each with its latest time. */
+function toldToAll([first, ...rest]: readonly (Stops | undefined)[]): Stops | undefined {
+	const told = new Map<number, number>();
+	for (const [signal, atNs] of first ?? []) {
+		const times = [atNs, ...rest.flatMap((stops) => stops?.get(signal) ?? [])];
+		if (times.length === rest.length + 1) told.set(signal, Math.max(...times));
+	}
+	return told.size > 0 ? told : undefined;
 }

@@ -4,13 +4,23 @@
  */
 
 import { fileURLToPath } from "node:url";
+import { messageOf } from "../errors.js";
 import type { Listener, Read } from "../listeners/event.js";
-import { openObject, readAll, readSingle } from "./libbpf.js";
+import { type BpfObject, openObject, readAll, readSingle, writeSingle } from "./libbpf.js";
 import { checkRequirements } from "./preflight.js";
 import { decodeLosses, decodeRecord, type KernelLosses, LOSSES_SIZE, RECORD_SIZE } from "./record.js";
 
 /** The object that `npm run build:bpf` made, and that the package ships. */
 export const PACKAGED_OBJECT = fileURLToPath(new URL("../../dist/bpf/solistend.bpf.o", import.meta.url));
+
+/** The one program that the sensor can do without. */
+const STOP_PROGRAM = "watch_signals";
+
+/** Which optional hooks are in use; where one is not, the text says why. */
+export interface Hooks {
+	/** Stop signals to processes that listen (`tp_btf/signal_generate`). */
+	readonly stopping: true | string;
+}
 
 export interface Kernel {
 	/** Ring buffer of events. */
@@ -19,6 +29,10 @@ export interface Kernel {
 	readonly lossesFd: number;
 	/** From here on every change is seen: a row in `listeners`, and an event. */
 	attach(): void;
+	/** Final once attached. */
+	hooks(): Hooks;
+	/** The signals, by number, whose delivery to a process that listens is an event. None at first. */
+	setStopSignals(signals: readonly number[]): void;
 	/** Adds to `listeners` what was listening before `attach`. Synchronous; about 0.2 µs for each open file of the host. */
 	seed(): void;
 	/** All rows of `listeners`, refreshed and stamped in BPF. Synchronous; 10,000 rows take tens of milliseconds. */
@@ -34,10 +48,12 @@ export interface Kernel {
  */
 export function openKernel(objectPath: string = PACKAGED_OBJECT): Kernel {
 	for (const { problem } of checkRequirements(objectPath)) if (problem !== undefined) throw problem;
-	const object = openObject(objectPath);
+	const { object, stopping: loaded } = load(objectPath);
+	let stopping = loaded;
 	const listenersFd = object.mapFd("listeners");
 	const readBeganFd = object.mapFd("read_began");
 	const lossesFd = object.mapFd("losses");
+	const stopSignalsFd = object.mapFd("stop_signals");
 	const seed = object.attachIterator("seed");
 	const refresh = object.attachIterator("refresh", listenersFd);
 
@@ -50,7 +66,21 @@ export function openKernel(objectPath: string = PACKAGED_OBJECT): Kernel {
 	return {
 		eventsFd: object.mapFd("events"),
 		lossesFd,
-		attach: () => object.attach("watch_state"),
+		attach() {
+			object.attach("watch_state");
+			if (stopping !== true) return;
+			try {
+				object.attach(STOP_PROGRAM);
+			} catch (error) {
+				stopping = messageOf(error);
+			}
+		},
+		hooks: () => ({ stopping }),
+		setStopSignals(signals) {
+			const mask = Buffer.alloc(8);
+			mask.writeBigUInt64LE(signals.reduce((bits, signal) => bits | (1n << BigInt(signal - 1)), 0n));
+			writeSingle(stopSignalsFd, mask);
+		},
 		seed: seed.walk,
 		read() {
 			refresh.walk();
@@ -59,7 +89,7 @@ export function openKernel(objectPath: string = PACKAGED_OBJECT): Kernel {
 			const rows: Listener[] = [];
 			for (const bytes of readAll(listenersFd, 8, RECORD_SIZE)) {
 				const row = decodeRecord(bytes);
-				if (row !== undefined) rows.push(row.listener);
+				if (row?.kind === "listen") rows.push(row.listener);
 			}
 			// Once a row found no room, absence means nothing for as long as this table lives.
 			return { beganNs: Number(stamp.readBigUInt64LE()), complete: losses().tableFull === 0, rows };
@@ -67,4 +97,13 @@ export function openKernel(objectPath: string = PACKAGED_OBJECT): Kernel {
 		losses,
 		close: object.close,
 	};
+}
+
+/** Loads all programs, or all but the optional one when the kernel takes only these. */
+function load(path: string): { readonly object: BpfObject; readonly stopping: true | string } {
+	try {
+		return { object: openObject(path), stopping: true };
+	} catch (error) {
+		return { object: openObject(path, [STOP_PROGRAM]), stopping: messageOf(error) };
+	}
 }

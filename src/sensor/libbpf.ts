@@ -59,6 +59,7 @@ const POLLIN = 1;
 const EFD_FLAGS = 0o2000000 | 0o4000;
 /** `LIBBPF_INFO`; what is above it is chatter. */
 const PRINT_INFO = 1;
+const BPF_ANY = 0;
 const CLOCK_BOOTTIME = 7;
 const { EINTR, ENOENT, ENOSPC, EPERM } = constants.errno;
 
@@ -71,12 +72,14 @@ interface Native {
 	bpf_object__close(object: Pointer): void;
 	bpf_object__find_map_fd_by_name(object: Pointer, name: string): number;
 	bpf_object__find_program_by_name(object: Pointer, name: string): Pointer;
+	bpf_program__set_autoload(program: Pointer, autoload: boolean): number;
 	bpf_program__attach(program: Pointer): Pointer;
 	bpf_program__attach_iter(program: Pointer, options: object | null): Pointer;
 	bpf_link__fd(link: Pointer): number;
 	bpf_link__destroy(link: Pointer): number;
 	bpf_iter_create(linkFd: number): number;
 	bpf_map_lookup_elem(fd: number, key: Buffer, value: Buffer): number;
+	bpf_map_update_elem(fd: number, key: Buffer, value: Buffer, flags: number): number;
 	bpf_map_lookup_batch(
 		fd: number,
 		from: Buffer | null,
@@ -131,12 +134,14 @@ function bind(bpf: LibraryHandle, c: LibraryHandle): Native {
 		bpf_object__find_program_by_name: bpf.func(
 			"void *bpf_object__find_program_by_name(void *object, const char *name)",
 		),
+		bpf_program__set_autoload: bpf.func("int bpf_program__set_autoload(void *program, bool autoload)"),
 		bpf_program__attach: bpf.func("void *bpf_program__attach(void *program)"),
 		bpf_program__attach_iter: bpf.func("bpf_program__attach_iter", "void *", ["void *", iterOptions]),
 		bpf_link__fd: bpf.func("int bpf_link__fd(void *link)"),
 		bpf_link__destroy: bpf.func("int bpf_link__destroy(void *link)"),
 		bpf_iter_create: bpf.func("int bpf_iter_create(int link_fd)"),
 		bpf_map_lookup_elem: bpf.func("int bpf_map_lookup_elem(int fd, void *key, void *value)"),
+		bpf_map_update_elem: bpf.func("int bpf_map_update_elem(int fd, void *key, void *value, uint64_t flags)"),
 		bpf_map_lookup_batch: bpf.func(
 			"int bpf_map_lookup_batch(int fd, void *from, void *next, void *keys, void *values, void *count, void *options)",
 		),
@@ -162,13 +167,18 @@ export function libbpfVersion(): string {
 /**
  * Opens and loads a compiled object: relocates it to the running kernel, makes its maps, verifies its programs.
  *
- * @throws SolistendError with libbpf's own last words when the file is no object or the kernel refuses it.
+ * @throws SolistendError with libbpf's own last words when the file is no object or the kernel refuses it: one program that it
+ * refuses is enough. `without` names programs that are left out.
  */
-export function openObject(path: string): BpfObject {
+export function openObject(path: string, without: readonly string[] = []): BpfObject {
 	const c = native();
 	const object = withLastWords(`load the BPF object ${path}`, () => {
 		const opened = c.bpf_object__open_file(path, null);
 		if (opened === null) throw errnoError(`open the BPF object ${path}`, koffi.errno());
+		for (const program of without) {
+			const found = c.bpf_object__find_program_by_name(opened, program);
+			if (found !== null) c.bpf_program__set_autoload(found, false);
+		}
 		const result = c.bpf_object__load(opened);
 		if (result === 0) return opened;
 		c.bpf_object__close(opened);
@@ -265,6 +275,12 @@ export function openRing(mapFd: number, onRecord: (bytes: Buffer) => boolean): R
 export function readSingle(mapFd: number, value: Buffer): void {
 	const result = native().bpf_map_lookup_elem(mapFd, Buffer.alloc(4), value);
 	if (result < 0) throw errnoError("read a BPF map", -result);
+}
+
+/** Replaces the one element of an array map. */
+export function writeSingle(mapFd: number, value: Buffer): void {
+	const result = native().bpf_map_update_elem(mapFd, Buffer.alloc(4), value, BPF_ANY);
+	if (result < 0) throw errnoError("write a BPF map", -result);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What the main thread and the watcher say to each other. */
 
-import type { SocketEvent } from "../listeners/event.js";
+import type { KernelEvent } from "../listeners/event.js";
 import type { KernelLosses } from "./record.js";
 
 /** Given to the worker at its start. The descriptors are the main thread's and outlive the worker. */
@@ -29,7 +29,7 @@ export const MAX_UNACKNOWLEDGED = 8192;
 
 /** What the worker posts. */
 export type WatcherMessage =
-	| { readonly type: "events"; readonly events: readonly SocketEvent[]; readonly records: number }
+	| { readonly type: "events"; readonly events: readonly KernelEvent[]; readonly records: number }
 	/** The kernel's counters have grown since the last message. */
 	| { readonly type: "losses"; readonly losses: KernelLosses }
 	/** The wait or the ring buffer failed; the worker ends. */

@@ -4,7 +4,7 @@
  */
 
 import { formatIp, unmapIp } from "../ip.js";
-import type { Listener, SocketEvent } from "../listeners/event.js";
+import type { KernelEvent, Listener } from "../listeners/event.js";
 import { netnsKey, socketId } from "../listeners/ids.js";
 
 /** Offset and size in bytes of each field of `struct record` (little endian). */
@@ -20,7 +20,7 @@ export const RECORD_FIELDS = {
 	netns: [16, 4],
 	task_netns: [20, 4],
 	cpu: [24, 4],
-	pad0: [28, 4],
+	pidns: [28, 4],
 	at_ns: [32, 8],
 	cookie: [40, 8],
 	netns_cookie: [48, 8],
@@ -28,27 +28,40 @@ export const RECORD_FIELDS = {
 	addr: [64, 16],
 	comm: [80, 16],
 	hostname: [96, 65],
-	pad1: [161, 7],
+	signal: [161, 1],
+	is_init: [162, 1],
+	pad0: [163, 5],
 } as const satisfies Record<string, readonly [offset: number, size: number]>;
 
 /** Size of `struct record`, in bytes. */
 export const RECORD_SIZE = 168;
 
-const RECORD_VERSION = 1;
+const RECORD_VERSION = 2;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const IPPROTO_MPTCP = 262;
-const KINDS = new Map<number, SocketEvent["kind"]>([
+const KINDS = new Map<number, KernelEvent["kind"]>([
 	[1, "listen"],
 	[2, "close"],
+	[3, "stopping"],
 ]);
 
 /** The event in `bytes`, or undefined when they are no record of this version. Copies all that it keeps. */
-export function decodeRecord(bytes: Buffer): SocketEvent | undefined {
+export function decodeRecord(bytes: Buffer): KernelEvent | undefined {
 	if (bytes.length < RECORD_SIZE || bytes[RECORD_FIELDS.version[0]] !== RECORD_VERSION) return undefined;
 	const kind = KINDS.get(bytes.readUInt8(RECORD_FIELDS.kind[0]));
+	if (kind === undefined) return undefined;
+	const pid = bytes.readUInt32LE(RECORD_FIELDS.pid[0]);
+	const comm = text(bytes, RECORD_FIELDS.comm);
+	const pidNamespace = bytes.readUInt32LE(RECORD_FIELDS.pidns[0]);
+	const atNs = Number(bytes.readBigUInt64LE(RECORD_FIELDS.at_ns[0]));
+	if (kind === "stopping") {
+		const signal = bytes.readUInt8(RECORD_FIELDS.signal[0]);
+		const isInit = bytes.readUInt8(RECORD_FIELDS.is_init[0]) !== 0;
+		return { kind, signal, pid, pidNamespace, isInit, comm, atNs };
+	}
 	const family = bytes.readUInt8(RECORD_FIELDS.family[0]);
-	if (kind === undefined || (family !== AF_INET && family !== AF_INET6)) return undefined;
+	if (family !== AF_INET && family !== AF_INET6) return undefined;
 	const netnsInode = bytes.readUInt32LE(RECORD_FIELDS.netns[0]);
 	const netnsCookie = bytes.readBigUInt64LE(RECORD_FIELDS.netns_cookie[0]);
 	const listener: Listener = {
@@ -62,12 +75,12 @@ export function decodeRecord(bytes: Buffer): SocketEvent | undefined {
 		ipv6Only: bytes.readUInt8(RECORD_FIELDS.ipv6only[0]) !== 0,
 		protocol: bytes.readUInt16LE(RECORD_FIELDS.protocol[0]) === IPPROTO_MPTCP ? "mptcp" : "tcp",
 		backlog: bytes.readUInt32LE(RECORD_FIELDS.backlog[0]),
-		pid: bytes.readUInt32LE(RECORD_FIELDS.pid[0]),
-		comm: text(bytes, RECORD_FIELDS.comm),
+		pid,
+		comm,
 		hostname: text(bytes, RECORD_FIELDS.hostname),
-		pidNamespace: 0,
+		pidNamespace,
 		cgroupId: bytes.readBigUInt64LE(RECORD_FIELDS.cgroup[0]).toString(),
-		atNs: Number(bytes.readBigUInt64LE(RECORD_FIELDS.at_ns[0])),
+		atNs,
 	};
 	return { kind, listener };
 }

@@ -1,11 +1,11 @@
 /**
- * The sensor as others see it: a stream of socket events and of reads of the kernel's own table. Attach, seed, read,
+ * The sensor as others see it: a stream of events and of reads of the kernel's own table. Attach, seed, read,
  * stream; any loss leads to a read. Knows nothing of services or proxies.
  */
 
 import { messageOf } from "../errors.js";
-import type { Read, SocketEvent } from "../listeners/event.js";
-import { openKernel } from "./kernel.js";
+import type { KernelEvent, Read } from "../listeners/event.js";
+import { type Hooks, openKernel } from "./kernel.js";
 import type { KernelLosses } from "./record.js";
 import { startWatcher, type Watcher } from "./watcher.js";
 
@@ -25,7 +25,7 @@ export interface SensorOptions {
 	/** The compiled BPF object; default: the packaged one. */
 	readonly objectPath?: string;
 	/** Changes, in the order of the kernel. */
-	onEvents(events: readonly SocketEvent[]): void;
+	onEvents(events: readonly KernelEvent[]): void;
 	/** The kernel's table: once after the seed, after a loss, and on request. */
 	onRead(read: Read): void;
 	/** Something went wrong and is being mended; what the sensor fed stays as it is meanwhile. */
@@ -34,6 +34,9 @@ export interface SensorOptions {
 
 export interface Sensor {
 	losses(): Losses;
+	hooks(): Hooks;
+	/** The signals, by number, whose delivery to a process that listens is told as `stopping`. None at first. */
+	setStopSignals(signals: readonly number[]): void;
 	/** Asks for a read, soon; several requests make one read. */
 	requestRead(): void;
 	/** Stops the worker, detaches the programs, frees the maps. */
@@ -125,6 +128,8 @@ export function openSensor(options: SensorOptions): Sensor {
 
 	return {
 		losses,
+		hooks: kernel.hooks,
+		setStopSignals: kernel.setStopSignals,
 		requestRead,
 		async close() {
 			closed = true;

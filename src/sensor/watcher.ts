@@ -2,7 +2,7 @@
 
 import { Worker } from "node:worker_threads";
 import { SolistendError } from "../errors.js";
-import type { SocketEvent } from "../listeners/event.js";
+import type { KernelEvent } from "../listeners/event.js";
 import { openEventfd } from "./libbpf.js";
 import { MAX_UNACKNOWLEDGED, Shared, type WatcherInput, type WatcherMessage } from "./protocol.js";
 import type { KernelLosses } from "./record.js";
@@ -17,7 +17,7 @@ export interface WatcherOptions {
 	readonly eventsFd: number;
 	readonly lossesFd: number;
 	/** A batch in the kernel's order; `undecodable` records came with it that are of another version or damaged. */
-	onEvents(events: readonly SocketEvent[], undecodable: number): void;
+	onEvents(events: readonly KernelEvent[], undecodable: number): void;
 	/** The kernel's counters have grown. */
 	onLosses(losses: KernelLosses): void;
 	/** The worker ended although nobody asked it to. Events may be lost; another one can be started. */

@@ -5,7 +5,7 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import { messageOf } from "../errors.js";
-import type { SocketEvent } from "../listeners/event.js";
+import type { KernelEvent } from "../listeners/event.js";
 import { openRing, readSingle, waitReadable } from "./libbpf.js";
 import { MAX_UNACKNOWLEDGED, Shared, type WatcherInput, type WatcherMessage } from "./protocol.js";
 import { decodeLosses, decodeRecord, LOSSES_SIZE } from "./record.js";
@@ -19,7 +19,7 @@ function post(message: WatcherMessage): void {
 
 function watch({ eventsFd, lossesFd, wakeFd, shared }: WatcherInput): void {
 	const counters = new Int32Array(shared);
-	let events: SocketEvent[] = [];
+	let events: KernelEvent[] = [];
 	let records = 0;
 	const ring = openRing(eventsFd, (bytes) => {
 		records++;

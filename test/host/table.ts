@@ -1,6 +1,6 @@
 /** A sensor with the listener table behind it, as the daemon has: for tests of what both together know. */
 
-import type { Listener, SocketEvent } from "../../src/listeners/event.js";
+import type { Listener, SocketEvent, StopEvent } from "../../src/listeners/event.js";
 import { createTable, type ListenerTable, type Merged } from "../../src/listeners/table.js";
 import { type Losses, openSensor, type Sensor } from "../../src/sensor/sensor.js";
 import { eventually } from "./eventually.js";
@@ -8,8 +8,10 @@ import { eventually } from "./eventually.js";
 export interface WatchedTable extends AsyncDisposable {
 	readonly sensor: Sensor;
 	readonly table: ListenerTable;
-	/** Every event so far. */
+	/** Every event of a socket so far. */
 	readonly events: readonly SocketEvent[];
+	/** Every stop event so far. */
+	readonly stops: readonly StopEvent[];
 	/** Every trouble the sensor reported. */
 	readonly troubles: readonly { readonly message: string; readonly losses: Losses }[];
 	readonly reads: number;
@@ -25,6 +27,7 @@ export interface WatchedTable extends AsyncDisposable {
 export function openWatchedTable(): WatchedTable {
 	const table = createTable();
 	const events: SocketEvent[] = [];
+	const stops: StopEvent[] = [];
 	const troubles: { message: string; losses: Losses }[] = [];
 	let reads = 0;
 	let again = false;
@@ -35,7 +38,10 @@ export function openWatchedTable(): WatchedTable {
 	};
 	const sensor: Sensor = openSensor({
 		onEvents(batch) {
-			events.push(...batch);
+			for (const event of batch) {
+				if (event.kind === "stopping") stops.push(event);
+				else events.push(event);
+			}
 			take(table.fold(batch));
 		},
 		onRead(read) {
@@ -49,6 +55,7 @@ export function openWatchedTable(): WatchedTable {
 		sensor,
 		table,
 		events,
+		stops,
 		troubles,
 		get reads() {
 			return reads;

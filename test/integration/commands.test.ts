@@ -119,6 +119,59 @@ describe.skipIf(skipPrivileged)("watch", () => {
 		for (const key of Object.keys(listen)) expect(page, `docs/commands.md explains ${key}`).toContain(`\`${key}\``);
 	});
 
+	test("tells a stop signal by its process, so a filter by port or namespace leaves it out", async () => {
+		// closes and listens again at each SIGTERM
+		const script = `
+			const server = require("node:net").createServer().listen(0, "127.0.0.1", () => {
+				const { port } = server.address();
+				process.on("SIGTERM", () => server.listening && server.close(() => server.listen(port, "127.0.0.1")));
+				console.log(port);
+			});`;
+		const ports: string[] = [];
+		const server = startProcess([process.execPath, "-e", script], { onLine: (line) => ports.push(line) });
+		const start = (...options: string[]) => {
+			const lines: string[] = [];
+			const watch = startProcess(solistend("watch", "--pid", String(server.pid), ...options), {
+				onLine: (line) => lines.push(line),
+			});
+			return { lines, watch };
+		};
+		const port = await eventually("the server listens", () => ports[0]);
+		const json = start("--json", "--comm", "*");
+		const table = start();
+		const filtered = [start("--json", "--port", port), start("--json", "--netns", "host")];
+		try {
+			const isTold = ({ lines }: typeof json) => lines.some((line) => line.includes("stopping"));
+			const hasTurns = ({ lines }: typeof json) => lines.length >= 4;
+			await eventually("every watch has seen the signal, or what followed it twice", () => {
+				server.signal("SIGTERM");
+				return isTold(json) && isTold(table) && filtered.every(hasTurns);
+			});
+			const stop: Record<string, unknown> = JSON.parse(json.lines.find((line) => line.includes("stopping")) ?? "");
+			expect(stop).toEqual({
+				time: expect.stringMatching(/^\d{4}-.*Z$/),
+				event: "stopping",
+				pid: server.pid,
+				comm: expect.any(String),
+				signal: "SIGTERM",
+			});
+			const page = await readFile(new URL("../../docs/commands.md", import.meta.url), "utf8");
+			for (const word of [...Object.keys(stop), "stopping"]) {
+				expect(page, `docs/commands.md explains ${word}`).toContain(`\`${word}\``);
+			}
+			expect(table.lines.find((line) => line.includes("stopping"))).toMatch(
+				new RegExp(`^[\\d:.]+  stopping +${server.pid}  \\S+ +SIGTERM$`),
+			);
+			for (const { lines } of filtered) {
+				expect(new Set(lines.map((line) => JSON.parse(line).event))).toEqual(new Set(["listen", "close"]));
+			}
+		} finally {
+			server.signal("SIGKILL");
+			await Promise.all([json, table, ...filtered].map(({ watch }) => watch.close()));
+			await server.close();
+		}
+	});
+
 	test("prints a table, filtered by port, and ends with code 0 at SIGTERM", async () => {
 		const lines: string[] = [];
 		const server = createServer();
@@ -144,6 +197,33 @@ describe.skipIf(skipPrivileged)("watch", () => {
 		} finally {
 			await watch.close();
 		}
+	});
+});
+
+describe.skipIf(skipPrivileged)("doctor", () => {
+	const HOOK = "hook tp_btf/signal_generate";
+	const finding = (stdout: string): unknown => JSON.parse(stdout).find(({ name }: { name: string }) => name === HOOK);
+
+	test("says that stop signals are told", async () => {
+		const { stdout } = await run(["doctor", "--json"]);
+		expect(finding(stdout)).toEqual({ name: HOOK, state: "ok", detail: "attached: stop signals" });
+	});
+
+	test("says what is lost where the kernel refuses the hook, and why", async () => {
+		await using folder = await tempFolder();
+		const object = join(folder.path, "object.o");
+		const text = await readFile(PACKAGED_OBJECT, "latin1");
+		await writeFile(object, text.replaceAll("tp_btf/signal_generate", "tp_btf/signal_generatX"), "latin1");
+		const { stdout } = await run(["doctor", "--json"], {
+			before: withMounts(`mount --bind ${object} ${PACKAGED_OBJECT}`),
+		});
+		expect(finding(stdout)).toMatchObject({
+			state: "degraded",
+			detail: expect.stringMatching(
+				/signal_generatX.*\(a backend that is told to stop is not drained before it closes\)$/,
+			),
+		});
+		expect(stdout).toContain("attached: open and close");
 	});
 });
 

@@ -57,6 +57,7 @@ describe.skipIf(skipPrivileged)("a socket that opens and closes", () => {
 			hostname: hostname(),
 			netnsInode: statSync("/proc/self/ns/net").ino,
 			taskNetnsInode: statSync("/proc/self/ns/net").ino,
+			pidNamespace: statSync("/proc/self/ns/pid").ino,
 		});
 		expect(seen.comm).not.toBe("");
 		expect(seen.netns).toMatch(/^[1-9]\d*$/);

@@ -1,6 +1,6 @@
 /** Listeners for tests: a plain one, changed where the test says so. */
 
-import type { Listener, SocketEvent } from "../../../src/listeners/event.js";
+import type { Listener, SocketEvent, StopEvent } from "../../../src/listeners/event.js";
 import { netnsKey, socketId } from "../../../src/listeners/ids.js";
 
 export function listenerOf(socket: number, atNs: number, change: Partial<Listener> = {}): Listener {
@@ -30,4 +30,16 @@ export const listen = (listener: Listener): SocketEvent => ({ kind: "listen", li
 export const close = (listener: Listener, atNs: number): SocketEvent => ({
 	kind: "close",
 	listener: { ...listener, atNs },
+});
+
+/** SIGTERM to the process of a plain listener. */
+export const stop = (atNs: number, change: Partial<StopEvent> = {}): StopEvent => ({
+	kind: "stopping",
+	signal: 15,
+	pid: 4711,
+	pidNamespace: 4026531836,
+	isInit: false,
+	comm: "nginx",
+	atNs,
+	...change,
 });

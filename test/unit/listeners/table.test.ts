@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Listener, SocketEvent } from "../../../src/listeners/event.js";
-import { createTable } from "../../../src/listeners/table.js";
-import { close, listen, listenerOf } from "./listener.js";
+import type { KernelEvent, Listener } from "../../../src/listeners/event.js";
+import { createTable, type ListenerTable } from "../../../src/listeners/table.js";
+import { close, listen, listenerOf, stop } from "./listener.js";
 
 const SECOND = 1e9;
 const ids = (listeners: readonly Listener[]) => listeners.map(({ socket }) => socket).sort();
@@ -54,6 +54,95 @@ describe("events", () => {
 		table.fold([listen(listenerOf(1, 30))]);
 		expect(table.fold([close(a, 20)]).changes).toEqual([]);
 		expect(table.sockets()).toHaveLength(1);
+	});
+});
+
+describe("a stop signal", () => {
+	const SIGTERM = 15;
+	const SIGQUIT = 3;
+	const told = (...stops: [signal: number, atNs: number][]) => new Map(stops);
+	const stoppingOf = (table: ListenerTable) => table.endpoints().map(({ stopping }) => stopping);
+
+	test("to the process that listens marks its endpoint, and that is a change", () => {
+		const table = createTable();
+		table.fold([listen(listenerOf(1, 10)), listen(listenerOf(2, 10, { port: 81, pid: 1 }))]);
+		const { changes } = table.fold([stop(20)]);
+		expect(changes).toMatchObject([
+			{ kind: "up", isNew: false, endpoint: { port: 80, stopping: told([SIGTERM, 20]) } },
+		]);
+		expect(table.endpoints().find(({ port }) => port === 81)).not.toHaveProperty("stopping");
+	});
+
+	test("to another process, a worker say, changes nothing", () => {
+		const table = createTable();
+		table.fold([listen(listenerOf(1, 10))]);
+		expect(table.fold([stop(20, { pid: 4712 })])).toEqual({ changes: [], again: false });
+		expect(stoppingOf(table)).toEqual([undefined]);
+	});
+
+	test("to the first process of a pid namespace marks what was opened in it, and nothing elsewhere", () => {
+		const table = createTable();
+		const inside = { pidNamespace: 4_026_532_200 };
+		table.fold([listen(listenerOf(1, 10, { pid: 7, ...inside })), listen(listenerOf(2, 10, { pid: 8, port: 81 }))]);
+		table.fold([stop(20, { pid: 6, ...inside })]);
+		expect(stoppingOf(table)).toEqual([undefined, undefined]);
+		table.fold([stop(30, { pid: 5, isInit: true, ...inside })]);
+		expect(stoppingOf(table)).toEqual([told([SIGTERM, 30]), undefined]);
+	});
+
+	test("counts for an endpoint once all its sockets were told, from the last one on", () => {
+		const table = createTable();
+		table.fold([listen(listenerOf(1, 10, { pid: 1 })), listen(listenerOf(2, 11, { pid: 2 }))]);
+		table.fold([stop(20, { pid: 1 })]);
+		expect(stoppingOf(table)).toEqual([undefined]);
+		table.fold([stop(30, { pid: 2 })]);
+		expect(stoppingOf(table)).toEqual([told([SIGTERM, 30])]);
+	});
+
+	test("counts once the sockets that were not told are closed", () => {
+		const table = createTable();
+		const spared = listenerOf(2, 11, { pid: 2 });
+		table.fold([listen(listenerOf(1, 10, { pid: 1 })), listen(spared), stop(20, { pid: 1 })]);
+		expect(stoppingOf(table)).toEqual([undefined]);
+		table.fold([close(spared, 30)]);
+		expect(stoppingOf(table)).toEqual([told([SIGTERM, 20])]);
+	});
+
+	test("does not mark a socket that listens only after it, which keeps the whole endpoint from stopping", () => {
+		const table = createTable();
+		table.fold([listen(listenerOf(1, 10)), stop(20), listen(listenerOf(2, 30))]);
+		expect(stoppingOf(table)).toEqual([undefined]);
+		table.fold([stop(25)]);
+		expect(stoppingOf(table)).toEqual([undefined]);
+	});
+
+	test("is kept through reads, a port or another backlog that they bring, and other signals", () => {
+		const table = createTable();
+		const a = listenerOf(1, 10, { port: 0 });
+		table.fold([listen(a), stop(20), stop(30, { signal: SIGQUIT })]);
+		const row = { ...a, port: 40_001 };
+		table.merge(complete(40, [row]));
+		table.merge(complete(50, []));
+		table.merge(complete(60, [{ ...row, backlog: 511 }]));
+		expect(stoppingOf(table)).toEqual([told([SIGTERM, 20], [SIGQUIT, 30])]);
+	});
+
+	test("told again counts from then on, an older one told late does not", () => {
+		const table = createTable();
+		table.fold([listen(listenerOf(1, 10)), stop(40)]);
+		expect(table.fold([stop(50)]).changes).toMatchObject([{ endpoint: { stopping: told([SIGTERM, 50]) } }]);
+		table.fold([stop(40)]);
+		expect(stoppingOf(table)).toEqual([told([SIGTERM, 50])]);
+	});
+
+	test("is forgotten with the close, and with a newer listen whose close was lost", () => {
+		const table = createTable();
+		const a = listenerOf(1, 10);
+		table.fold([listen(a), stop(20), close(a, 30), listen(listenerOf(1, 40))]);
+		expect(stoppingOf(table)).toEqual([undefined]);
+		table.fold([stop(50)]);
+		table.merge(complete(70, [listenerOf(1, 60)]));
+		expect(stoppingOf(table)).toEqual([undefined]);
 	});
 });
 
@@ -135,6 +224,8 @@ describe("reads", () => {
  */
 type Op =
 	| { readonly op: "open" | "close"; readonly socket: number }
+	/** A stop signal to the process that opened a socket. */
+	| { readonly op: "stop"; readonly socket: number }
 	| { readonly op: "deliver" | "lose" | "repeat"; readonly count: number }
 	/** A read, with changes of the kernel between its stamp and its rows. */
 	| { readonly op: "read"; readonly during: readonly { readonly op: "open" | "close"; readonly socket: number }[] }
@@ -148,6 +239,7 @@ const ops: fc.Arbitrary<Op[]> = fc.array(
 			weight: 3,
 			arbitrary: fc.record({ op: fc.constantFrom("deliver", "lose", "repeat"), count: fc.integer({ min: 1, max: 4 }) }),
 		},
+		{ weight: 1, arbitrary: fc.record({ op: fc.constant("stop"), socket: fc.nat(5) }) },
 		{ weight: 2, arbitrary: fc.record({ op: fc.constant("read"), during: fc.array(change, { maxLength: 2 }) }) },
 		{ weight: 1, arbitrary: fc.record({ op: fc.constant("wait"), ns: fc.integer({ min: 1, max: 2 * SECOND }) }) },
 	) as fc.Arbitrary<Op>,
@@ -158,11 +250,13 @@ function run(script: readonly Op[], seeded: readonly number[], missedBySeed: rea
 	const table = createTable();
 	const rows = new Map<number, Listener>();
 	const live = new Map<number, Listener>();
-	let queue: SocketEvent[] = [];
-	let delivered: SocketEvent[] = [];
+	/** When the process of a socket was last told to stop. */
+	const stopped = new Map<number, number>();
+	let queue: KernelEvent[] = [];
+	let delivered: KernelEvent[] = [];
 	let now = 1000;
 	// two sockets share each port, as an SO_REUSEPORT group does
-	const make = (socket: number) => listenerOf(socket, ++now, { port: 8000 + (socket >> 1) });
+	const make = (socket: number) => listenerOf(socket, ++now, { port: 8000 + (socket >> 1), pid: 100 + socket });
 
 	const apply = ({ op, socket }: { op: "open" | "close"; socket: number }) => {
 		const open = live.get(socket);
@@ -179,7 +273,7 @@ function run(script: readonly Op[], seeded: readonly number[], missedBySeed: rea
 	};
 	/** Whether a read is wanted: the sensor asks for one after a loss, the table when it has doubts. */
 	let wanted = false;
-	const fold = (events: readonly SocketEvent[]) => {
+	const fold = (events: readonly KernelEvent[]) => {
 		const { again } = table.fold(events);
 		wanted ||= again;
 	};
@@ -205,6 +299,10 @@ function run(script: readonly Op[], seeded: readonly number[], missedBySeed: rea
 			case "open":
 			case "close":
 				apply(step);
+				break;
+			case "stop":
+				stopped.set(step.socket, ++now);
+				queue.push(stop(now, { pid: 100 + step.socket }));
 				break;
 			case "deliver":
 				delivered = queue.splice(0, step.count);
@@ -232,6 +330,18 @@ function run(script: readonly Op[], seeded: readonly number[], missedBySeed: rea
 	return {
 		table,
 		rows,
+		/** The ports whose sockets were all told to stop since they listen, and when the last one was. */
+		stoppingPorts: () => {
+			const ports = new Map<number, number>();
+			for (const { port } of rows.values()) {
+				const sockets = [...rows].filter(([, row]) => row.port === port);
+				const times = sockets.flatMap(([socket, { atNs }]) =>
+					(stopped.get(socket) ?? 0) > atNs ? [stopped.get(socket) ?? 0] : [],
+				);
+				if (times.length === sockets.length) ports.set(port, Math.max(...times));
+			}
+			return ports;
+		},
 		deliverRest: () => {
 			fold(queue);
 			queue = [];
@@ -290,9 +400,13 @@ describe("whatever is lost, repeated or late", () => {
 		const lossless = ops.map((script) => script.filter(({ op }) => op !== "lose"));
 		fc.assert(
 			fc.property(lossless, fc.uniqueArray(fc.nat(5), { maxLength: 3 }), (script, seeded) => {
-				const { table, rows, deliverRest } = run(script, seeded, []);
+				const { table, rows, stoppingPorts, deliverRest } = run(script, seeded, []);
 				deliverRest();
 				expect(ids(table.sockets())).toEqual(ids([...rows.values()]));
+				const stopping = table
+					.endpoints()
+					.flatMap((e) => (e.stopping === undefined ? [] : [[e.port, e.stopping.get(15)]]));
+				expect(stopping.sort()).toEqual([...stoppingPorts()].sort());
 			}),
 			{ numRuns: 2000 },
 		);
@@ -301,7 +415,7 @@ describe("whatever is lost, repeated or late", () => {
 	test("records that are handed on out of order between sockets end in the same table", () => {
 		fc.assert(
 			fc.property(fc.array(change, { maxLength: 30 }), fc.infiniteStream(fc.nat()), (changes, choices) => {
-				const queues = new Map<number, SocketEvent[]>();
+				const queues = new Map<number, KernelEvent[]>();
 				const open = new Map<number, Listener>();
 				let now = 0;
 				for (const { op, socket } of changes) {
