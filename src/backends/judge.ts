@@ -7,12 +7,20 @@ import type { Config } from "../config/schema.js";
 import type { Resolved } from "../identity/resolver.js";
 import type { Endpoint } from "../listeners/table.js";
 import { chooseAddress } from "./address.js";
-import { type Backend, type BackendId, backendId } from "./backend.js";
+import { type Backend, type BackendId, type BackendState, backendId } from "./backend.js";
 import { compileMatch } from "./match.js";
+
+/** A service that a listener serves, and where; with the state that is not plainly ready, and why it is so. */
+export interface Place {
+	readonly service: string;
+	readonly backend: BackendId;
+	readonly state?: BackendState | "out";
+	readonly why?: string;
+}
 
 /** What a person is told about a listener. `why` is a clause, for each service that it was held against. */
 export type Verdict =
-	| { readonly state: "in"; readonly places: readonly { readonly service: string; readonly backend: BackendId }[] }
+	| { readonly state: "in"; readonly places: readonly Place[] }
 	/** Something is not known yet; it is looked at again. */
 	| { readonly state: "pending"; readonly why: string }
 	| { readonly state: "out"; readonly why: string };

@@ -25,6 +25,8 @@ export interface Endpoint {
 	readonly port: number;
 	/** The one that listens longest first. */
 	readonly sockets: readonly [Listener, ...Listener[]];
+	/** Stop signals, by number, that all of its sockets were told, and when the last of them was (boot-time nanoseconds). */
+	readonly stopping?: ReadonlyMap<number, number>;
 }
 
 /** An endpoint that came, changed or went. */
