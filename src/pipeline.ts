@@ -4,30 +4,25 @@
  * nothing of proxies.
  */
 
-import { constants } from "node:os";
 import type { Logger } from "pino";
 import { type AdoptedServer, createAdopted } from "./backends/adopted.js";
 import type { Backend, BackendRef, DesiredSet, Hold } from "./backends/backend.js";
-import { createJudge, type Judgement, type Verdict } from "./backends/judge.js";
+import { withStatus } from "./backends/judge.js";
 import { createPools } from "./backends/pools.js";
 import type { ServiceStatus } from "./backends/status.js";
-import { signalNames, toldToStop } from "./backends/stopping.js";
 import type { Config } from "./config/schema.js";
 import type { Presence } from "./identity/presence.js";
-import type { Resolved, Resolver } from "./identity/resolver.js";
+import type { Resolver } from "./identity/resolver.js";
+import { createJudged, type JudgedListener } from "./judged.js";
 import type { Read, SocketEvent } from "./listeners/event.js";
 import type { EndpointKey } from "./listeners/ids.js";
 import { createTable, type Endpoint, type Merged } from "./listeners/table.js";
+import { reportBackend, reportListener } from "./report.js";
+
+export type { JudgedListener } from "./judged.js";
 
 /** Pauses between two looks at what is pending: doubled from the first to the last, which then stays. */
 const RETRY_MS = { first: 20, last: 10_000 } as const;
-
-/** A listener with all that is known of it. */
-export interface JudgedListener {
-	readonly endpoint: Endpoint;
-	readonly resolved: Resolved;
-	readonly verdict: Verdict;
-}
 
 /** The desired set differs from before. */
 export interface DesiredChange {
@@ -83,27 +78,17 @@ export interface Pipeline {
 	close(): void;
 }
 
-interface Known extends Judgement {
-	readonly endpoint: Endpoint;
-	readonly resolved: Resolved;
-}
-
 export function createPipeline(options: PipelineOptions): Pipeline {
 	const { config, resolver, log, now, bootTimeNs, onChange, onHolds, requestRead } = options;
 	const table = createTable();
-	const known = new Map<EndpointKey, Known>();
-	let judge = createJudge(config);
 	let { services } = config;
-	let stopSignals = stopSignalsOf(config);
 	const pools = createPools(config, options.holds);
+	/** A time of the kernel's clock in that of `now`. */
+	const toMs = (atNs: number) => now() - (bootTimeNs() - atNs) / 1e6;
+	const judged = createJudged(config, resolver, toMs);
 	/** A listener that the kernel's table has was judged already: an old file must not overrule its verdict. */
-	const isJudged = (address: string, port: number): boolean =>
-		[...known.values()].some(
-			({ endpoint, resolved, verdict }) =>
-				endpoint.port === port && verdict.state !== "pending" && leadsTo(endpoint, resolved, address),
-		);
 	const presenceOf = (address: string, port: number): Presence =>
-		isJudged(address, port) ? "closed" : options.presenceOf(address, port);
+		judged.hasAt(address, port) ? "closed" : options.presenceOf(address, port);
 	let adopted = createAdopted(presenceOf);
 	let hasRead = false;
 	let expiryTimer: NodeJS.Timeout | undefined;
@@ -113,19 +98,16 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	let retryDueMs = Number.POSITIVE_INFINITY;
 	let closed = false;
 
-	/** A time of the kernel's clock in that of `now`. */
-	const toMs = (atNs: number) => now() - (bootTimeNs() - atNs) / 1e6;
-
 	const look = (endpoint: Endpoint) => {
-		const resolved = resolver.resolve(endpoint.sockets[0]);
-		const judgement = judge(endpoint, resolved);
-		known.set(endpoint.key, { endpoint, resolved, ...judgement });
-		const claims = judgement.backends.map((backend) => {
-			const told = toldToStop(endpoint.stopping, stopSignals.get(backend.service) ?? new Map());
-			return { backend, told: told && { ...told, atMs: toMs(told.atNs) } };
-		});
-		pools.set(endpoint.key, claims, movedWhy(judgement), now());
+		const { claims, why } = judged.look(endpoint);
+		pools.set(endpoint.key, claims, why, now());
 	};
+
+	/** What is known of a listener, with what came of it in the pools. */
+	const withPools = ({ verdict, ...listener }: JudgedListener): JudgedListener => ({
+		...listener,
+		verdict: withStatus(verdict, (ref) => pools.statusOf(ref, now())),
+	});
 
 	/** Ends a step: arms the timer for what ends by itself, and tells of the change. */
 	const settle = ({ kernelAtNs, isAny = false }: { kernelAtNs?: number | undefined; isAny?: boolean } = {}) => {
@@ -143,7 +125,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			touched: isAny ? undefined : touched,
 			...(kernelAtNs !== undefined && { kernelToHereMs: (bootTimeNs() - kernelAtNs) / 1e6 }),
 		});
-		touched.forEach(reportState);
+		for (const ref of touched) reportBackend(log, ref, pools.statusOf(ref, now()));
 	};
 
 	const arm = (dueMs: number | undefined) => {
@@ -172,7 +154,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
 	const retryPending = () => {
 		retryDueMs = Number.POSITIVE_INFINITY;
-		const pending = [...known.values()].filter(({ verdict }) => verdict.state === "pending");
+		const pending = [...judged.all()].filter(({ verdict }) => verdict.state === "pending");
 		if (pending.length === 0) return;
 		for (const { endpoint } of pending) look(endpoint);
 		settle();
@@ -187,11 +169,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			const { key } = change.endpoint;
 			if (change.kind === "up") {
 				look(change.endpoint);
-				pending ||= known.get(key)?.verdict.state === "pending";
+				pending ||= judged.get(key)?.verdict.state === "pending";
 				if (change.isNew) fresh.push(key);
 			} else {
 				report("closed", key);
-				known.delete(key);
+				judged.forget(key);
 				if (source === "events") pools.close(key, now());
 				else pools.set(key, [], "the kernel's table no longer has it", now());
 			}
@@ -201,46 +183,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		return fresh;
 	};
 
-	/** A line for a listener that came or went; at `info` where a service cares. */
 	const report = (what: "listening" | "closed", key: EndpointKey) => {
-		const entry = known.get(key);
-		if (entry === undefined) return;
-		const { endpoint, resolved } = entry;
-		const verdict = verdictOf(entry);
-		const [place] = verdict.state === "in" ? verdict.places : [];
-		const level = verdict.state === "out" || !hasRead ? "debug" : "info";
-		log[level](
-			{
-				...place,
-				address: endpoint.address,
-				port: endpoint.port,
-				pid: endpoint.sockets[0].pid,
-				comm: resolved.identity.comm,
-				netns: resolved.identity.netnsName ?? resolved.identity.netnsInode,
-				hostname: resolved.identity.hostname,
-				...(resolved.identity.container !== undefined && { container: resolved.identity.container.slice(0, 12) }),
-				verdict: verdict.state === "in" ? "in" : `${verdict.state}: ${verdict.why}`,
-			},
-			what,
-		);
-	};
-
-	/** A line for a backend that listens and is not simply ready. */
-	const reportState = (ref: BackendRef) => {
-		const status = pools.statusOf(ref, now());
-		if (status === undefined || status.state === "ready" || status.state === "closing") return;
-		log.info({ service: ref.service, backend: ref.id, state: status.state, held: status.held }, status.reason);
-	};
-
-	const verdictOf = ({ verdict }: Judgement): Verdict => {
-		if (verdict.state !== "in") return verdict;
-		const places = verdict.places.map((place) => {
-			const status = pools.statusOf({ service: place.service, id: place.backend }, now());
-			if (status === undefined || status.state === "ready") return place;
-			return { ...place, state: status.state, why: status.reason };
-		});
-		if (places.some(({ state }) => state !== "out")) return { state: "in", places };
-		return { state: "out", why: places.map(({ service, why = "" }) => `${service}: ${why}`).join("; ") };
+		const listener = judged.get(key);
+		// what listened already at the start is no news
+		if (listener !== undefined) reportListener(log, what, withPools(listener), hasRead);
 	};
 
 	const tellHolds = () => {
@@ -271,7 +217,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			const fresh = take(table.merge(read), "read");
 			if (read.complete) {
 				for (const key of waiting) {
-					const entry = known.get(key);
+					const entry = judged.get(key);
 					if (entry !== undefined) look(entry.endpoint);
 				}
 				pools.confirm(beganMs);
@@ -291,9 +237,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			settle();
 		},
 		reconfigure(next) {
-			judge = createJudge(next);
 			({ services } = next);
-			stopSignals = stopSignalsOf(next);
+			judged.reconfigure(next);
 			pools.reconfigure(next);
 			table.endpoints().forEach(look);
 			const carried = adopted.servers();
@@ -312,39 +257,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		},
 		holds: () => pools.holds(),
 		desired: () => (hasRead ? pools.desired() : undefined),
-		backend: (ref) => pools.backend(ref),
+		backend: (ref) => (hasRead ? pools.backend(ref) : undefined),
 		status: () => pools.status(now()),
-		listeners: () =>
-			[...known.values()].map((entry) => ({
-				endpoint: entry.endpoint,
-				resolved: entry.resolved,
-				verdict: verdictOf(entry),
-			})),
+		listeners: () => [...judged.all()].map(withPools),
 		close() {
 			closed = true;
 			clearTimeout(expiryTimer);
 			clearTimeout(retryTimer);
 		},
 	};
-}
-
-/** Which signals tell the processes of each service to stop: their names, by number. */
-function stopSignalsOf({ services }: Config): ReadonlyMap<string, ReadonlyMap<number, string>> {
-	return new Map(
-		Object.entries(services).map(([name, service]) => [name, signalNames(service.stopSignals, constants.signals)]),
-	);
-}
-
-/** Why a listener no longer leads to where it did. */
-function movedWhy({ verdict }: Judgement): string {
-	if (verdict.state !== "in") return verdict.why;
-	return `its listener is at ${verdict.places.map(({ service, backend }) => `${backend} in ${service}`).join(", ")} by now`;
-}
-
-/** Whether a connection to the address would reach the endpoint. */
-function leadsTo({ address: bound }: Endpoint, { addresses, isHost }: Resolved, address: string): boolean {
-	if (bound === address) return true;
-	if (bound !== "0.0.0.0" && bound !== "::") return false;
-	if (isHost && (address === "127.0.0.1" || address === "::1")) return true;
-	return addresses.state === "known" && [...addresses.ipv4, ...addresses.ipv6].includes(address);
 }
