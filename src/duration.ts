@@ -9,3 +9,10 @@ export function parseDuration(text: string): number | undefined {
 	const unit = UNITS[match[2] as keyof typeof UNITS];
 	return Math.round(Number(match[1]) * unit);
 }
+
+/** Milliseconds as a person reads them: `250 ms`, `1.5 s`, `5 min`. */
+export function formatDuration(ms: number): string {
+	const rounded = (value: number) => Number(value.toFixed(1));
+	if (ms < 1000) return `${Math.ceil(ms)} ms`;
+	return ms < 60_000 ? `${rounded(ms / 1000)} s` : `${rounded(ms / 60_000)} min`;
+}

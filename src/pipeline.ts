@@ -6,25 +6,23 @@
 
 import type { Logger } from "pino";
 import { type AdoptedServer, createAdopted } from "./backends/adopted.js";
-import type { Backend, BackendRef, DesiredSet } from "./backends/backend.js";
-import { createJudge, type Judgement, type Verdict } from "./backends/judge.js";
-import { createPools, type PoolChange } from "./backends/pools.js";
+import type { Backend, BackendRef, DesiredSet, Hold } from "./backends/backend.js";
+import { withStatus } from "./backends/judge.js";
+import { createPools } from "./backends/pools.js";
+import type { ServiceStatus } from "./backends/status.js";
 import type { Config } from "./config/schema.js";
 import type { Presence } from "./identity/presence.js";
-import type { Resolved, Resolver } from "./identity/resolver.js";
+import type { Resolver } from "./identity/resolver.js";
+import { createJudged, type JudgedListener } from "./judged.js";
 import type { KernelEvent, Read } from "./listeners/event.js";
 import type { EndpointKey } from "./listeners/ids.js";
 import { createTable, type Endpoint, type Merged } from "./listeners/table.js";
+import { reportBackend, reportListener } from "./report.js";
+
+export type { JudgedListener } from "./judged.js";
 
 /** Pauses between two looks at what is pending: doubled from the first to the last, which then stays. */
 const RETRY_MS = { first: 20, last: 10_000 } as const;
-
-/** A listener with all that is known of it. */
-export interface JudgedListener {
-	readonly endpoint: Endpoint;
-	readonly resolved: Resolved;
-	readonly verdict: Verdict;
-}
 
 /** The desired set differs from before. */
 export interface DesiredChange {
@@ -43,11 +41,15 @@ export interface PipelineOptions {
 	/** The second opinion on a server that a proxy has and that the kernel's table lacks. */
 	presenceOf(address: string, port: number): Presence;
 	readonly log: Logger;
+	/** What a person said of backends, in an earlier run. */
+	readonly holds?: readonly Hold[];
 	/** Milliseconds of a clock that does not jump. */
 	now(): number;
 	/** The kernel's clock, as in the events. */
 	bootTimeNs(): number;
 	onChange(change: DesiredChange): void;
+	/** What a person said differs from before: all of it, to be kept for the next run. */
+	onHolds?(holds: readonly Hold[]): void;
 	/** The kernel's table should be read again, soon. */
 	requestRead(): void;
 }
@@ -61,70 +63,84 @@ export interface Pipeline {
 	recheck(): void;
 	/** Judges everything anew, by other rules. */
 	reconfigure(config: Config): void;
+	/** A person's word on a backend, there or not: it wins over all else until it is released. */
+	hold(ref: BackendRef, state: Hold["state"]): void;
+	/** False when nobody held it. */
+	release(ref: BackendRef): boolean;
+	holds(): readonly Hold[];
 	/** Undefined until the first read: unknown is not empty. */
 	desired(): DesiredSet | undefined;
+	/** What `desired` has of one backend, at once. */
 	backend(ref: BackendRef): Backend | undefined;
-	hold(ref: BackendRef, state: "drain" | "down"): void;
-	release(ref: BackendRef): boolean;
+	/** Every backend that listens or is in the set, with its state and why it is so. */
+	status(): readonly ServiceStatus[];
 	listeners(): JudgedListener[];
 	close(): void;
 }
 
-interface Known extends Judgement {
-	readonly endpoint: Endpoint;
-	readonly resolved: Resolved;
-}
-
 export function createPipeline(options: PipelineOptions): Pipeline {
-	const { config, resolver, log, now, bootTimeNs, onChange, requestRead } = options;
+	const { config, resolver, log, now, bootTimeNs, onChange, onHolds, requestRead } = options;
 	const table = createTable();
-	const known = new Map<EndpointKey, Known>();
-	let judge = createJudge(config);
 	let { services } = config;
-	let pools = createPools(services);
+	const pools = createPools(config, options.holds);
+	/** A time of the kernel's clock in that of `now`. */
+	const toMs = (atNs: number) => now() - (bootTimeNs() - atNs) / 1e6;
+	const judged = createJudged(config, resolver, toMs);
 	/** A listener that the kernel's table has was judged already: an old file must not overrule its verdict. */
-	const isJudged = (address: string, port: number): boolean =>
-		[...known.values()].some(
-			({ endpoint, resolved, verdict }) =>
-				endpoint.port === port && verdict.state !== "pending" && leadsTo(endpoint, resolved, address),
-		);
 	const presenceOf = (address: string, port: number): Presence =>
-		isJudged(address, port) ? "closed" : options.presenceOf(address, port);
+		judged.hasAt(address, port) ? "closed" : options.presenceOf(address, port);
 	let adopted = createAdopted(presenceOf);
 	let hasRead = false;
 	let expiryTimer: NodeJS.Timeout | undefined;
+	let expiryMs: number | undefined;
 	let retryTimer: NodeJS.Timeout | undefined;
 	let retryMs: number = RETRY_MS.first;
 	let retryDueMs = Number.POSITIVE_INFINITY;
 	let closed = false;
 
-	const look = (endpoint: Endpoint): PoolChange => {
-		const resolved = resolver.resolve(endpoint.sockets[0]);
-		const judgement = judge(endpoint, resolved);
-		known.set(endpoint.key, { endpoint, resolved, ...judgement });
-		return pools.set(endpoint.key, judgement.backends, now());
+	const look = (endpoint: Endpoint) => {
+		const { claims, why } = judged.look(endpoint);
+		pools.set(endpoint.key, claims, why, now());
 	};
 
-	const forget = (endpoint: Endpoint): PoolChange => {
-		known.delete(endpoint.key);
-		return pools.close(endpoint.key, now());
-	};
+	/** What is known of a listener, with what came of it in the pools. */
+	const withPools = ({ verdict, ...listener }: JudgedListener): JudgedListener => ({
+		...listener,
+		verdict: withStatus(verdict, (ref) => pools.statusOf(ref, now())),
+	});
 
-	/** Arms the timers for what ends by itself, and tells of the change. */
-	const settle = (changes: readonly PoolChange[], kernelAtNs?: number) => {
-		clearTimeout(expiryTimer);
+	/** Ends a step: arms the timer for what ends by itself, and tells of the change. */
+	const settle = ({ kernelAtNs, isAny = false }: { kernelAtNs?: number | undefined; isAny?: boolean } = {}) => {
+		const { touched, removal, withheld } = pools.commit(now());
 		if (closed) return;
-		const dueMs = pools.nextExpiryMs;
-		if (dueMs !== undefined) {
-			expiryTimer = setTimeout(() => settle([pools.expire(now())]), Math.max(0, dueMs - now()));
+		arm(pools.dueMs);
+		if (withheld) {
+			log.warn("too many backends would leave at once: they stay until the kernel's table confirms it");
+			requestRead();
 		}
-		if (!changes.some(({ changed }) => changed)) return;
+		if (touched.length === 0 && !isAny) return;
 		onChange({
 			atMs: now(),
-			removal: changes.some(({ removal }) => removal),
-			touched: undefined,
+			removal,
+			touched: isAny ? undefined : touched,
 			...(kernelAtNs !== undefined && { kernelToHereMs: (bootTimeNs() - kernelAtNs) / 1e6 }),
 		});
+		for (const ref of touched) reportBackend(log, ref, pools.statusOf(ref, now()));
+	};
+
+	const arm = (dueMs: number | undefined) => {
+		if (dueMs === expiryMs) return;
+		clearTimeout(expiryTimer);
+		expiryMs = dueMs;
+		if (dueMs === undefined) return;
+		expiryTimer = setTimeout(
+			() => {
+				expiryMs = undefined;
+				pools.expire(now());
+				settle();
+			},
+			Math.max(0, dueMs - now()),
+		);
 	};
 
 	/** Never later than what was due before: whoever flaps must not keep others waiting. */
@@ -138,119 +154,117 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
 	const retryPending = () => {
 		retryDueMs = Number.POSITIVE_INFINITY;
-		const pending = [...known.values()].filter(({ verdict }) => verdict.state === "pending");
+		const pending = [...judged.all()].filter(({ verdict }) => verdict.state === "pending");
 		if (pending.length === 0) return;
-		settle(pending.map(({ endpoint }) => look(endpoint)));
+		for (const { endpoint } of pending) look(endpoint);
+		settle();
 		retryIn(Math.min(retryMs * 2, RETRY_MS.last));
 	};
 
-	const take = ({ changes, again }: Merged, review: boolean, kernelAtNs?: number) => {
-		const results: PoolChange[] = [];
+	/** Takes in what changed in the table; what a read no longer has is absent, and not known to have closed. */
+	const take = ({ changes, again }: Merged, source: "events" | "read"): EndpointKey[] => {
+		const fresh: EndpointKey[] = [];
 		let pending = false;
 		for (const change of changes) {
+			const { key } = change.endpoint;
 			if (change.kind === "up") {
-				results.push(look(change.endpoint));
-				pending ||= known.get(change.endpoint.key)?.verdict.state === "pending";
-				if (change.isNew) report("listening", change.endpoint.key);
+				look(change.endpoint);
+				pending ||= judged.get(key)?.verdict.state === "pending";
+				if (change.isNew) fresh.push(key);
 			} else {
-				report("closed", change.endpoint.key);
-				results.push(forget(change.endpoint));
+				report("closed", key);
+				judged.forget(key);
+				if (source === "events") pools.close(key, now());
+				else pools.set(key, [], "the kernel's table no longer has it", now());
 			}
 		}
 		if (pending) retryIn(RETRY_MS.first);
 		if (again) requestRead();
-		if (review) results.push(...adopted.review(pools, now()));
-		settle(results, kernelAtNs);
+		return fresh;
 	};
 
-	/** A line for a listener that came or went; at `info` where a service cares. */
 	const report = (what: "listening" | "closed", key: EndpointKey) => {
-		const entry = known.get(key);
-		if (entry === undefined) return;
-		const { endpoint, resolved } = entry;
-		const verdict = verdictOf(entry);
-		const [place] = verdict.state === "in" ? verdict.places : [];
-		const level = verdict.state === "out" || !hasRead ? "debug" : "info";
-		log[level](
-			{
-				...place,
-				address: endpoint.address,
-				port: endpoint.port,
-				pid: endpoint.sockets[0].pid,
-				comm: resolved.identity.comm,
-				netns: resolved.identity.netnsName ?? resolved.identity.netnsInode,
-				hostname: resolved.identity.hostname,
-				...(resolved.identity.container !== undefined && { container: resolved.identity.container.slice(0, 12) }),
-				verdict: verdict.state === "in" ? "in" : `${verdict.state}: ${verdict.why}`,
-			},
-			what,
-		);
+		const listener = judged.get(key);
+		// what listened already at the start is no news
+		if (listener !== undefined) reportListener(log, what, withPools(listener), hasRead);
 	};
 
-	const verdictOf = ({ verdict, backends }: Judgement): Verdict => {
-		const contested = backends.find(pools.isContested);
-		if (contested === undefined) return verdict;
-		return { state: "out", why: `${contested.service}: another network namespace claims ${contested.id}, too` };
+	const tellHolds = () => {
+		settle();
+		onHolds?.(pools.holds());
+	};
+
+	/** Puts in what proxies have of the services that there are. */
+	const adopt = (servers: readonly Omit<AdoptedServer, "weight">[]) => {
+		const ours = servers.flatMap((server) => {
+			const weight = services[server.service]?.weight;
+			return weight === undefined ? [] : [{ ...server, weight }];
+		});
+		adopted.adopt(ours, pools, now());
 	};
 
 	return {
 		onEvents(events) {
 			const review = events.some((event) => event.kind !== "stopping" && adopted.concerns(event.listener.port));
 			const [first] = events;
-			take(table.fold(events), review, first?.kind === "stopping" ? first.atNs : first?.listener.atNs);
+			const fresh = take(table.fold(events), "events");
+			if (review) adopted.review(pools);
+			settle({ kernelAtNs: first?.kind === "stopping" ? first.atNs : first?.listener.atNs });
+			for (const key of fresh) report("listening", key);
 		},
 		onRead(read) {
-			take(table.merge(read), true);
+			const beganMs = toMs(read.beganNs);
+			const waiting = pools.withheldBefore(beganMs);
+			const fresh = take(table.merge(read), "read");
+			if (read.complete) {
+				for (const key of waiting) {
+					const entry = judged.get(key);
+					if (entry !== undefined) look(entry.endpoint);
+				}
+				pools.confirm(beganMs);
+			}
+			adopted.review(pools);
+			settle();
+			for (const key of fresh) report("listening", key);
 			hasRead = true;
 		},
 		adopt(servers) {
-			const ours = servers.flatMap((server) => {
-				const weight = services[server.service]?.weight;
-				return weight === undefined ? [] : [{ ...server, weight }];
-			});
-			settle(adopted.adopt(ours, pools, now()));
+			adopt(servers);
+			settle();
 		},
 		recheck() {
-			settle([...table.endpoints().map(look), ...adopted.review(pools, now())]);
+			table.endpoints().forEach(look);
+			adopted.review(pools);
+			settle();
 		},
 		reconfigure(next) {
-			judge = createJudge(next);
 			({ services } = next);
-			const closing = pools.closing();
-			pools = createPools(services);
+			judged.reconfigure(next);
+			pools.reconfigure(next);
+			table.endpoints().forEach(look);
 			const carried = adopted.servers();
 			adopted = createAdopted(presenceOf);
-			const looked = table.endpoints().map(look);
-			const readopted = adopted.adopt(carried, pools, now());
-			pools.keep(closing);
-			settle([...looked, ...readopted, { changed: true, removal: false }]);
+			adopt(carried);
+			settle({ isAny: true });
 		},
-		backend: (ref) =>
-			pools
-				.desired()
-				.find(({ name }) => name === ref.service)
-				?.backends.find(({ id }) => id === ref.id),
-		hold: () => undefined,
-		release: () => false,
+		hold(ref, state) {
+			pools.hold({ service: ref.service, id: ref.id, state });
+			tellHolds();
+		},
+		release(ref) {
+			const wasHeld = pools.release(ref);
+			if (wasHeld) tellHolds();
+			return wasHeld;
+		},
+		holds: () => pools.holds(),
 		desired: () => (hasRead ? pools.desired() : undefined),
-		listeners: () =>
-			[...known.values()].map((entry) => ({
-				endpoint: entry.endpoint,
-				resolved: entry.resolved,
-				verdict: verdictOf(entry),
-			})),
+		backend: (ref) => (hasRead ? pools.backend(ref) : undefined),
+		status: () => pools.status(now()),
+		listeners: () => [...judged.all()].map(withPools),
 		close() {
 			closed = true;
 			clearTimeout(expiryTimer);
 			clearTimeout(retryTimer);
 		},
 	};
-}
-
-/** Whether a connection to the address would reach the endpoint. */
-function leadsTo({ address: bound }: Endpoint, { addresses, isHost }: Resolved, address: string): boolean {
-	if (bound === address) return true;
-	if (bound !== "0.0.0.0" && bound !== "::") return false;
-	if (isHost && (address === "127.0.0.1" || address === "::1")) return true;
-	return addresses.state === "known" && [...addresses.ipv4, ...addresses.ipv6].includes(address);
 }

@@ -5,9 +5,9 @@
  */
 
 import type { Presence } from "../identity/presence.js";
-import { type EndpointKey, endpointKey, netnsKey } from "../listeners/ids.js";
-import { type Backend, type BackendId, backendId } from "./backend.js";
-import type { PoolChange, Pools } from "./pools.js";
+import { type EndpointKey, endpointKey } from "../listeners/ids.js";
+import { ADOPTED_NETNS, type Backend, type BackendId, backendId } from "./backend.js";
+import type { Pools } from "./pools.js";
 
 /** A server as a proxy's own file has it. */
 export interface AdoptedServer {
@@ -19,39 +19,29 @@ export interface AdoptedServer {
 
 /** Adopts what the pools lack, and drops again what closed since or is covered by now. */
 export interface Adopted {
-	adopt(servers: readonly AdoptedServer[], pools: Pools, nowMs: number): PoolChange[];
-	review(pools: Pools, nowMs: number): PoolChange[];
+	adopt(servers: readonly AdoptedServer[], pools: Pools, nowMs: number): void;
+	review(pools: Pools): void;
 	/** Whether a change at this port may concern one of them. */
 	concerns(port: number): boolean;
 	/** What is adopted now. */
 	servers(): AdoptedServer[];
 }
 
-/** No namespace of the kernel's has this key. */
-const NETNS = netnsKey("adopted");
-
 export function createAdopted(presenceOf: (address: string, port: number) => Presence): Adopted {
 	const adopted = new Map<EndpointKey, Backend>();
 
-	const isCovered = (pools: Pools, backend: Backend) =>
-		pools.endpointsOf(backend).some((key) => key !== backend.endpoint);
-
-	const review = (pools: Pools, nowMs: number): PoolChange[] => {
-		const changes: PoolChange[] = [];
+	const review = (pools: Pools) => {
 		for (const [key, backend] of adopted) {
-			if (isCovered(pools, backend)) changes.push(pools.set(key, [], nowMs));
-			else if (presenceOf(backend.address, backend.port) === "closed") changes.push(pools.close(key, nowMs));
-			else continue;
+			if (!pools.hasOthers(backend) && presenceOf(backend.address, backend.port) !== "closed") continue;
+			pools.drop(key);
 			adopted.delete(key);
 		}
-		return changes;
 	};
 
 	return {
 		adopt(servers, pools, nowMs) {
-			const changes: PoolChange[] = [];
 			for (const { service, address, port, weight } of servers) {
-				const key = endpointKey(NETNS, `${service} ${address}`, port);
+				const key = endpointKey(ADOPTED_NETNS, `${service} ${address}`, port);
 				const identity = { comm: "", hostname: "", netnsInode: 0 };
 				const id: BackendId = backendId(address, port);
 				const backend: Backend = {
@@ -63,18 +53,21 @@ export function createAdopted(presenceOf: (address: string, port: number) => Pre
 					state: "ready",
 					held: false,
 					endpoint: key,
-					netns: NETNS,
+					netns: ADOPTED_NETNS,
 					identity,
 				};
-				if (isCovered(pools, backend)) continue;
+				if (pools.hasOthers(backend)) continue;
 				adopted.set(key, backend);
-				changes.push(pools.set(key, [backend], nowMs));
+				pools.set(key, [{ backend }], "", nowMs);
 			}
-			return [...changes, ...review(pools, nowMs)];
+			review(pools);
 		},
 		review,
 		// a socket that nobody knew and whose port was the kernel's choice has none any more when it closes
-		concerns: (port) => [...adopted.values()].some((backend) => port === 0 || backend.port === port),
+		concerns(port) {
+			for (const backend of adopted.values()) if (port === 0 || backend.port === port) return true;
+			return false;
+		},
 		servers: () => [...adopted.values()],
 	};
 }

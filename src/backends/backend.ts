@@ -2,7 +2,7 @@
 
 import type { Options } from "../config/schema.js";
 import type { Identity } from "../identity/identity.js";
-import type { EndpointKey, NetnsKey } from "../listeners/ids.js";
+import { type EndpointKey, type NetnsKey, netnsKey } from "../listeners/ids.js";
 
 declare const brand: unique symbol;
 
@@ -14,10 +14,21 @@ export type BackendId = string & { readonly [brand]: "BackendId" };
 
 export const backendId = (address: string, port: number): BackendId => `${address}:${port}` as BackendId;
 
+/** Where those are that the proxy has and the kernel's table lacks: no namespace of the kernel's has this key. */
+export const ADOPTED_NETNS: NetnsKey = netnsKey("adopted");
+
 /** A backend by its names: what changed, and what commands are given for. */
 export interface BackendRef {
 	readonly service: string;
 	readonly id: BackendId;
+}
+
+/** One text for both names; a service's name holds no `|`. */
+export const refKey = ({ service, id }: BackendRef): string => `${service}|${id}`;
+
+/** A person's word on a backend: it stays until it is released, whether the backend is there or not. */
+export interface Hold extends BackendRef {
+	readonly state: "drain" | "down";
 }
 
 /**
@@ -43,6 +54,24 @@ export interface Backend {
 	readonly endpoint: EndpointKey;
 	readonly netns: NetnsKey;
 	readonly identity: Identity;
+}
+
+/** Whether a proxy, or a template, is told the same of both. */
+export function sameBackend(a: Backend | undefined, b: Backend | undefined): boolean {
+	if (a === undefined || b === undefined) return a === b;
+	return (
+		a.id === b.id &&
+		a.service === b.service &&
+		a.weight === b.weight &&
+		a.state === b.state &&
+		a.held === b.held &&
+		shown(a.identity) === shown(b.identity)
+	);
+}
+
+/** What templates may show of an identity. */
+function shown({ comm, hostname, cgroup, unit, container, netnsName }: Identity): string {
+	return [comm, hostname, cgroup, unit, container, netnsName].join("\n");
 }
 
 /** A service with its backends, sorted by id; it keeps its place when it has none. */

@@ -7,12 +7,21 @@ import type { Config } from "../config/schema.js";
 import type { Resolved } from "../identity/resolver.js";
 import type { Endpoint } from "../listeners/table.js";
 import { chooseAddress } from "./address.js";
-import { type Backend, type BackendId, backendId } from "./backend.js";
+import { type Backend, type BackendId, type BackendRef, type BackendState, backendId } from "./backend.js";
 import { compileMatch } from "./match.js";
+import type { BackendStatus } from "./status.js";
+
+/** A service that a listener serves, and where; with the state that is not plainly ready, and why it is so. */
+export interface Place {
+	readonly service: string;
+	readonly backend: BackendId;
+	readonly state?: BackendState | "out";
+	readonly why?: string;
+}
 
 /** What a person is told about a listener. `why` is a clause, for each service that it was held against. */
 export type Verdict =
-	| { readonly state: "in"; readonly places: readonly { readonly service: string; readonly backend: BackendId }[] }
+	| { readonly state: "in"; readonly places: readonly Place[] }
 	/** Something is not known yet; it is looked at again. */
 	| { readonly state: "pending"; readonly why: string }
 	| { readonly state: "out"; readonly why: string };
@@ -76,6 +85,18 @@ export function createJudge({ services, addresses: preferred }: Pick<Config, "se
 		);
 		return { verdict: { state: "in", places: matched.map(({ name }) => ({ service: name, backend: id })) }, backends };
 	};
+}
+
+/** The verdict with what came of each place, where that is not simply ready; `out` when none of them is in the set. */
+export function withStatus(verdict: Verdict, statusOf: (ref: BackendRef) => BackendStatus | undefined): Verdict {
+	if (verdict.state !== "in") return verdict;
+	const places = verdict.places.map(({ service, backend }): Place => {
+		const status = statusOf({ service, id: backend });
+		if (status === undefined || status.state === "ready") return { service, backend };
+		return { service, backend, state: status.state, why: status.reason };
+	});
+	if (places.some(({ state }) => state !== "out")) return { state: "in", places };
+	return { state: "out", why: places.map(({ service, why = "" }) => `${service}: ${why}`).join("; ") };
 }
 
 function summary(reasons: readonly string[]): string {

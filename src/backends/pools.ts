@@ -1,186 +1,213 @@
 /**
- * The pools: services with their backends, kept up as endpoints come and go. Decides who is in (one address from two
- * namespaces joins from neither) and how long the last one stays. Pure: time is an argument.
+ * The pools: all services with their backends, kept up as endpoints come and go. A step puts in and takes out; its end,
+ * `commit`, works out what follows for the desired set. Pure: time is an argument.
  */
 
-import type { ServiceConfig } from "../config/schema.js";
-import type { Identity } from "../identity/identity.js";
 import type { EndpointKey } from "../listeners/ids.js";
-import type { Backend, BackendId, DesiredSet } from "./backend.js";
+import { type Backend, type BackendRef, type DesiredSet, type Hold, refKey, sameBackend } from "./backend.js";
+import { type Claim, createClaims, type Standing } from "./claims.js";
+import { createFlapping } from "./flapping.js";
+import { createPool, type Pool, type PoolChange, type PoolContext, type PoolRules } from "./pool.js";
+import type { BackendStatus, ServiceStatus } from "./status.js";
 
-/** Whether the pools differ from before, and whether somebody left. */
-export interface PoolChange {
-	readonly changed: boolean;
-	readonly removal: boolean;
-}
-
+/** A step is any of these, then `commit`. Times are milliseconds of one clock. */
 export interface Pools {
-	/** Puts in an endpoint's backends, one a service, in place of those it had. */
-	set(endpoint: EndpointKey, backends: readonly Backend[], nowMs: number): PoolChange;
-	/** The endpoint closed: its backends go, but the last one of a service stays for `lastGrace`. */
-	close(endpoint: EndpointKey, nowMs: number): PoolChange;
-	/** Lets go of those whose grace is over. */
-	expire(nowMs: number): PoolChange;
-	/** Those that closed as the last ones, and until when they stay. */
-	closing(): Closing[];
-	/** Takes over those of earlier pools, where a service would be left empty. */
-	keep(closing: readonly Closing[]): void;
-	/** When `expire` is next due, in the clock of `nowMs`; undefined when nobody waits. */
-	readonly nextExpiryMs: number | undefined;
-	/** True when another namespace claims the same address and port in this service. */
-	isContested(backend: Backend): boolean;
-	/** All endpoints that lead to this address and port in this service. */
-	endpointsOf(backend: Backend): EndpointKey[];
+	/**
+	 * Puts in what an endpoint leads to, in place of what it led to before.
+	 *
+	 * @param why why it should no longer lead to what is not named again, as a clause
+	 */
+	set(endpoint: EndpointKey, claims: readonly Claim[], why: string, nowMs: number): void;
+	/** The kernel said that the endpoint closed. */
+	close(endpoint: EndpointKey, nowMs: number): void;
+	/** Takes out an endpoint that is known to be gone; does not count as a close. */
+	drop(endpoint: EndpointKey): void;
+	hold(hold: Hold): void;
+	/** False when nobody held it. */
+	release(ref: BackendRef): boolean;
+	/** Ends what is over by now. */
+	expire(nowMs: number): void;
+	/** The endpoints of those that wait since before then to be confirmed. */
+	withheldBefore(ms: number): EndpointKey[];
+	/** Lets those go that wait since before then. */
+	confirm(ms: number): void;
+	/** Goes on by other rules. A service that is no longer there goes with its backends. */
+	reconfigure(rules: PoolRules): void;
+	/** Ends the step: works out what follows. */
+	commit(nowMs: number): PoolChange;
+	/** When `expire` has something to do, or earlier; undefined when nothing ends by itself. */
+	readonly dueMs: number | undefined;
+	holds(): readonly Hold[];
+	/** Whether another endpoint leads to this address and port in this service. */
+	hasOthers(backend: Backend): boolean;
+	/** What is desired of one backend, as of the last commit. */
+	backend(ref: BackendRef): Backend | undefined;
 	desired(): DesiredSet;
+	/** Undefined when nothing is known of it. */
+	statusOf(ref: BackendRef, nowMs: number): BackendStatus | undefined;
+	status(nowMs: number): readonly ServiceStatus[];
 }
 
-/** A backend that closed as the last one of its service. */
-export interface Closing {
-	readonly backend: Backend;
-	readonly untilMs: number;
-}
+/** Empty pools of the configured services, with what a person said before. */
+export function createPools(rules: PoolRules, heldBefore: readonly Hold[] = []): Pools {
+	const claims = createClaims();
+	const flapping = createFlapping(rules.flap);
+	const holds = new Map(heldBefore.map((hold) => [refKey(hold), hold]));
+	const context: PoolContext = { rules, claims, flapping, holds };
+	const pools = new Map<string, Pool>();
+	/** Those that this step concerns. */
+	const dirty = new Set<Pool>();
+	let dueMs = Number.POSITIVE_INFINITY;
+	/** Whether this step is about other rules. */
+	let byRule = false;
 
-interface Pool {
-	readonly service: ServiceConfig;
-	/** By id, then by endpoint: `0.0.0.0:80` and `10.0.0.1:80` of one namespace are one backend. */
-	readonly ready: Map<BackendId, Map<EndpointKey, Backend>>;
-	readonly closing: Map<BackendId, Closing>;
-}
-
-const UNCHANGED: PoolChange = { changed: false, removal: false };
-
-/** Empty pools of the configured services. */
-export function createPools(services: Readonly<Record<string, ServiceConfig>>): Pools {
-	const pools = new Map<string, Pool>(
-		Object.entries(services).map(([name, service]) => [name, { service, ready: new Map(), closing: new Map() }]),
-	);
-	const byEndpoint = new Map<EndpointKey, readonly Backend[]>();
-
-	const take = (endpoint: EndpointKey): readonly Backend[] => {
-		const backends = byEndpoint.get(endpoint) ?? [];
-		byEndpoint.delete(endpoint);
-		for (const { service, id } of backends) {
-			const claims = pools.get(service)?.ready.get(id);
-			claims?.delete(endpoint);
-			if (claims?.size === 0) pools.get(service)?.ready.delete(id);
+	const addMissing = () => {
+		for (const [name, service] of Object.entries(context.rules.services)) {
+			if (!pools.has(name)) pools.set(name, createPool(name, service, context));
 		}
-		return backends;
+	};
+	addMissing();
+
+	const poolOf = ({ service }: BackendRef): Pool | undefined => {
+		const pool = pools.get(service);
+		if (pool !== undefined) dirty.add(pool);
+		return pool;
 	};
 
-	const put = (endpoint: EndpointKey, backends: readonly Backend[]) => {
-		for (const backend of backends) {
-			const pool = pools.get(backend.service);
-			if (pool === undefined) continue;
-			const claims = pool.ready.get(backend.id) ?? new Map<EndpointKey, Backend>();
-			pool.ready.set(backend.id, claims.set(endpoint, backend));
-			// Whoever serves now, a closed one is no longer needed.
-			if (!contested(claims)) pool.closing.clear();
-		}
-		if (backends.length > 0) byEndpoint.set(endpoint, backends);
+	const put = (claim: Claim, nowMs: number) => {
+		const pool = poolOf(claim.backend);
+		if (pool === undefined) return;
+		pool.touch(claim.backend.id);
+		if (!claims.isOpen(claim.backend)) flapping.listens(claim.backend, nowMs);
+		claims.put(claim);
 	};
+
+	const takeOut = (standing: Standing) => poolOf(standing.backend)?.takeOut(standing);
+
+	const sorted = () => [...pools.values()].sort((a, b) => compare(a.name, b.name));
 
 	return {
-		set(endpoint, backends, nowMs) {
-			const had = byEndpoint.get(endpoint) ?? [];
-			if (sameBackends(had, backends)) return UNCHANGED;
-			const left = had.some(({ service, id }) => !backends.some((one) => one.service === service && one.id === id));
-			take(endpoint);
-			put(endpoint, backends);
-			keepLast(pools, had, nowMs);
-			return { changed: true, removal: left };
+		set(endpoint, wanted, why, nowMs) {
+			const had = claims.of(endpoint);
+			if (sameClaims(had, wanted)) return;
+			for (const standing of had) {
+				if (standing.leaving !== undefined || wanted.some(({ backend }) => sameRef(backend, standing.backend)))
+					continue;
+				standing.leaving = { why, byRule };
+				poolOf(standing.backend)?.leave(standing);
+			}
+			for (const claim of wanted) put(withSameTime(claim, had), nowMs);
 		},
 		close(endpoint, nowMs) {
-			const gone = take(endpoint);
-			keepLast(pools, gone, nowMs);
-			return gone.length > 0 ? { changed: true, removal: true } : UNCHANGED;
+			for (const standing of claims.of(endpoint)) {
+				takeOut(standing);
+				if (standing.leaving === undefined && !claims.isOpen(standing.backend))
+					flapping.closed(standing.backend, nowMs);
+			}
+		},
+		drop(endpoint) {
+			claims.of(endpoint).forEach(takeOut);
+		},
+		hold(hold) {
+			holds.set(refKey(hold), hold);
+			const pool = poolOf(hold);
+			pool?.endGrace(hold.id);
+			pool?.touch(hold.id);
+		},
+		release(ref) {
+			poolOf(ref)?.touch(ref.id);
+			return holds.delete(refKey(ref));
 		},
 		expire(nowMs) {
-			let changed = false;
-			for (const { closing } of pools.values()) {
-				for (const [id, { untilMs }] of closing) {
-					if (untilMs > nowMs) continue;
-					closing.delete(id);
-					changed = true;
+			dueMs = Number.POSITIVE_INFINITY;
+			for (const pool of pools.values()) {
+				if (pool.dueMs <= nowMs) dirty.add(pool);
+				if (pool.dueMs <= nowMs) pool.expire(nowMs);
+				dueMs = Math.min(dueMs, pool.dueMs);
+			}
+		},
+		withheldBefore: (ms) => claims.withheldBefore(ms).map(({ backend }) => backend.endpoint),
+		confirm(ms) {
+			claims.withheldBefore(ms).forEach(takeOut);
+		},
+		reconfigure(next) {
+			byRule = true;
+			context.rules = next;
+			flapping.reconfigure(next.flap);
+			for (const [name, pool] of pools) {
+				const service = next.services[name];
+				if (service !== undefined) {
+					pool.service = service;
+					dirty.add(pool);
+					continue;
 				}
+				for (const id of pool.ids()) claims.all({ service: name, id }).forEach(claims.remove);
+				pools.delete(name);
+				dirty.delete(pool);
 			}
-			return { changed, removal: changed };
+			addMissing();
 		},
-		closing: () => [...pools.values()].flatMap(({ closing }) => [...closing.values()]),
-		keep(closing) {
-			for (const { backend, untilMs } of closing) {
-				const pool = pools.get(backend.service);
-				if (pool === undefined || !members(pool).next().done) continue;
-				pool.closing.set(backend.id, { backend: { ...backend, weight: pool.service.weight }, untilMs });
-			}
+		commit(nowMs) {
+			const changes = [...dirty].map((pool) => {
+				const change = pool.commit(nowMs);
+				dueMs = Math.min(dueMs, pool.dueMs);
+				return change;
+			});
+			dirty.clear();
+			byRule = false;
+			return {
+				touched: changes.flatMap(({ touched }) => touched),
+				removal: changes.some(({ removal }) => removal),
+				withheld: changes.some(({ withheld }) => withheld),
+			};
 		},
-		get nextExpiryMs() {
-			const times = [...pools.values()].flatMap(({ closing }) => [...closing.values()].map(({ untilMs }) => untilMs));
-			return times.length > 0 ? Math.min(...times) : undefined;
+		get dueMs() {
+			return Number.isFinite(dueMs) ? dueMs : undefined;
 		},
-		isContested(backend) {
-			const claims = pools.get(backend.service)?.ready.get(backend.id);
-			return claims !== undefined && contested(claims);
-		},
-		endpointsOf: ({ service, id }) => [...(pools.get(service)?.ready.get(id)?.keys() ?? [])],
+		holds: () => [...holds.values()],
+		hasOthers: (backend) =>
+			claims.to(backend).some((other) => other.leaving === undefined && other.backend.endpoint !== backend.endpoint),
+		backend: ({ service, id }) => pools.get(service)?.shown.get(id),
 		desired: () =>
-			[...pools]
-				.sort(([a], [b]) => compare(a, b))
-				.map(([name, pool]) => ({
-					name,
-					mode: pool.service.mode,
-					balance: pool.service.balance,
-					hosts: pool.service.hosts,
-					options: pool.service.options,
-					backends: [...members(pool), ...[...pool.closing.values()].map(({ backend }) => backend)].sort((a, b) =>
-						compare(a.id, b.id),
-					),
-				})),
+			sorted().map(({ name, service: { mode, balance, hosts, options }, shown }) => ({
+				name,
+				mode,
+				balance,
+				hosts,
+				options,
+				backends: [...shown.values()].sort((a, b) => compare(a.id, b.id)),
+			})),
+		statusOf: ({ service, id }, nowMs) => pools.get(service)?.statusOf(id, nowMs),
+		status: (nowMs) =>
+			sorted().map((pool) => ({
+				name: pool.name,
+				backends: [...pool.ids()].sort(compare).flatMap((id) => pool.statusOf(id, nowMs) ?? []),
+			})),
 	};
-
-	/** Where a service would be left empty, its backends that just closed stay for `lastGrace`. */
-	function keepLast(all: ReadonlyMap<string, Pool>, gone: readonly Backend[], nowMs: number): void {
-		for (const backend of gone) {
-			const pool = all.get(backend.service);
-			if (pool === undefined || pool.service.lastGrace === 0) continue;
-			if (pool.ready.has(backend.id) || !members(pool).next().done) continue;
-			const untilMs = nowMs + pool.service.lastGrace;
-			pool.closing.set(backend.id, { backend: { ...backend, state: "closing" }, untilMs });
-		}
-	}
 }
 
-/** The backends that are in: each id once, and only where one namespace claims it. */
-function* members({ ready }: Pool): Generator<Backend, undefined> {
-	for (const claims of ready.values()) {
-		const [first] = claims.values();
-		if (first !== undefined && !contested(claims)) yield first;
-	}
+function sameRef(a: BackendRef, b: BackendRef): boolean {
+	return a.service === b.service && a.id === b.id;
 }
 
-function contested(claims: ReadonlyMap<EndpointKey, Backend>): boolean {
-	return new Set([...claims.values()].map(({ netns }) => netns)).size > 1;
+/** A time that was converted from the kernel's clock differs a little each time: the first one holds. */
+function withSameTime(claim: Claim, had: readonly Standing[]): Claim {
+	const before = had.find(({ backend }) => sameRef(backend, claim.backend))?.told;
+	return before !== undefined && sameTold(before, claim.told) ? { ...claim, told: before } : claim;
 }
 
-function sameBackends(a: readonly Backend[], b: readonly Backend[]): boolean {
+function sameTold(a: Claim["told"], b: Claim["told"]): boolean {
+	return a?.atNs === b?.atNs && a?.signal === b?.signal;
+}
+
+function sameClaims(had: readonly Standing[], wanted: readonly Claim[]): boolean {
 	return (
-		a.length === b.length &&
-		a.every((one, i) => {
-			const other = b[i];
-			return (
-				one.id === other?.id &&
-				one.service === other.service &&
-				one.weight === other.weight &&
-				sameIdentity(one.identity, other.identity)
-			);
+		had.length === wanted.length &&
+		had.every(({ backend, told, leaving }, i) => {
+			const other = wanted[i];
+			return leaving === undefined && sameBackend(backend, other?.backend) && sameTold(told, other?.told);
 		})
 	);
-}
-
-/** What templates may show of it. */
-function sameIdentity(a: Identity, b: Identity): boolean {
-	const shown = ({ comm, hostname, cgroup, unit, container, netnsName }: Identity) =>
-		[comm, hostname, cgroup, unit, container, netnsName].join("\n");
-	return shown(a) === shown(b);
 }
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);

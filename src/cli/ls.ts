@@ -48,7 +48,11 @@ export async function ls({ json, config: file, isConfigGiven }: LsOptions): Prom
 /** A verdict in a few words. */
 function describe(verdict: Verdict): string {
 	if (verdict.state !== "in") return `${verdict.state}: ${verdict.why}`;
-	return `in ${verdict.places.map(({ service, backend }) => `${service} as ${backend}`).join(", ")}`;
+	const places = verdict.places.map(({ service, backend, state, why }) => {
+		const remark = state === undefined ? "" : ` (${state}: ${why})`;
+		return `${service} as ${backend}${remark}`;
+	});
+	return `in ${places.join(", ")}`;
 }
 
 function toJson({ endpoint, resolved, verdict }: JudgedListener): object {

@@ -1,0 +1,140 @@
+/**
+ * Who of a service's listening backends is out by judgement, though it listens: weighs what is said of each against all
+ * others, so that somebody stays ready. Keeps counts, so that one change among many costs the same as among few. Pure.
+ */
+
+import type { BackendId } from "./backend.js";
+import { ejectable } from "./guard.js";
+
+/** What is said of one that listens, whatever the others are. Times in milliseconds. */
+export type Opinion =
+	| { readonly kind: "plain" }
+	/** By a person, who wins. */
+	| { readonly kind: "held" }
+	/** It should be held out until then. */
+	| { readonly kind: "flapping"; readonly untilMs: number }
+	/** It should get no new work, since then and until then. */
+	| { readonly kind: "unfit"; readonly sinceMs: number; readonly untilMs: number };
+
+/** What comes of it. */
+export type Outcome = "ready" | "held" | "drain" | "out";
+
+export interface Ejections {
+	/** Files what is said of a backend; undefined when it no longer listens. */
+	file(id: BackendId, opinion: Opinion | undefined): void;
+	/**
+	 * Decides anew, after what was filed. The first unfit are drained first.
+	 *
+	 * @param maxEjected share of those that listen, 0 to 1
+	 * @returns those for which it came out differently than before
+	 */
+	weigh(maxEjected: number): readonly BackendId[];
+	opinion(id: BackendId): Opinion | undefined;
+	/** As of the last `weigh`; undefined when it does not listen. */
+	outcome(id: BackendId): Outcome | undefined;
+	/** Those whose time may be over, with the time. */
+	timed(): Iterable<readonly [BackendId, number]>;
+	/** How many listen, and how many of them are ready. */
+	readonly listening: number;
+	readonly ready: number;
+}
+
+export function createEjections(): Ejections {
+	const opinions = new Map<BackendId, Opinion>();
+	const flapping = new Map<BackendId, number>();
+	/** Until when each is unfit, the first first while `isSorted`. */
+	let unfit = new Map<BackendId, { readonly sinceMs: number; readonly untilMs: number }>();
+	let isSorted = true;
+	let lastSinceMs = Number.NEGATIVE_INFINITY;
+	let held = 0;
+	let drained: ReadonlySet<BackendId> = new Set();
+	/** Whether the unfit differ from when it was last weighed. */
+	let isStale = false;
+	/** Whether those that flap are out: while somebody else is there about whom nothing is said. */
+	let isFlappingOut = false;
+
+	const plain = () => opinions.size - held - flapping.size - unfit.size;
+
+	const unfile = (id: BackendId) => {
+		const opinion = opinions.get(id);
+		if (opinion?.kind === "held") held--;
+		flapping.delete(id);
+		if (unfit.delete(id)) isStale = true;
+		opinions.delete(id);
+	};
+
+	const fileUnfit = (id: BackendId, sinceMs: number, untilMs: number) => {
+		unfit.set(id, { sinceMs, untilMs });
+		isStale = true;
+		if (sinceMs < lastSinceMs) isSorted = false;
+		lastSinceMs = Math.max(lastSinceMs, sinceMs);
+	};
+
+	const sort = () => {
+		if (isSorted) return;
+		unfit = new Map([...unfit].sort(([, a], [, b]) => a.sinceMs - b.sinceMs));
+		isSorted = true;
+	};
+
+	return {
+		file(id, opinion) {
+			if (sameOpinion(opinions.get(id), opinion)) return;
+			unfile(id);
+			if (opinion === undefined) return;
+			opinions.set(id, opinion);
+			if (opinion.kind === "held") held++;
+			else if (opinion.kind === "flapping") flapping.set(id, opinion.untilMs);
+			else if (opinion.kind === "unfit") fileUnfit(id, opinion.sinceMs, opinion.untilMs);
+		},
+		weigh(maxEjected) {
+			const changed: BackendId[] = [];
+			const areOut = plain() > 0;
+			if (areOut !== isFlappingOut) changed.push(...flapping.keys());
+			isFlappingOut = areOut;
+			const others = plain() + (areOut ? 0 : flapping.size);
+			const count = ejectable(unfit.size, opinions.size, others, maxEjected);
+			if (isStale || count !== drained.size) {
+				sort();
+				const before = drained;
+				drained = new Set(firstOf(unfit.keys(), count));
+				for (const id of before) if (!drained.has(id)) changed.push(id);
+				for (const id of drained) if (!before.has(id)) changed.push(id);
+				isStale = false;
+			}
+			return changed;
+		},
+		opinion: (id) => opinions.get(id),
+		outcome(id) {
+			const kind = opinions.get(id)?.kind;
+			if (kind === undefined || kind === "held") return kind;
+			if (kind === "flapping" && isFlappingOut) return "out";
+			return kind === "unfit" && drained.has(id) ? "drain" : "ready";
+		},
+		*timed() {
+			yield* flapping;
+			for (const [id, { untilMs }] of unfit) yield [id, untilMs];
+		},
+		get listening() {
+			return opinions.size;
+		},
+		get ready() {
+			return opinions.size - held - drained.size - (isFlappingOut ? flapping.size : 0);
+		},
+	};
+}
+
+function* firstOf<T>(all: Iterable<T>, count: number): Generator<T, undefined> {
+	let left = count;
+	if (left <= 0) return;
+	for (const one of all) {
+		yield one;
+		if (--left === 0) return;
+	}
+}
+
+function sameOpinion(a: Opinion | undefined, b: Opinion | undefined): boolean {
+	if (a === undefined || b === undefined || a.kind !== b.kind) return a === b;
+	if (a.kind === "unfit" && b.kind === "unfit") return a.sinceMs === b.sinceMs && a.untilMs === b.untilMs;
+	if (a.kind === "flapping" && b.kind === "flapping") return a.untilMs === b.untilMs;
+	return true;
+}

@@ -1,0 +1,231 @@
+/**
+ * One service with its backends. Works out, at the end of a step, what follows for the desired set, by the policies: a
+ * person's word first, then who flaps or is unfit, then how long the last one stays. One change among many backends costs
+ * the same as among few. Pure: time is an argument; who leads where is asked of the claims.
+ */
+
+import type { Config, ServiceConfig } from "../config/schema.js";
+import { type Backend, type BackendId, type BackendRef, type Hold, refKey, sameBackend } from "./backend.js";
+import { type Claims, isContested, type Standing, toldOf } from "./claims.js";
+import { createEjections, type Opinion } from "./ejections.js";
+import type { Flapping } from "./flapping.js";
+import { mustConfirm } from "./guard.js";
+import { type BackendStatus, reasonOf } from "./status.js";
+
+/** What a step changed in the desired set. */
+export interface PoolChange {
+	/** The backends that came, went or changed. */
+	readonly touched: readonly BackendRef[];
+	/** Whether one of them left, or gets no new work by now. */
+	readonly removal: boolean;
+	/** Whether some that should have gone wait for a read that confirms it. */
+	readonly withheld: boolean;
+}
+
+/** What the pools need of the configuration. */
+export type PoolRules = Pick<Config, "services" | "guard" | "flap">;
+
+/** What all pools share. */
+export interface PoolContext {
+	rules: PoolRules;
+	readonly claims: Claims;
+	readonly flapping: Flapping;
+	/** By `refKey`. */
+	readonly holds: ReadonlyMap<string, Hold>;
+}
+
+export interface Pool {
+	readonly name: string;
+	/** Its rules; to be set when they change. */
+	service: ServiceConfig;
+	/** The backend is to be looked at when the step ends. */
+	touch(id: BackendId): void;
+	/** The claim should go, and nobody said that it closed: decided when the step ends. */
+	leave(standing: Standing): void;
+	takeOut(standing: Standing): void;
+	/** One that stays as the last one stays no longer. */
+	endGrace(id: BackendId): void;
+	/** Touches those for which something is over by now. */
+	expire(nowMs: number): void;
+	commit(nowMs: number): PoolChange;
+	/** When `expire` has something to do, or earlier; infinite when nothing ends by itself. */
+	readonly dueMs: number;
+	/** The desired set, as of the last commit. */
+	readonly shown: ReadonlyMap<BackendId, Backend>;
+	/** All that listen or are shown. */
+	ids(): Iterable<BackendId>;
+	statusOf(id: BackendId, nowMs: number): BackendStatus | undefined;
+}
+
+export function createPool(name: string, initial: ServiceConfig, context: PoolContext): Pool {
+	const { claims, flapping, holds } = context;
+	let service = initial;
+	const ejections = createEjections();
+	/** Those that closed as the last ones, and until when they stay. */
+	const closing = new Map<BackendId, { readonly backend: Backend; readonly untilMs: number }>();
+	const shown = new Map<BackendId, Backend>();
+	const states = new Map<BackendId, { readonly state: BackendStatus["state"]; readonly sinceMs: number }>();
+	let dueMs = Number.POSITIVE_INFINITY;
+	/** Of this step: what is to be looked at, what should go without a close, and the last one that went. */
+	const touched = new Set<BackendId>();
+	const going = new Set<Standing>();
+	let lastGone: Backend | undefined;
+
+	const to = (id: BackendId) => claims.to({ service: name, id });
+	const holdOf = (id: BackendId) => holds.get(refKey({ service: name, id }));
+	const due = (ms: number) => {
+		dueMs = Math.min(dueMs, ms);
+	};
+
+	const takeOut = (standing: Standing) => {
+		const { id } = standing.backend;
+		touched.add(id);
+		claims.remove(standing);
+		const was = shown.get(id);
+		if (was !== undefined && to(id).length === 0 && standing.leaving?.byRule !== true) lastGone = was;
+	};
+
+	/** Takes out what should go without a close, unless it is too much at once: then it waits. */
+	const letGo = (nowMs: number): boolean => {
+		const left = [...going].filter(claims.has);
+		const alone = new Set(left.map(({ backend }) => backend).filter((backend) => !claims.isOpen(backend)));
+		const ids = new Set([...alone].map(({ id }) => id).filter((id) => shown.has(id)));
+		const waits = mustConfirm(ids.size, ejections.listening, context.rules.guard.maxDrop);
+		for (const standing of left) {
+			if (waits && alone.has(standing.backend)) claims.withhold(standing, nowMs);
+			else takeOut(standing);
+		}
+		return waits;
+	};
+
+	const opinionOf = (id: BackendId, nowMs: number): Opinion | undefined => {
+		const standings = to(id);
+		if (standings.length === 0 || isContested(standings)) return undefined;
+		if (holdOf(id) !== undefined) return { kind: "held" };
+		const heldOutUntilMs = flapping.heldOutUntilMs({ service: name, id }, nowMs);
+		if (heldOutUntilMs !== undefined) return { kind: "flapping", untilMs: heldOutUntilMs };
+		const told = toldOf(standings);
+		if (told === undefined) return { kind: "plain" };
+		const untilMs = told.atMs + service.drainTimeout;
+		return untilMs > nowMs ? { kind: "unfit", sinceMs: told.atMs, untilMs } : { kind: "plain" };
+	};
+
+	const file = (id: BackendId, nowMs: number) => {
+		const opinion = opinionOf(id, nowMs);
+		ejections.file(id, opinion);
+		if (opinion !== undefined) closing.delete(id);
+		if (opinion !== undefined && "untilMs" in opinion) due(opinion.untilMs);
+	};
+
+	/** While nobody is ready, the last one that left stays for `lastGrace`; unless a person took it out. */
+	const keepLast = (nowMs: number) => {
+		if (ejections.ready > 0) {
+			for (const id of closing.keys()) touched.add(id);
+			closing.clear();
+			return;
+		}
+		const was = lastGone;
+		if (was === undefined || service.lastGrace === 0 || to(was.id).length > 0 || holdOf(was.id) !== undefined) return;
+		const untilMs = nowMs + service.lastGrace;
+		closing.set(was.id, { backend: { ...was, state: "closing", held: false }, untilMs });
+		due(untilMs);
+	};
+
+	const view = (id: BackendId): Backend | undefined => {
+		const outcome = ejections.outcome(id);
+		if (outcome === undefined) {
+			const last = closing.get(id)?.backend;
+			return last && { ...last, weight: service.weight };
+		}
+		const backend = to(id)[0]?.backend;
+		if (backend === undefined || outcome === "out") return undefined;
+		const hold = holdOf(id);
+		if (outcome === "held" && hold !== undefined) return { ...backend, state: hold.state, held: true };
+		return outcome === "drain" ? { ...backend, state: "drain" } : backend;
+	};
+
+	/** Brings what is shown of a backend up to date; true when it differs. */
+	const show = (id: BackendId, nowMs: number): boolean => {
+		const before = shown.get(id);
+		const now = view(id);
+		if (now === undefined) shown.delete(id);
+		else shown.set(id, now);
+		const state = now?.state ?? (to(id).length > 0 ? "out" : undefined);
+		if (state === undefined) states.delete(id);
+		else if (states.get(id)?.state !== state) states.set(id, { state, sinceMs: nowMs });
+		return !sameBackend(before, now);
+	};
+
+	return {
+		name,
+		get service() {
+			return service;
+		},
+		set service(next) {
+			service = next;
+			for (const id of states.keys()) touched.add(id);
+		},
+		touch: (id) => touched.add(id),
+		leave(standing) {
+			touched.add(standing.backend.id);
+			going.add(standing);
+		},
+		takeOut,
+		endGrace: (id) => closing.delete(id),
+		expire(nowMs) {
+			dueMs = Number.POSITIVE_INFINITY;
+			for (const [id, { untilMs }] of closing) {
+				if (untilMs > nowMs) due(untilMs);
+				else if (closing.delete(id)) touched.add(id);
+			}
+			for (const [id, untilMs] of ejections.timed()) {
+				if (untilMs > nowMs) due(untilMs);
+				else touched.add(id);
+			}
+		},
+		commit(nowMs) {
+			const withheld = letGo(nowMs);
+			for (const id of touched) file(id, nowMs);
+			for (const id of ejections.weigh(context.rules.guard.maxEjected)) touched.add(id);
+			keepLast(nowMs);
+			const changed: BackendRef[] = [];
+			let removal = false;
+			for (const id of touched) {
+				const served = serves(shown.get(id));
+				if (!show(id, nowMs)) continue;
+				changed.push({ service: name, id });
+				removal ||= served && !serves(shown.get(id));
+			}
+			touched.clear();
+			going.clear();
+			lastGone = undefined;
+			return { touched: changed, removal, withheld };
+		},
+		get dueMs() {
+			return dueMs;
+		},
+		shown,
+		ids: () => states.keys(),
+		statusOf(id, nowMs) {
+			const known = states.get(id);
+			if (known === undefined) return undefined;
+			const backend = shown.get(id);
+			const reason = reasonOf({
+				shown: backend,
+				standings: to(id),
+				opinion: ejections.opinion(id),
+				hold: holdOf(id),
+				closingUntilMs: closing.get(id)?.untilMs,
+				flap: context.rules.flap,
+				drainTimeout: service.drainTimeout,
+				nowMs,
+			});
+			return { id, ...known, held: backend?.held === true, reason };
+		},
+	};
+}
+
+/** Whether a proxy gives it new work. */
+function serves(backend: Backend | undefined): boolean {
+	return backend?.state === "ready" || backend?.state === "closing";
+}

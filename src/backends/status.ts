@@ -1,0 +1,67 @@
+/** What a person is told of each backend: its state, and why it is so. Pure; the words only, nothing is decided here. */
+
+import { formatDuration } from "../duration.js";
+import { ADOPTED_NETNS, type Backend, type BackendId, type BackendState, type Hold } from "./backend.js";
+import { isContested, type Standing, toldOf } from "./claims.js";
+import type { Opinion } from "./ejections.js";
+import type { FlapPolicy } from "./flapping.js";
+
+/** A backend as a person is told of it. */
+export interface BackendStatus {
+	readonly id: BackendId;
+	/** `out`: it listens, and is not in the set. */
+	readonly state: BackendState | "out";
+	readonly held: boolean;
+	/** Why, as a clause. */
+	readonly reason: string;
+	/** Since when it is in this state, in the clock of the pipeline. */
+	readonly sinceMs: number;
+}
+
+/** A service with all that listens for it. */
+export interface ServiceStatus {
+	readonly name: string;
+	/** Sorted by id. */
+	readonly backends: readonly BackendStatus[];
+}
+
+/** What is known of a backend. */
+export interface Facts {
+	/** As the proxies see it; undefined when it is not in the set. */
+	readonly shown: Backend | undefined;
+	readonly standings: readonly Standing[];
+	readonly opinion: Opinion | undefined;
+	readonly hold: Hold | undefined;
+	/** Until when it stays as the last one. */
+	readonly closingUntilMs: number | undefined;
+	readonly flap: FlapPolicy;
+	readonly drainTimeout: number;
+	readonly nowMs: number;
+}
+
+/** Why a backend is in its state. */
+export function reasonOf(facts: Facts): string {
+	const { shown, standings, opinion, hold, closingUntilMs, flap, drainTimeout, nowMs } = facts;
+	const [first] = standings;
+	if (first === undefined && closingUntilMs !== undefined) {
+		return `closed as the last one, stays for ${formatDuration(Math.max(0, closingUntilMs - nowMs))}`;
+	}
+	if (first !== undefined && isContested(standings)) {
+		return `another network namespace claims ${first.backend.id}, too`;
+	}
+	if (hold !== undefined) return hold.state === "drain" ? "a person drained it" : "a person took it out";
+	const told = toldOf(standings);
+	if (opinion?.kind === "flapping") {
+		const often = flap === false ? "it closed often" : `closed ${flap.max} times in ${formatDuration(flap.window)}`;
+		const left = formatDuration(opinion.untilMs - nowMs);
+		return shown === undefined ? `held out for ${left}: ${often}` : `${often}, and no other is ready`;
+	}
+	if (told !== undefined) {
+		const what = `told to stop by ${told.signal}`;
+		if (opinion?.kind !== "unfit") return `${what}, and still listens ${formatDuration(drainTimeout)} later`;
+		return shown?.state === "drain" ? what : `${what}, and stays: too many would be out`;
+	}
+	if (first?.leaving !== undefined) return `waits for a resync to confirm: ${first.leaving.why}`;
+	if (first?.backend.netns === ADOPTED_NETNS) return "the proxy has it, and nobody says that it closed";
+	return "it listens";
+}

@@ -1,0 +1,90 @@
+/**
+ * What is known of every listener: who it is, the verdict, and what it leads to. Joins identity and rules; knows nothing of
+ * what follows for the pools.
+ */
+
+import { constants } from "node:os";
+import type { Claim } from "./backends/claims.js";
+import { createJudge, type Judgement, type Verdict } from "./backends/judge.js";
+import { signalNames, toldToStop } from "./backends/stopping.js";
+import type { Config } from "./config/schema.js";
+import type { Resolved, Resolver } from "./identity/resolver.js";
+import type { EndpointKey } from "./listeners/ids.js";
+import type { Endpoint } from "./listeners/table.js";
+
+/** A listener with all that is known of it. */
+export interface JudgedListener {
+	readonly endpoint: Endpoint;
+	readonly resolved: Resolved;
+	readonly verdict: Verdict;
+}
+
+export interface Judged {
+	/** Resolves and judges an endpoint, as it is now. */
+	look(endpoint: Endpoint): {
+		readonly claims: readonly Claim[];
+		/** Why it leads to nothing else, as a clause. */
+		readonly why: string;
+	};
+	get(key: EndpointKey): JudgedListener | undefined;
+	all(): IterableIterator<JudgedListener>;
+	forget(key: EndpointKey): void;
+	/** Whether the verdict is known on a listener that a connection to the address would reach. */
+	hasAt(address: string, port: number): boolean;
+	/** Judges by other rules from now on. */
+	reconfigure(config: Config): void;
+}
+
+/** @param toMs a time of the kernel's clock, in the clock of the pools */
+export function createJudged(config: Config, resolver: Resolver, toMs: (atNs: number) => number): Judged {
+	const known = new Map<EndpointKey, JudgedListener>();
+	let judge = createJudge(config);
+	let stopSignals = stopSignalsOf(config);
+
+	return {
+		look(endpoint) {
+			const resolved = resolver.resolve(endpoint.sockets[0]);
+			const judgement = judge(endpoint, resolved);
+			known.set(endpoint.key, { endpoint, resolved, verdict: judgement.verdict });
+			const claims = judgement.backends.map((backend) => {
+				const told = toldToStop(endpoint.stopping, stopSignals.get(backend.service) ?? new Map());
+				return { backend, told: told && { ...told, atMs: toMs(told.atNs) } };
+			});
+			return { claims, why: whyNotElsewhere(judgement) };
+		},
+		get: (key) => known.get(key),
+		all: () => known.values(),
+		forget: (key) => known.delete(key),
+		hasAt(address, port) {
+			for (const { endpoint, resolved, verdict } of known.values()) {
+				if (endpoint.port !== port || verdict.state === "pending") continue;
+				if (leadsTo(endpoint, resolved, address)) return true;
+			}
+			return false;
+		},
+		reconfigure(next) {
+			judge = createJudge(next);
+			stopSignals = stopSignalsOf(next);
+		},
+	};
+}
+
+/** Which signals tell the processes of each service to stop: their names, by number. */
+function stopSignalsOf({ services }: Config): ReadonlyMap<string, ReadonlyMap<number, string>> {
+	return new Map(
+		Object.entries(services).map(([name, service]) => [name, signalNames(service.stopSignals, constants.signals)]),
+	);
+}
+
+function whyNotElsewhere({ verdict }: Judgement): string {
+	if (verdict.state !== "in") return verdict.why;
+	return `its listener is ${verdict.places.map(({ service, backend }) => `${backend} of ${service}`).join(", ")} by now`;
+}
+
+/** Whether a connection to the address would reach the endpoint. */
+function leadsTo({ address: bound }: Endpoint, { addresses, isHost }: Resolved, address: string): boolean {
+	if (bound === address) return true;
+	if (bound !== "0.0.0.0" && bound !== "::") return false;
+	if (isHost && (address === "127.0.0.1" || address === "::1")) return true;
+	return addresses.state === "known" && [...addresses.ipv4, ...addresses.ipv6].includes(address);
+}
