@@ -51,6 +51,7 @@ describe("a record", () => {
 				protocol: "mptcp",
 				backlog: 511,
 				pid: 4711,
+				pidNamespace: 0,
 				comm: "nginx",
 				hostname: "web-7d4",
 				cgroupId: "77",
