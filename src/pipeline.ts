@@ -6,7 +6,7 @@
 
 import type { Logger } from "pino";
 import { type AdoptedServer, createAdopted } from "./backends/adopted.js";
-import type { BackendRef, DesiredSet } from "./backends/backend.js";
+import type { BackendId, BackendRef, BackendState, DesiredSet } from "./backends/backend.js";
 import { createJudge, type Judgement, type Verdict } from "./backends/judge.js";
 import { createPools, type PoolChange } from "./backends/pools.js";
 import type { Config } from "./config/schema.js";
@@ -15,6 +15,7 @@ import type { Resolved, Resolver } from "./identity/resolver.js";
 import type { Read, SocketEvent } from "./listeners/event.js";
 import type { EndpointKey } from "./listeners/ids.js";
 import { createTable, type Endpoint, type Merged } from "./listeners/table.js";
+import type { Hold } from "./state.js";
 
 /** Pauses between two looks at what is pending: doubled from the first to the last, which then stays. */
 const RETRY_MS = { first: 20, last: 10_000 } as const;
@@ -24,6 +25,19 @@ export interface JudgedListener {
 	readonly endpoint: Endpoint;
 	readonly resolved: Resolved;
 	readonly verdict: Verdict;
+}
+
+/** A service as it is now, for people. */
+export interface ServiceStatus {
+	readonly name: string;
+	readonly backends: readonly {
+		readonly id: BackendId;
+		readonly state: BackendState;
+		readonly held: boolean;
+		readonly reason?: string;
+		/** Since when, in the clock of `now`. */
+		readonly sinceMs: number;
+	}[];
 }
 
 /** The desired set differs from before. */
@@ -50,6 +64,10 @@ export interface PipelineOptions {
 	onChange(change: DesiredChange): void;
 	/** The kernel's table should be read again, soon. */
 	requestRead(): void;
+	/** What a person held before. */
+	readonly holds?: readonly Hold[];
+	/** What is held differs from before. */
+	onHolds?(holds: readonly Hold[]): void;
 }
 
 export interface Pipeline {
@@ -64,6 +82,11 @@ export interface Pipeline {
 	/** Undefined until the first read: unknown is not empty. */
 	desired(): DesiredSet | undefined;
 	listeners(): JudgedListener[];
+	status(): readonly ServiceStatus[];
+	holds(): readonly Hold[];
+	hold(backend: BackendRef, state: Hold["state"]): void;
+	/** False when it was not held. */
+	release(backend: BackendRef): boolean;
 	close(): void;
 }
 
@@ -94,6 +117,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	let retryMs: number = RETRY_MS.first;
 	let retryDueMs = Number.POSITIVE_INFINITY;
 	let closed = false;
+
+	// stub: the real ones come with the holds of the backends stage
+	const nameOf = ({ service, id }: BackendRef) => `${service}/${id}`;
+	const holds = new Map((options.holds ?? []).map((hold) => [nameOf(hold), hold]));
 
 	const look = (endpoint: Endpoint): PoolChange => {
 		const resolved = resolver.resolve(endpoint.sockets[0]);
@@ -228,6 +255,24 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 				resolved: entry.resolved,
 				verdict: verdictOf(entry),
 			})),
+		status: () =>
+			pools.desired().map(({ name, backends }) => ({
+				name,
+				backends: backends.map((backend) => {
+					const hold = holds.get(nameOf(backend));
+					return { id: backend.id, state: hold?.state ?? backend.state, held: hold !== undefined, sinceMs: 0 };
+				}),
+			})),
+		holds: () => [...holds.values()],
+		hold({ service, id }, state) {
+			holds.set(nameOf({ service, id }), { service, id, state });
+			options.onHolds?.([...holds.values()]);
+		},
+		release(backend) {
+			const was = holds.delete(nameOf(backend));
+			options.onHolds?.([...holds.values()]);
+			return was;
+		},
 		close() {
 			closed = true;
 			clearTimeout(expiryTimer);

@@ -22,11 +22,25 @@ export interface ProxiesOptions {
 	readonly log: Logger;
 }
 
+/** A proxy as it is now, for people; counts are since its loop began. */
+export interface ProxyReport {
+	readonly name: string;
+	readonly type: ProxyConfig["type"];
+	readonly mode: ProxyConfig["mode"];
+	readonly status: ProxyStatus;
+	readonly applied: number;
+	readonly reloads: number;
+	readonly failed: number;
+	readonly fastChanges: number;
+	readonly lastApplied?: { readonly atMs: number; readonly stagesMs: Readonly<Record<string, number>> };
+}
+
 export interface Proxies {
 	/** Begins: every proxy is looked at, and made equal to the desired set. */
 	start(): Promise<void>;
 	/** Resolves when each proxy was dealt with once, whatever came of it. */
 	readonly firstRound: Promise<void>;
+	status(): ProxyReport[];
 	/** The desired set changed. */
 	notify(change: LoopChange): void;
 	/**
@@ -92,6 +106,18 @@ export async function openProxies({ config, folders, desired, adopt, log }: Prox
 		get firstRound() {
 			return firstRound;
 		},
+		// stub
+		status: () =>
+			[...running.values()].map(({ proxy: { name, type, mode }, loop: { status } }) => ({
+				name,
+				type,
+				mode,
+				status,
+				applied: 0,
+				reloads: 0,
+				failed: 0,
+				fastChanges: 0,
+			})),
 		notify(change) {
 			for (const { loop } of running.values()) loop.notify(change);
 		},
