@@ -83,6 +83,7 @@ export async function saveHolds(folder: string, holds: readonly Hold[]): Promise
 		await syncFolder(file);
 		return undefined;
 	} catch (error) {
+		await rm(staged, { force: true }).catch(() => {});
 		if (isCode(error, "ENOENT")) return noFolder(folder);
 		return `${file} cannot be written: ${messageOf(error)} (let the daemon's user write in ${folder})`;
 	}

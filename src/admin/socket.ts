@@ -5,6 +5,7 @@
  */
 
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { chmod, lstat, rm } from "node:fs/promises";
 import type { Server as HttpServer } from "node:http";
 import { connect, createServer, type Socket } from "node:net";
@@ -94,12 +95,13 @@ function reasonOf(error: unknown, path: string): string {
 	if (isCode(error, "EADDRINUSE")) {
 		return `${path} is in use, by another daemon or as a file (give each daemon its own admin.socket)`;
 	}
-	if (isCode(error, "ENOENT")) {
-		return `the folder ${dirname(path)} does not exist (create it, or name another place as admin.socket)`;
+	// a missing folder comes as EACCES in libuv
+	const folder = dirname(path);
+	if (!existsSync(folder)) {
+		return `the folder ${folder} does not exist (create it, or name another place as admin.socket)`;
 	}
-	// a pipe's missing folder or permission comes as EACCES
 	if (isCode(error, "EACCES") || isCode(error, "EPERM")) {
-		return `${path} cannot be made (let the daemon's user write in ${dirname(path)}, or name another place as admin.socket)`;
+		return `permission denied (let the daemon's user write in ${folder}, or name another place as admin.socket)`;
 	}
 	return `${messageOf(error)} (name another place as admin.socket)`;
 }
