@@ -83,8 +83,7 @@ function explained(error: unknown, socket: string): SolistendError {
 		return new SolistendError("privilege", `may not ask the daemon at ${socket}: permission denied (${mend})`, cause);
 	}
 	if (isCode(error, "ENOENT") || isCode(error, "ECONNREFUSED") || isCode(error, "ENOTDIR")) {
-		const mend =
-			"start it: systemctl start solistend; or name its configuration with --config, its socket with --socket";
+		const mend = "start it: solistend run; or name its configuration with --config, its socket with --socket";
 		return new SolistendError("daemon", `no daemon answers at ${socket} (${mend})`, cause);
 	}
 	if (error instanceof Error && error.name === "AbortError") {

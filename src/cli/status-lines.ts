@@ -1,7 +1,11 @@
 /** The daemon's status as lines for a person: services and backends, proxies, losses. Pure but for colour. */
 
 import type { BackendView, DaemonStatus, ProxyView } from "../admin/view.js";
+import { printable } from "../config/wording.js";
 import { type Cell, colour, table } from "./output.js";
+
+/** Longest reason of a proxy, in characters. */
+const MAX_WHY = 2000;
 
 /** @param nowMs wall clock, for how long ago things were */
 export function statusLines(status: DaemonStatus, nowMs: number): string[] {
@@ -9,7 +13,7 @@ export function statusLines(status: DaemonStatus, nowMs: number): string[] {
 	const ago = (at: string) => `${span(nowMs - Date.parse(at))} ago`;
 	const backends = services.flatMap(({ name, backends: all }): Cell[][] =>
 		all.length === 0
-			? [[name, "-", { text: "none", colour: "yellow" }]]
+			? [[name, { text: "none", colour: "yellow" }]]
 			: all.map((backend) => [name, backend.id, stateOf(backend), ago(backend.since), backend.reason ?? ""]),
 	);
 	return [
@@ -18,13 +22,13 @@ export function statusLines(status: DaemonStatus, nowMs: number): string[] {
 		...section(["SERVICE", "BACKEND", "STATE", "SINCE", "REASON"], backends, "no services are configured"),
 		"",
 		...section(
-			["PROXY", "TYPE", "STATE", "LAST CHANGE", right("FILES"), right("FAST"), right("RELOADS"), right("FAILURES")],
+			["PROXY", "TYPE", "STATE", "LAST CHANGE", ...["LIVE CHANGES", "FILE CHANGES", "RELOADS", "FAILURES"].map(right)],
 			proxies.map((proxy): Cell[] => [
 				proxy.name,
 				proxy.type,
 				{ text: proxy.state, colour: PROXY_COLOURS[proxy.state] },
 				proxy.lastApplied === undefined ? "-" : ago(proxy.lastApplied.at),
-				...[proxy.applied, proxy.fastChanges, proxy.reloads, proxy.failed].map(String),
+				...[proxy.fastChanges, proxy.applied, proxy.reloads, proxy.failed].map(String),
 			]),
 			"no proxies are configured",
 		),
@@ -67,7 +71,8 @@ const PROXY_COLOURS = {
 /** What a proxy's row has no room for. */
 function details({ name, why, serving, steps = [] }: ProxyView): string[] {
 	return [
-		...(why === undefined ? [] : ["", `${name}: ${why}`]),
+		// a tool's own words, which may repeat anything
+		...(why === undefined ? [] : ["", `${name}: ${printable(why, MAX_WHY)}`]),
 		...(serving === undefined ? [] : [`${name}: it goes on serving ${serving}`]),
 		...(steps.length === 0 ? [] : ["", ...steps.map((step) => `${name}: would ${step}`)]),
 	];

@@ -85,7 +85,7 @@ describe.skipIf(skipPrivileged)("status", () => {
 		const { exitCode, stderr, stdout } = await run(["status", "--socket", socket]);
 		expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: "" });
 		expect(stderr).toContain(`no daemon answers at ${socket}`);
-		expect(stderr).toContain("systemctl start solistend");
+		expect(stderr).toContain("start it: solistend run");
 		expect(stderr).not.toContain("    at ");
 	});
 

@@ -40,13 +40,13 @@ describe("the status for a person", () => {
 			"solistend 1.2.3 on edge-1, pid 4711, up 2h 5m; 12 listeners on this host",
 			"",
 			"SERVICE  BACKEND      STATE         SINCE   REASON",
-			"api      -            none",
+			"api      none",
 			"web      10.0.0.1:80  ready         5s ago",
 			"web      10.0.0.2:80  held (drain)  1h ago",
 			"web      10.0.0.3:80  drain         0s ago  told to stop",
 			"",
-			"PROXY  TYPE     STATE    LAST CHANGE  FILES  FAST  RELOADS  FAILURES",
-			"edge   haproxy  applied  2m ago           3   140        2         0",
+			"PROXY  TYPE     STATE    LAST CHANGE  LIVE CHANGES  FILE CHANGES  RELOADS  FAILURES",
+			"edge   haproxy  applied  2m ago                140             3        2         0",
 		]);
 	});
 
@@ -55,7 +55,7 @@ describe("the status for a person", () => {
 			proxies: [
 				proxyView({
 					state: "failed",
-					why: "haproxy -c failed: line 3",
+					why: "haproxy -c failed: \u001b[31mline 3",
 					serving: "the previous configuration",
 					failed: 4,
 				}),
@@ -66,11 +66,11 @@ describe("the status for a person", () => {
 		expect(statusLines(status, NOW).slice(2)).toEqual([
 			"no services are configured",
 			"",
-			"PROXY    TYPE     STATE      LAST CHANGE  FILES  FAST  RELOADS  FAILURES",
-			"edge     haproxy  failed     -                0     0        0         4",
-			"watched  haproxy  observing  -                0     0        0         0",
+			"PROXY    TYPE     STATE      LAST CHANGE  LIVE CHANGES  FILE CHANGES  RELOADS  FAILURES",
+			"edge     haproxy  failed     -                       0             0        0         4",
+			"watched  haproxy  observing  -                       0             0        0         0",
 			"",
-			"edge: haproxy -c failed: line 3",
+			"edge: haproxy -c failed: \\u{001b}[31mline 3",
 			"edge: it goes on serving the previous configuration",
 			"",
 			"watched: would write /a",
