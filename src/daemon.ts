@@ -3,6 +3,8 @@
 import { constants } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
+import { type ControlSocket, openControlSocket } from "./admin/socket.js";
+import type { Hold } from "./backends/backend.js";
 import { formatProblem, loadConfig, templateFolders } from "./config/load.js";
 import type { Config } from "./config/schema.js";
 import { type FileWatch, watchFiles } from "./config/watch.js";
@@ -14,6 +16,8 @@ import { createPipeline } from "./pipeline.js";
 import { openProxies } from "./proxies/proxies.js";
 import { bootTimeNs } from "./sensor/libbpf.js";
 import { openSensor, type Sensor } from "./sensor/sensor.js";
+import { loadHolds, saveHolds } from "./state.js";
+import { createView } from "./view.js";
 
 /** A proxy that is down must not hold up the boot. */
 const READY_TIMEOUT_MS = 10_000;
@@ -55,6 +59,15 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 		adopt: (servers) => pipeline.adopt(servers),
 		log,
 	});
+	let current = config;
+	/** One write at a time; why the last one failed. */
+	let saved: Promise<string | undefined> = Promise.resolve(undefined);
+	const save = (holds: readonly Hold[]) => {
+		saved = saved.then(() => saveHolds(current.state, holds));
+		void saved.then((problem) => {
+			if (problem !== undefined) log.warn({ reason: problem }, "what is held by hand is not kept over a restart");
+		});
+	};
 	const procfs = createProcfs();
 	const pipeline = createPipeline({
 		config,
@@ -63,6 +76,8 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 		log,
 		now: () => performance.now(),
 		bootTimeNs,
+		holds: await loadHolds(config.state, log),
+		onHolds: save,
 		onChange: (change) => proxies.notify(change),
 		// the first read happens before there is a sensor to ask
 		requestRead: () => sensor?.requestRead(),
@@ -80,47 +95,67 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 	}
 	await proxies.start();
 
-	const resync = (periodMs: number) =>
-		setInterval(() => {
-			sensor.requestRead();
-			pipeline.recheck();
-			proxies.notify({ atMs: performance.now(), removal: false, touched: undefined });
-		}, periodMs);
-	let resyncTimer = resync(config.resync);
+	const resync = () => {
+		sensor.requestRead();
+		pipeline.recheck();
+		proxies.notify({ atMs: performance.now(), removal: false, touched: undefined });
+	};
+	let resyncTimer = setInterval(resync, config.resync);
 
 	/** One reload at a time; the last one asked for wins. */
-	let reloading: Promise<void> = Promise.resolve();
+	let reloading: Promise<readonly string[]> = Promise.resolve([]);
 	let watched: FileWatch | undefined;
+	let control: ControlSocket | undefined;
 
-	const reload = async (templatesChanged: boolean) => {
+	const view = createView({
+		file,
+		host: () => current.host,
+		pipeline,
+		proxies,
+		sensor,
+		resync,
+		reload: () => requestReload(true),
+		saved: () => saved,
+	});
+	const openControl = async () => {
+		control = await openControlSocket(current.admin.socket, view, log);
+	};
+	const refuse = (problems: readonly string[]) => {
+		log.error({ problems }, "configuration not taken, the running one stays");
+		return problems;
+	};
+	const reload = async (templatesChanged: boolean): Promise<readonly string[]> => {
 		const loaded = await loadConfig(file);
-		if (!loaded.ok) {
-			const problems = loaded.problems.map(formatProblem);
-			log.error({ problems }, "configuration not taken, the running one stays");
-			return;
-		}
+		if (!loaded.ok) return refuse(loaded.problems.map(formatProblem));
 		const folders = templateFolders(loaded.config, file);
 		try {
 			await proxies.reconfigure(loaded.config, folders, templatesChanged, () => pipeline.reconfigure(loaded.config));
 		} catch (error) {
 			if (!(error instanceof SolistendError)) throw error;
-			log.error({ problems: [messageOf(error)] }, "configuration not taken, the running one stays");
-			return;
+			return refuse([messageOf(error)]);
 		}
-		sensor.setStopSignals(stopSignalsOf(loaded.config));
-		log.level = loaded.config.log.level;
+		const before = current;
+		current = loaded.config;
+		sensor.setStopSignals(stopSignalsOf(current));
+		log.level = current.log.level;
 		clearInterval(resyncTimer);
-		resyncTimer = resync(loaded.config.resync);
-		await watch(loaded.config);
+		resyncTimer = setInterval(resync, current.resync);
+		if (current.state !== before.state) save(pipeline.holds());
+		if (current.admin.socket !== before.admin.socket) {
+			await control?.close();
+			await openControl();
+		}
+		await watch(current);
 		log.info({ file }, "configuration taken");
+		return [];
 	};
 	const requestReload = (templatesChanged: boolean) => {
 		reloading = reloading.then(() => reload(templatesChanged));
 		return reloading;
 	};
-	const watch = async (current: Config) => {
+	const watch = async (next: Config) => {
 		await watched?.close();
-		const templates = [...templateFolders(current, file), ...current.proxies.map(({ template }) => template)];
+		const templates = [...templateFolders(next, file), ...next.proxies.map(({ template }) => template)];
 		const paths = [file, ...templates.filter((path) => path.startsWith("/"))];
 		watched = await watchFiles(
 			paths,
@@ -128,7 +163,11 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 			(error) => log.warn({ reason: error.message }, "changes of files may go unnoticed"),
 		);
 	};
-	await watch(config);
+	// whoever asks for a reload meanwhile comes after this
+	reloading = openControl()
+		.then(() => watch(config))
+		.then(() => []);
+	await reloading;
 
 	const closing = new AbortController();
 	const timeout = pause(READY_TIMEOUT_MS, undefined, { ref: false, signal: closing.signal }).catch(() => undefined);
@@ -140,15 +179,19 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 
 	return {
 		ready,
-		reload: () => requestReload(true),
+		reload: async () => {
+			await requestReload(true);
+		},
 		async close() {
 			closing.abort();
 			await watched?.close();
 			await reloading;
+			await control?.close();
 			clearInterval(resyncTimer);
 			await sensor.close();
 			pipeline.close();
 			await proxies.close();
+			await saved;
 		},
 	};
 }

@@ -14,7 +14,9 @@ export type ErrorCode =
 	/** A program that we ran, or a proxy that we talked to, failed or did not answer in time. */
 	| "proxy"
 	/** The sensor failed while running. */
-	| "sensor";
+	| "sensor"
+	/** No daemon answers, where a command needs one. */
+	| "daemon";
 
 /** An error whose message is complete: lower-case verb phrase, the place, then the mend in parentheses. */
 export class SolistendError extends Error {

@@ -1,7 +1,7 @@
 /** The commands, as yargs reads them. Each is a file of its own, loaded only when it runs. */
 
-import { createRequire } from "node:module";
 import yargs from "yargs";
+import { version } from "../version.js";
 import { DEFAULT_CONFIG } from "./config.js";
 import { printNotice } from "./output.js";
 
@@ -10,7 +10,6 @@ const WRONG_USAGE = 2;
 /** Wrong usage, told already. */
 class UsageError extends Error {}
 
-const { version }: { version: string } = createRequire(import.meta.url)("../../package.json");
 const config = {
 	type: "string",
 	alias: "c",
@@ -19,6 +18,18 @@ const config = {
 	describe: "configuration file",
 } as const;
 const json = { type: "boolean", default: false, describe: "machine-readable output" } as const;
+
+/** How the running daemon is found. */
+const daemon = {
+	config,
+	socket: { type: "string", requiresArg: true, describe: "the daemon's control socket; default: as configured" },
+} as const;
+const what = {
+	type: "string",
+	demandOption: true,
+	describe: "service/address:port, address:port, or a service: all its backends",
+} as const;
+const isGiven = ({ config }: { readonly config: string }) => ({ isConfigGiven: config !== DEFAULT_CONFIG });
 
 /** One whole number; anything else is wrong usage. */
 const number = {
@@ -74,14 +85,41 @@ export async function runCommandLine(words: readonly string[], interrupted: Abor
 				"ls",
 				"everything that listens now, in every namespace; needs no daemon",
 				(y) => y.options({ json, config }),
-				(args) =>
-					exitWith(import("./ls.js").then(({ ls }) => ls({ ...args, isConfigGiven: args.config !== DEFAULT_CONFIG }))),
+				(args) => exitWith(import("./ls.js").then(({ ls }) => ls({ ...args, ...isGiven(args) }))),
+			)
+			.command(
+				"status",
+				"the running daemon: services, backends, proxies, losses",
+				(y) => y.options({ json, ...daemon }),
+				(args) => exitWith(import("./status.js").then(({ status }) => status({ ...args, ...isGiven(args) }))),
+			)
+			.command(
+				"drain <what>",
+				"gives backends no new work, until they are released",
+				(y) => y.positional("what", what).options(daemon),
+				(args) => exitWith(import("./hold.js").then(({ hold }) => hold({ ...args, ...isGiven(args) }, "drain"))),
+			)
+			.command(
+				"hold <what>",
+				"takes backends out, until they are released",
+				(y) => y.positional("what", what).options(daemon),
+				(args) => exitWith(import("./hold.js").then(({ hold }) => hold({ ...args, ...isGiven(args) }, "down"))),
+			)
+			.command(
+				"release <what>",
+				"gives backends back that were drained or held",
+				(y) => y.positional("what", what).options(daemon),
+				(args) => exitWith(import("./hold.js").then(({ release }) => release({ ...args, ...isGiven(args) }))),
 			)
 			.command(
 				"render",
 				"what would be written now, to stdout",
 				(y) =>
-					y.options({ config, proxy: { type: "string", alias: "p", requiresArg: true, describe: "only this proxy" } }),
+					y.options({
+						config,
+						proxy: { type: "string", alias: "p", requiresArg: true, describe: "only this proxy" },
+						diff: { type: "boolean", default: false, describe: "what differs from the live files, as a unified diff" },
+					}),
 				(args) => exitWith(import("./render.js").then(({ render }) => render(args))),
 			)
 			.command(

@@ -10,7 +10,14 @@ import { DEFAULT_CONFIG } from "./config.js";
 import { printNotice } from "./output.js";
 
 /** 0 fine, 1 a problem found, 2 wrong usage, 3 no daemon or a privilege is missing. */
-const EXIT_CODES: Record<ErrorCode, number> = { config: 1, unsupported: 1, proxy: 1, sensor: 1, privilege: 3 };
+const EXIT_CODES: Record<ErrorCode, number> = {
+	config: 1,
+	unsupported: 1,
+	proxy: 1,
+	sensor: 1,
+	privilege: 3,
+	daemon: 3,
+};
 
 /** Aborted by SIGINT or SIGTERM. */
 const interrupted = new AbortController();

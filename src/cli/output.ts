@@ -17,15 +17,25 @@ export interface Column {
 	readonly align?: "left" | "right";
 }
 
+/** A value of a table, coloured where {@link colour} does. */
+export type Cell = string | { readonly text: string; readonly colour: Colour };
+
+const textOf = (cell: Cell): string => (typeof cell === "string" ? cell : cell.text);
+
 /** One line of a table. */
-export function tableLine(columns: readonly Column[], values: readonly string[]): string {
+export function tableLine(columns: readonly Column[], values: readonly Cell[]): string {
+	const last = values.findLastIndex((cell) => textOf(cell) !== "");
 	return columns
+		.slice(0, last + 1)
 		.map(({ width, align }, i) => {
-			const value = values[i] ?? "";
-			return align === "right" ? value.padStart(width) : value.padEnd(width);
+			const cell = values[i] ?? "";
+			const text = textOf(cell);
+			const shown = typeof cell === "string" ? text : colour(cell.colour, text);
+			const room = " ".repeat(Math.max(0, width - text.length));
+			if (align === "right") return room + shown;
+			return i === last ? shown : shown + room;
 		})
-		.join("  ")
-		.trimEnd();
+		.join("  ");
 }
 
 export function tableHead(columns: readonly Column[]): string {
@@ -38,11 +48,11 @@ export function tableHead(columns: readonly Column[]): string {
 /** A whole table, each column as wide as its widest value. */
 export function table(
 	titles: readonly (string | Omit<Column, "width">)[],
-	rows: readonly (readonly string[])[],
+	rows: readonly (readonly Cell[])[],
 ): string[] {
 	const columns = titles.map((title, i): Column => {
 		const column = typeof title === "string" ? { title } : title;
-		return { ...column, width: Math.max(column.title.length, ...rows.map((row) => (row[i] ?? "").length)) };
+		return { ...column, width: Math.max(column.title.length, ...rows.map((row) => textOf(row[i] ?? "").length)) };
 	});
 	return [tableHead(columns), ...rows.map((row) => tableLine(columns, row))];
 }
@@ -57,8 +67,10 @@ export function jsonText(value: unknown, indent?: number): string {
 
 const COLOURS = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 } as const;
 
+export type Colour = keyof typeof COLOURS;
+
 /** Colours text where stdout is a terminal and NO_COLOR (https://no-color.org) is not set. */
-export function colour(name: keyof typeof COLOURS, text: string): string {
+export function colour(name: Colour, text: string): string {
 	if (!process.stdout.isTTY || (process.env["NO_COLOR"] ?? "") !== "") return text;
 	return `\u001b[${COLOURS[name]}m${text}\u001b[0m`;
 }

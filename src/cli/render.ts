@@ -1,19 +1,23 @@
-/** `solistend render`: what would be written now, on stdout. Needs no daemon, and changes nothing. */
+/** `solistend render`: what would be written now, or how it differs from the live files, on stdout. Needs no daemon, and changes nothing. */
 
 import { templateFolders } from "../config/load.js";
 import { SolistendError } from "../errors.js";
+import { outputFiles, readOutput } from "../proxies/atomic-write.js";
 import { renderProxy } from "../proxies/open.js";
 import { requireConfig } from "./config.js";
-import { printNotice } from "./output.js";
+import { diffLines } from "./diff.js";
+import { printLine, printNotice } from "./output.js";
 import { takeSnapshot } from "./snapshot.js";
 
 export interface RenderOptions {
 	readonly config: string;
 	/** Only this one. */
 	readonly proxy?: string | undefined;
+	/** What differs from the live files instead. */
+	readonly diff: boolean;
 }
 
-export async function render({ config: file, proxy: only }: RenderOptions): Promise<number> {
+export async function render({ config: file, proxy: only, diff }: RenderOptions): Promise<number> {
 	const { config } = await requireConfig(file);
 	const proxies = config.proxies.filter(({ name }) => only === undefined || name === only);
 	if (proxies.length === 0) {
@@ -23,8 +27,14 @@ export async function render({ config: file, proxy: only }: RenderOptions): Prom
 	}
 	const { desired } = takeSnapshot(config);
 	for (const proxy of proxies) {
+		const text = await renderProxy(proxy, config.host, templateFolders(config, file), desired);
+		if (diff) {
+			const live = await readOutput(await outputFiles(proxy.output));
+			for (const line of await diffLines(proxy.output, live.text, text)) printLine(line);
+			continue;
+		}
 		if (proxies.length > 1) printNotice(`--- ${proxy.name}: ${proxy.output}`);
-		process.stdout.write(await renderProxy(proxy, config.host, templateFolders(config, file), desired));
+		process.stdout.write(text);
 	}
 	return 0;
 }

@@ -35,9 +35,11 @@ function meantBranch(branches: readonly (readonly z.core.$ZodIssue[])[]): readon
 	return possible.toSorted((a, b) => a.length - b.length)[0];
 }
 
-/** Whether the value as a whole, and not a part of it, is of another type than the branch takes. */
+/** Whether the value as a whole, and not a part of it, is of another kind than the branch takes. */
 function ofAnotherType(issue: z.core.$ZodIssue): boolean {
 	if (issue.path.length > 0) return false;
 	if (issue.code === "invalid_union") return issue.errors.every((branch) => branch.some(ofAnotherType));
+	// a literal, such as the false of `flap`
+	if (issue.code === "invalid_value") return true;
 	return issue.code === "invalid_type" && !(issue.expected === "int" && typeof issue.input === "number");
 }

@@ -3,13 +3,18 @@
 import { z } from "zod";
 import { nearest } from "./nearest.js";
 
-/** What is inside a schema that only adds a default, makes a key optional, or converts. */
+/** What is inside a schema that only adds a default, makes a key optional, converts, or has another form beside. */
 function inner(schema: z.core.$ZodType | undefined): z.core.$ZodType | undefined {
 	let current = schema;
 	for (;;) {
 		if (current instanceof z.ZodPipe) current = current.in;
 		else if (current instanceof z.ZodDefault || current instanceof z.ZodPrefault || current instanceof z.ZodOptional) {
 			current = current.unwrap();
+		} else if (current instanceof z.ZodUnion) {
+			// of alternatives, the one that has keys
+			const map = current.options.map(inner).find((option) => option instanceof z.ZodObject);
+			if (map === undefined) return current;
+			current = map;
 		} else return current;
 	}
 }

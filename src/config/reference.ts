@@ -64,6 +64,8 @@ function rows(map: JsonSchema, above: string): string[][] {
 function inside(schema: JsonSchema, key: string): string[][] {
 	const { items, additionalProperties: entries } = schema;
 	if (schema.properties !== undefined) return rows(schema, key);
+	const map = schema.anyOf?.find(({ properties }) => properties !== undefined);
+	if (map !== undefined) return rows(map, key);
 	if (typeof items === "object" && !Array.isArray(items)) return rows(items, `${key}[]`);
 	if (typeof entries === "object") return rows(entries, `${key}.<name>`);
 	return [];
@@ -78,6 +80,7 @@ function fallback(schema: JsonSchema): string {
 /** The kind of a value, in words. */
 function kind(schema: JsonSchema): string {
 	if (schema.title !== undefined) return schema.title;
+	if (schema.const !== undefined) return `\`${String(schema.const)}\``;
 	if (schema.enum !== undefined) return either(schema.enum.map((value) => `\`${value}\``));
 	if (schema.anyOf !== undefined) {
 		const kinds = [...new Set(schema.anyOf.map(kind))];
@@ -86,6 +89,7 @@ function kind(schema: JsonSchema): string {
 	}
 	if (Array.isArray(schema.type)) return either(schema.type.map(named));
 	if (schema.type === "array" && typeof schema.items === "object" && !Array.isArray(schema.items)) {
+		if (schema.items.enum !== undefined) return `list of ${kind(schema.items)}`;
 		return schema.items.properties === undefined ? `list of ${kind(schema.items)}s` : "list of maps";
 	}
 	if (schema.type === "integer" && schema.minimum !== undefined && schema.maximum !== undefined) {

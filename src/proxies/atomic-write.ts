@@ -7,6 +7,7 @@
 import { constants, copyFile, link, open, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { messageOf, SolistendError } from "../errors.js";
+import { isCode, syncFolder } from "../files.js";
 
 /** The files beside the output. */
 export interface OutputFiles {
@@ -133,20 +134,6 @@ async function keepOwner(
 	await file.chown(uid, gid).catch((error: unknown) => {
 		if (!isCode(error, "EPERM")) throw error;
 	});
-}
-
-/** A rename is only sure to survive a power cut once its folder is synced. */
-async function syncFolder(output: string): Promise<void> {
-	const folder = await open(dirname(output), "r");
-	try {
-		await folder.sync();
-	} finally {
-		await folder.close();
-	}
-}
-
-function isCode(error: unknown, code: string): boolean {
-	return error instanceof Error && "code" in error && error.code === code;
 }
 
 function explained(verb: "read" | "write" | "replace" | "restore", output: string, error: unknown): SolistendError {

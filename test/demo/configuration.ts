@@ -51,6 +51,8 @@ export async function writeConfiguration({
 				options: { bind: `127.0.0.1:${port}` },
 			},
 		],
+		state: folder,
+		admin: { socket: join(folder, "admin.sock") },
 	};
 	await writeFile(config, stringify(settings));
 	await mkdir(join(folder, "haproxy"));

@@ -22,6 +22,9 @@ export interface Edge extends AsyncDisposable {
 	/** The configuration, and the file that is written. */
 	readonly config: string;
 	readonly output: string;
+	/** The daemon's control socket, and the folder of its state. */
+	readonly socket: string;
+	readonly state: string;
 	/** Folder of own templates, watched by the daemon. */
 	readonly templates: string;
 	/** Writes the configuration anew, with these changes. */
@@ -50,8 +53,11 @@ export async function openEdge(changes: EdgeChanges = {}): Promise<Edge> {
 		const output = join(folder, "haproxy", "haproxy.cfg");
 		const config = join(folder, "solistend.yaml");
 		const templates = join(folder, "templates");
+		const socket = join(folder, "admin.sock");
+		const state = join(folder, "state");
 		await mkdir(join(folder, "haproxy"));
 		await mkdir(templates);
+		await mkdir(state);
 		const configure = ({ services = SERVICES, proxy = {}, settings = {} }: EdgeChanges = {}) => {
 			const edge = {
 				name: "edge",
@@ -65,7 +71,7 @@ export async function openEdge(changes: EdgeChanges = {}): Promise<Edge> {
 				options: { bind: `127.0.0.1:${port}` },
 				...proxy,
 			};
-			return writeFile(config, stringify({ services, proxies: [edge], ...settings }));
+			return writeFile(config, stringify({ services, proxies: [edge], state, admin: { socket }, ...settings }));
 		};
 		await configure(changes);
 		const [program, ...words] = solistend("render", "--config", config);
@@ -81,6 +87,8 @@ export async function openEdge(changes: EdgeChanges = {}): Promise<Edge> {
 			haproxy,
 			config,
 			output,
+			socket,
+			state,
 			templates,
 			configure,
 			async startDaemon() {

@@ -27,8 +27,12 @@ describe("a valid configuration", () => {
 			addresses: [],
 			services: {},
 			settle: { quiet: 100, max: 2000 },
+			flap: { max: 5, window: 30_000, hold: 10_000 },
+			guard: { maxDrop: 0.5, maxEjected: 0.3 },
 			resync: 60_000,
 			proxies: [],
+			state: "/var/lib/solistend",
+			admin: { socket: "/run/solistend/admin.sock" },
 			log: { level: "info" },
 		});
 	});
@@ -54,6 +58,8 @@ services:
 			hosts: [],
 			weight: 100,
 			lastGrace: 1500,
+			drainTimeout: 30_000,
+			stopSignals: ["SIGTERM"],
 			options: {},
 		});
 		expect(services["api"]?.match).toEqual({
@@ -63,6 +69,39 @@ services:
 			],
 			comm: ["a", "b"],
 		});
+	});
+
+	test("has shares where percentages were written", () => {
+		expect(config("guard: {maxDrop: 100%, maxEjected: 0%}").guard).toEqual({ maxDrop: 1, maxEjected: 0 });
+		expect(config("guard: {maxDrop: 5%}").guard).toEqual({ maxDrop: 0.05, maxEjected: 0.3 });
+	});
+
+	test("may switch off what holds flapping endpoints out", () => {
+		expect(config("flap: false").flap).toBe(false);
+		expect(config("flap: {max: 3}").flap).toEqual({ max: 3, window: 30_000, hold: 10_000 });
+	});
+
+	test("may name no stop signal, or several", () => {
+		const signals = (list: string) =>
+			config(`services: {web: {match: {port: 80}, stopSignals: ${list}}}`).services["web"]?.stopSignals;
+		expect(signals("[]")).toEqual([]);
+		expect(signals("[SIGQUIT, SIGWINCH]")).toEqual(["SIGQUIT", "SIGWINCH"]);
+	});
+
+	test("has the packaged template of each type of proxy where none is named, and the host as its namespace", () => {
+		const { proxies } = config(`
+proxies:
+  - {name: a, type: haproxy, output: /a, masterSocket: /m}
+  - {name: b, type: nginx, output: /b, pidFile: /p}
+  - {name: c, type: nginx, output: /c, reload: [systemctl, reload, nginx], netns: 4026532177}
+  - {name: d, type: file, output: /d, template: eds.yaml.hbs, netns: blue}
+`);
+		expect(proxies.map(({ template, netns }) => [template, netns])).toEqual([
+			["haproxy-backends.cfg.hbs", "host"],
+			["nginx-upstreams.conf.hbs", "host"],
+			["nginx-upstreams.conf.hbs", 4_026_532_177],
+			["eds.yaml.hbs", "blue"],
+		]);
 	});
 
 	test("may use anchors, number-like names and Windows line ends", () => {
@@ -150,6 +189,44 @@ describe("a problem", () => {
 			"1:14: log.level",
 			'must be trace, debug, info, warn or error, not "inof" (did you mean info?)',
 		],
+		["guard: {maxDrop: 50}", "1:18: guard.maxDrop", "must be a percentage such as 50%, not 50"],
+		["guard: {maxDrop: half}", "1:18: guard.maxDrop", 'must be a percentage such as 50%, not "half"'],
+		["guard: {maxEjected: 101%}", "1:21: guard.maxEjected", "must be a percentage from 0% to 100%, not 101%"],
+		["flap: true", "1:7: flap", "must be false, or a map of max, window and hold, not true"],
+		["flap: {max: 1}", "1:13: flap.max", "must be a whole number from 2 to 1000, not 1"],
+		["flap: {windwo: 1s}", "1:8: flap.windwo", "unknown key, did you mean window? (allowed: max, window, hold)"],
+		[
+			"services: {web: {match: {port: 80}, stopSignals: [SIGKILL]}}",
+			"1:51: services.web.stopSignals[0]",
+			'must be SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH or SIGPWR, not "SIGKILL"',
+		],
+		[
+			"services: {web: {match: {port: 80}, stopSignals: SIGTERM}}",
+			"1:50: services.web.stopSignals",
+			'must be a list, not "SIGTERM"',
+		],
+		[
+			"proxies: [{name: a, type: nginx, output: /a, masterSocket: /m}]",
+			"1:11: proxies[0]",
+			"needs reload or pidFile, so that the proxy reads its new file (or mode: observe)",
+		],
+		[
+			"proxies: [{name: a, type: file, output: /a}]",
+			"1:11: proxies[0]",
+			"needs template: a proxy of type file has none by default",
+		],
+		[
+			"proxies: [{name: a, type: haproxy, output: /a, masterSocket: /m, slots: {growth: 1}}]",
+			"1:82: proxies[0].slots.growth",
+			"must be a number from 1.1 to 10, not 1",
+		],
+		[
+			"proxies: [{name: a, type: haproxy, output: /a, masterSocket: /m, netns: ''}]",
+			"1:73: proxies[0].netns",
+			"must not be empty",
+		],
+		["admin: {socket: admin.sock}", "1:17: admin.socket", 'must be an absolute path, not "admin.sock"'],
+		["state: state", "1:8: state", 'must be an absolute path, not "state"'],
 		["sevices: {}", "1:1: sevices", "unknown key, did you mean services? (allowed: host, addresses,"],
 		["settle: {quit: 1s}", "1:10: settle.quit", "unknown key, did you mean quiet? (allowed: quiet, max)"],
 		["zzz: {}", "1:1: zzz", "unknown key (allowed: host, addresses,"],

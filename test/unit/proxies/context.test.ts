@@ -5,9 +5,10 @@ import { backend, proxyConfig, service, web } from "./fixtures.js";
 
 describe("what a template sees", () => {
 	test("has every value, known or not", () => {
-		expect(templateContext(proxyConfig(), "edge-1", web("10.0.0.1"))).toEqual({
+		const slot = { name: "s1", address: "10.0.0.1", port: 80, weight: 100, state: "ready" } as const;
+		expect(templateContext(proxyConfig(), "edge-1", web("10.0.0.1"), new Map([["web", [slot]]]))).toEqual({
 			host: "edge-1",
-			proxy: { name: "edge", type: "haproxy", runtimeSocket: "", options: {} },
+			proxy: { name: "edge", type: "haproxy", runtimeSocket: "", fallbackChecks: false, options: {} },
 			services: [
 				{
 					name: "web",
@@ -29,6 +30,7 @@ describe("what a template sees", () => {
 							netns: "",
 						},
 					],
+					slots: [slot],
 				},
 			],
 		});

@@ -17,7 +17,7 @@ describe("the drop-in for HAProxy", () => {
 				options: { serverOptions: "maxconn 9", backendLines: ["option forwardfor", "timeout server 5s"] },
 			}),
 		];
-		expect(await renderProxy(proxyConfig(), "h", PACKAGED, desired)).toBe(`\
+		expect(await renderProxy(proxyConfig({ slots: { min: 2 } }), "h", PACKAGED, desired)).toBe(`\
 # Backends, written by solistend for proxy edge. What you change here is overwritten.
 
 backend db
@@ -25,6 +25,8 @@ backend db
 	balance leastconn
 	retries 3
 	option redispatch
+	server s1 127.0.0.1:1 weight 100 disabled
+	server s2 127.0.0.1:1 weight 100 disabled
 
 backend web
 	mode http
@@ -34,8 +36,10 @@ backend web
 	retry-on conn-failure
 	option forwardfor
 	timeout server 5s
-	server 10.0.0.1:80 10.0.0.1:80 weight 100 maxconn 9
-	server fd00::1:8080 [fd00::1]:8080 weight 7 maxconn 9
+	server s1 10.0.0.1:80 weight 100 maxconn 9
+	server s2 [fd00::1]:8080 weight 7 maxconn 9
+	server s3 127.0.0.1:1 weight 100 maxconn 9 disabled
+	server s4 127.0.0.1:1 weight 100 maxconn 9 disabled
 `);
 	});
 
@@ -96,7 +100,7 @@ frontend tcp:db
 	bind :5432
 	default_backend db
 `);
-		expect([...parseDeclared(text).keys()]).toEqual(["any", "db", "hidden", "other", "rest", "www"]);
+		expect([...parseDeclared(text).backends.keys()]).toEqual(["any", "db", "hidden", "other", "rest", "www"]);
 	});
 
 	test("needs no option", async () => {

@@ -74,7 +74,7 @@ describe("what is wrong in a template is reported with its place", () => {
 		["a\n  {{nope}}", '2:3: unknown name "nope" (known here: host, proxy, services)'],
 		[
 			"{{proxy.nmae}}",
-			'1:1: unknown name "proxy.nmae" (did you mean name? known here: name, type, runtimeSocket, options)',
+			'1:1: unknown name "proxy.nmae" (did you mean name? known here: name, type, runtimeSocket, fallbackChecks, options)',
 		],
 		["a\n{{#each servics}}{{/each}}", '2:9: unknown name "servics" (did you mean services?'],
 		["{{#each services as |s|}}\n{{s.nmae}}{{/each}}", '2:1: unknown name "nmae" (did you mean name?'],

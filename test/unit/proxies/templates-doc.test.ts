@@ -45,7 +45,9 @@ describe("docs/templates.md", () => {
 	test("lists exactly the names that a template sees", () => {
 		const section = page.slice(page.indexOf("## What a template sees"), page.indexOf("## Strictness"));
 		const listed = [...section.matchAll(/^\| `([^`]+)` +\|/gm)].map(([, name]) => name);
-		const context = templateContext(proxyConfig(), "h", [service("web", [backend("web", "10.0.0.1")])]);
+		const slots = [{ name: "s1", address: "10.0.0.1", port: 80, weight: 100, state: "ready" }] as const;
+		const desired = [service("web", [backend("web", "10.0.0.1")])];
+		const context = templateContext(proxyConfig(), "h", desired, new Map([["web", slots]]));
 		expect(listed).toEqual(namesOf(context));
 	});
 

@@ -44,12 +44,13 @@ function started(text: string, version?: Known["version"], worker?: string): Kno
 
 const NOTHING: HaproxyActual = { file: { confirmed: true }, live: { state: "unknown" } };
 
-function render(actual: HaproxyActual, desired: DesiredSet, settings: object = {}) {
+function render(actual: HaproxyActual, desired: DesiredSet, settings: Record<string, unknown> = {}) {
 	return renderHaproxy({ proxy: proxyConfig(settings), host: "h", template }, actual, desired);
 }
 
-const textOf = (desired: DesiredSet, settings?: object) => render(NOTHING, desired, settings).wanted.text;
-const plan = (actual: HaproxyActual, desired: DesiredSet, settings?: object) =>
+const textOf = (desired: DesiredSet, settings?: Record<string, unknown>) =>
+	render(NOTHING, desired, settings).wanted.text;
+const plan = (actual: HaproxyActual, desired: DesiredSet, settings?: Record<string, unknown>) =>
 	planHaproxy(actual, render(actual, desired, settings).wanted);
 const kinds = (steps: readonly HaproxyStep[] = []) => steps.map(({ kind }) => kind);
 const commands = (steps: readonly HaproxyStep[] = []) =>

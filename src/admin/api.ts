@@ -1,0 +1,144 @@
+/**
+ * What the daemon answers over HTTP: the routes, and their JSON. Loaded with the first question only, since node:http
+ * takes memory. Knows of the daemon what its view shows.
+ */
+
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import { z } from "zod";
+import { messageOf } from "../errors.js";
+import type { BackendName, DaemonView } from "./view.js";
+import { listed, type Meant, meantBy } from "./what.js";
+
+/** Longest body of a request, in bytes. */
+const MAX_BODY = 16_384;
+const MAX_HEADER = 8192;
+
+interface Answer {
+	readonly status: number;
+	/** Sent as JSON, text as it is. */
+	readonly body: unknown;
+	readonly type?: string;
+}
+
+type Route = (view: DaemonView, body: unknown) => Answer | Promise<Answer>;
+
+const fine = (body: unknown): Answer => ({ status: 200, body });
+const wrong = (status: number, error: string): Answer => ({ status, body: { error } });
+
+const holdBody = z.object({ what: z.string(), state: z.enum(["drain", "down"]) });
+const releaseBody = z.object({ what: z.string() });
+
+const ROUTES: Readonly<Record<string, Route>> = {
+	"GET /v1/status": (view) => fine(view.status()),
+	"GET /v1/services": (view) => fine(view.status().services),
+	"POST /v1/hold": hold,
+	"POST /v1/release": release,
+	"POST /v1/resync": (view) => {
+		view.resync();
+		return fine({});
+	},
+	async "POST /v1/reload"(view) {
+		const problems = await view.reload();
+		return { status: problems.length === 0 ? 200 : 422, body: { problems } };
+	},
+	async "GET /metrics"(view) {
+		const { metricsText, METRICS_TYPE } = await import("./metrics.js");
+		return { status: 200, body: await metricsText(view.status()), type: METRICS_TYPE };
+	},
+	"GET /healthz": () => fine({ ok: true }),
+	"GET /readyz"(view) {
+		const waiting = view.status().proxies.filter(({ state }) => state !== "applied" && state !== "observing");
+		const proxies = waiting.map(({ name, state, why }) => ({ name, state, ...(why !== undefined && { why }) }));
+		return { status: proxies.length === 0 ? 200 : 503, body: { ready: proxies.length === 0, proxies } };
+	},
+};
+
+async function hold(view: DaemonView, body: unknown): Promise<Answer> {
+	const asked = holdBody.safeParse(body);
+	if (!asked.success) return wrong(400, 'needs {"what": text, "state": "drain" or "down"}');
+	const { what, state } = asked.data;
+	const meant = meantIn(view, what);
+	if (!meant.ok) return wrong(404, meant.message);
+	const { warning } = await view.hold(meant.backends, state);
+	return fine({ state, backends: meant.backends, ...(warning !== undefined && { warning }) });
+}
+
+async function release(view: DaemonView, body: unknown): Promise<Answer> {
+	const asked = releaseBody.safeParse(body);
+	if (!asked.success) return wrong(400, 'needs {"what": text}');
+	const { what } = asked.data;
+	const meant = meantIn(view, what);
+	if (!meant.ok) return wrong(404, meant.message);
+	const held = new Set(view.holds().map(fullName));
+	const backends = meant.backends.filter((backend) => held.has(fullName(backend)));
+	if (backends.length === 0) return wrong(404, `${what} is not held (held: ${listed([...held])})`);
+	const { warning } = await view.release(backends);
+	return fine({ backends, ...(warning !== undefined && { warning }) });
+}
+
+/** Among the backends that there are, and those that are held and not there now: a hold waits for them. */
+function meantIn(view: DaemonView, what: string): Meant {
+	const { services } = view.status();
+	const known = [
+		...services.flatMap(({ name, backends }) => backends.map(({ id }) => ({ service: name, id }))),
+		...view.holds().map(({ service, id }) => ({ service, id })),
+	];
+	return meantBy(
+		what,
+		services.map(({ name }) => name),
+		[...new Map(known.map((backend) => [fullName(backend), backend])).values()],
+	);
+}
+
+const fullName = ({ service, id }: BackendName) => `${service}/${id}`;
+
+/** An HTTP server that listens nowhere: connections are handed to it. One request each. */
+export function createApi(view: DaemonView): Server {
+	return createServer({ maxHeaderSize: MAX_HEADER }, async (request, response) => {
+		const {
+			status,
+			body,
+			type = "application/json",
+		} = await answer(view, request).catch((error: unknown): Answer => wrong(500, messageOf(error)));
+		const text = typeof body === "string" ? body : `${JSON.stringify(body)}\n`;
+		response.writeHead(status, {
+			"content-type": type,
+			"content-length": Buffer.byteLength(text),
+			connection: "close",
+		});
+		response.end(text);
+	});
+}
+
+async function answer(view: DaemonView, request: IncomingMessage): Promise<Answer> {
+	const [path = ""] = (request.url ?? "").split("?");
+	const route = Object.hasOwn(ROUTES, `${request.method} ${path}`) ? ROUTES[`${request.method} ${path}`] : undefined;
+	if (route === undefined) {
+		const allowed = ["GET", "POST"].filter((method) => Object.hasOwn(ROUTES, `${method} ${path}`));
+		return allowed.length > 0
+			? wrong(405, `${path} takes ${allowed.join(" or ")}`)
+			: wrong(404, `nothing is at ${path} (there are: ${Object.keys(ROUTES).join(", ")})`);
+	}
+	if (request.method === "GET") return route(view, undefined);
+	const text = await bodyOf(request);
+	if (text === undefined) return wrong(413, `the body is longer than ${MAX_BODY} bytes`);
+	try {
+		return await route(view, text === "" ? undefined : JSON.parse(text));
+	} catch (error) {
+		if (error instanceof SyntaxError) return wrong(400, `the body is not JSON: ${error.message}`);
+		throw error;
+	}
+}
+
+/** Undefined when it is too long; then the rest is not read. */
+async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
+	const chunks: Buffer[] = [];
+	let length = 0;
+	for await (const chunk of request) {
+		const bytes: Buffer = chunk;
+		length += bytes.length;
+		if (length > MAX_BODY) return undefined;
+		chunks.push(bytes);
+	}
+	return Buffer.concat(chunks).toString("utf8");
+}

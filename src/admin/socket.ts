@@ -1,0 +1,107 @@
+/**
+ * The control socket: a unix socket that only its owner and group may use. Each connection is bounded in number and
+ * time, and handed to the HTTP server, which is loaded with the first one. Never fatal: a daemon that can't be asked still
+ * keeps its proxies right. Knows nothing of what is asked.
+ */
+
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { chmod, lstat, rm } from "node:fs/promises";
+import type { Server as HttpServer } from "node:http";
+import { connect, createServer, type Socket } from "node:net";
+import { dirname } from "node:path";
+import type { Logger } from "pino";
+import { messageOf } from "../errors.js";
+import { isCode } from "../files.js";
+import type { DaemonView } from "./view.js";
+
+const MODE = 0o660;
+const MAX_CONNECTIONS = 32;
+/** The whole time of a connection. */
+const CONNECTION_MS = 30_000;
+
+export interface ControlSocket {
+	/** Ends what is under way, and removes the socket. */
+	close(): Promise<void>;
+}
+
+/** Listens; undefined when it can't, which is told in the log. */
+export async function openControlSocket(
+	path: string,
+	view: DaemonView,
+	log: Logger,
+): Promise<ControlSocket | undefined> {
+	try {
+		if (await isStale(path)) await rm(path, { force: true });
+		return await listen(path, view);
+	} catch (error) {
+		log.warn(
+			{ socket: path, reason: reasonOf(error, path) },
+			"no control socket: solistend status, drain, hold and release will not reach this daemon",
+		);
+		return undefined;
+	}
+}
+
+async function listen(path: string, view: DaemonView): Promise<ControlSocket> {
+	let http: Promise<HttpServer> | undefined;
+	const open = new Set<Socket>();
+	const server = createServer((socket) => {
+		open.add(socket);
+		const limit = setTimeout(() => socket.destroy(), CONNECTION_MS);
+		socket.once("close", () => {
+			clearTimeout(limit);
+			open.delete(socket);
+		});
+		// who hangs up is not our trouble
+		socket.on("error", () => socket.destroy());
+		http ??= import("./api.js").then(({ createApi }) => createApi(view));
+		void http.then((api) => api.emit("connection", socket));
+	});
+	server.maxConnections = MAX_CONNECTIONS;
+	server.listen(path);
+	await once(server, "listening");
+	const closed = once(server, "close");
+	const close = async () => {
+		server.close();
+		for (const socket of open) socket.destroy();
+		await closed;
+	};
+	try {
+		await chmod(path, MODE);
+	} catch (error) {
+		await close();
+		throw error;
+	}
+	return { close };
+}
+
+/** Whether a daemon that is gone left it. Never for a file that is no socket. */
+async function isStale(path: string): Promise<boolean> {
+	const found = await lstat(path).catch(() => undefined);
+	if (found?.isSocket() !== true) return false;
+	const socket = connect(path);
+	try {
+		await once(socket, "connect");
+		return false;
+	} catch (error) {
+		return isCode(error, "ECONNREFUSED");
+	} finally {
+		socket.destroy();
+	}
+}
+
+function reasonOf(error: unknown, path: string): string {
+	if (isCode(error, "EADDRINUSE")) {
+		return `${path} is in use, by another daemon or as a file (give each daemon its own admin.socket)`;
+	}
+	// a missing folder comes as EACCES in libuv
+	const folder = dirname(path);
+	if (!existsSync(folder)) {
+		return `the folder ${folder} does not exist (create it, or name another place as admin.socket)`;
+	}
+	if (isCode(error, "EACCES") || isCode(error, "EPERM")) {
+		return `permission denied (let the daemon's user write in ${folder}, or name another place as admin.socket)`;
+	}
+	return `${messageOf(error)} (name another place as admin.socket)`;
+}

@@ -1,0 +1,99 @@
+/**
+ * The daemon as whoever asks it sees it: what it says of itself, and what it can be told. The one port of the admin
+ * stage, and the shape of the JSON in docs/commands.md. Knows no pipeline, and no kind of proxy.
+ */
+
+/** A backend, by the names that commands take. */
+export interface BackendName {
+	readonly service: string;
+	/** `address:port`. */
+	readonly id: string;
+}
+
+/** What a person can do with a backend: no new work, or out. */
+export type HoldState = "drain" | "down";
+
+export interface Hold extends BackendName {
+	readonly state: HoldState;
+}
+
+export interface BackendView {
+	/** `address:port`. */
+	readonly id: string;
+	/** `out`: it listens, and is kept out for now. */
+	readonly state: "ready" | "closing" | "drain" | "down" | "out";
+	/** True when the state is a person's word. */
+	readonly held: boolean;
+	readonly reason: string;
+	/** When it got this state, ISO 8601. */
+	readonly since: string;
+}
+
+export interface ServiceView {
+	readonly name: string;
+	readonly backends: readonly BackendView[];
+}
+
+/** A change that a proxy took. */
+export interface LastApplied {
+	/** ISO 8601. */
+	readonly at: string;
+	/** Milliseconds of each stage. */
+	readonly stagesMs: Readonly<Record<string, number>>;
+}
+
+/** A proxy; what it counts is since the daemon started, or since its configuration changed. */
+export interface ProxyView {
+	readonly name: string;
+	readonly type: string;
+	readonly mode: string;
+	readonly state: "starting" | "applied" | "observing" | "unreachable" | "failed";
+	/** With `unreachable` and `failed`. */
+	readonly why?: string;
+	/** With `failed`: what the proxy goes on serving. */
+	readonly serving?: string;
+	/** With `observing`: what would be done. */
+	readonly steps?: readonly string[];
+	/** Changes by a new file. */
+	readonly applied: number;
+	readonly reloads: number;
+	readonly failed: number;
+	/** Changes in the running proxy, with no new file and no reload. */
+	readonly fastChanges: number;
+	readonly lastApplied?: LastApplied;
+}
+
+export interface DaemonStatus {
+	readonly version: string;
+	readonly host: string;
+	readonly pid: number;
+	/** ISO 8601. */
+	readonly startedAt: string;
+	readonly uptimeMs: number;
+	/** The configuration file. */
+	readonly config: string;
+	/** How many endpoints listen on the whole host. */
+	readonly listeners: number;
+	readonly services: readonly ServiceView[];
+	readonly proxies: readonly ProxyView[];
+	/** What the sensor lost since the start, by reason; each loss led to a read of the kernel's table. */
+	readonly losses: Readonly<Record<string, number>>;
+}
+
+export interface DaemonView {
+	status(): DaemonStatus;
+	/** What a person holds, also where nothing listens now. */
+	holds(): readonly Hold[];
+	hold(backends: readonly BackendName[], state: HoldState): Promise<Kept>;
+	/** Back to what the daemon makes of them. */
+	release(backends: readonly BackendName[]): Promise<Kept>;
+	/** Reads the kernel's table and looks at every proxy, soon. */
+	resync(): void;
+	/** Reads configuration and templates again. The problems of a version that was not taken; none when it was. */
+	reload(): Promise<readonly string[]>;
+}
+
+/** Whether the operator's word outlives the daemon; if not, why, with the mend. */
+export interface Kept {
+	readonly warning: string | undefined;
+}

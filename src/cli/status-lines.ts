@@ -1,0 +1,109 @@
+/** The daemon's status as lines for a person: services and backends, proxies, losses. Pure but for colour. */
+
+import type { BackendView, DaemonStatus, ProxyView } from "../admin/view.js";
+import { printable } from "../config/wording.js";
+import { type Cell, colour, table } from "./output.js";
+
+/** Longest reason of a proxy, in characters. */
+const MAX_WHY = 2000;
+
+/** @param nowMs wall clock, for how long ago things were */
+export function statusLines(status: DaemonStatus, nowMs: number): string[] {
+	const { version, host, pid, uptimeMs, listeners, services, proxies } = status;
+	const ago = (at: string) => `${span(nowMs - Date.parse(at))} ago`;
+	const backends = services.flatMap(({ name, backends: all }): Cell[][] =>
+		all.length === 0
+			? [[name, { text: "none", colour: "yellow" }]]
+			: all.map((backend) => [name, backend.id, stateOf(backend), ago(backend.since), backend.reason ?? ""]),
+	);
+	return [
+		`solistend ${version} on ${host}, pid ${pid}, up ${span(uptimeMs)}; ${listeners} listeners on this host`,
+		"",
+		...section(["SERVICE", "BACKEND", "STATE", "SINCE", "REASON"], backends, "no services are configured"),
+		"",
+		...section(
+			["PROXY", "TYPE", "STATE", "LAST CHANGE", ...["LIVE CHANGES", "FILE CHANGES", "RELOADS", "FAILURES"].map(right)],
+			proxies.map((proxy): Cell[] => [
+				proxy.name,
+				proxy.type,
+				{ text: proxy.state, colour: PROXY_COLOURS[proxy.state] },
+				proxy.lastApplied === undefined ? "-" : ago(proxy.lastApplied.at),
+				...[proxy.fastChanges, proxy.applied, proxy.reloads, proxy.failed].map(String),
+			]),
+			"no proxies are configured",
+		),
+		...proxies.flatMap(details),
+		...lossLines(status.losses),
+	];
+}
+
+const right = (title: string) => ({ title, align: "right" as const });
+
+function section(titles: Parameters<typeof table>[0], rows: readonly (readonly Cell[])[], none: string): string[] {
+	if (rows.length === 0) return [none];
+	const [head = "", ...lines] = table(titles, rows);
+	return [colour("bold", head), ...lines];
+}
+
+function stateOf({ state, held }: BackendView): Cell {
+	if (held) return { text: `held (${state})`, colour: "yellow" };
+	switch (state) {
+		case "ready":
+			return { text: state, colour: "green" };
+		case "closing":
+		case "drain":
+			return { text: state, colour: "yellow" };
+		case "down":
+		case "out":
+			return { text: state, colour: "red" };
+		default:
+			return state satisfies never;
+	}
+}
+
+const PROXY_COLOURS = {
+	starting: "yellow",
+	applied: "green",
+	observing: "green",
+	unreachable: "red",
+	failed: "red",
+} as const;
+
+/** What a proxy's row has no room for. */
+function details({ name, why, serving, steps = [] }: ProxyView): string[] {
+	return [
+		// a tool's own words, which may repeat anything
+		...(why === undefined ? [] : ["", `${name}: ${printable(why, MAX_WHY)}`]),
+		...(serving === undefined ? [] : [`${name}: it goes on serving ${serving}`]),
+		...(steps.length === 0 ? [] : ["", ...steps.map((step) => `${name}: would ${step}`)]),
+	];
+}
+
+function lossLines(losses: DaemonStatus["losses"]): string[] {
+	const lost = Object.entries(losses).filter(([, count]) => count > 0);
+	if (lost.length === 0) return [];
+	const shown = lost.map(([reason, count]) => `${reason} ${count}`).join(", ");
+	return ["", colour("yellow", `lost since the start, and repaired by reading the kernel's table: ${shown}`)];
+}
+
+/** A span of time in its two largest units, such as `2h 5m`; what is not over yet is `0s`. */
+export function span(ms: number): string {
+	const seconds = Math.max(0, Math.floor(ms / 1000));
+	const units: readonly (readonly [number, string])[] = [
+		[86_400, "d"],
+		[3600, "h"],
+		[60, "m"],
+		[1, "s"],
+	];
+	const first = units.findIndex(([size]) => seconds >= size);
+	if (first === -1) return "0s";
+	let rest = seconds;
+	return units
+		.slice(first, first + 2)
+		.flatMap(([size, unit]) => {
+			const count = Math.floor(rest / size);
+			rest -= count * size;
+			return count > 0 ? [`${count}${unit}`] : [];
+		})
+		.join(" ");
+}

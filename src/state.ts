@@ -1,0 +1,104 @@
+/**
+ * What must outlive the daemon: the operator's word on backends, as `state.json` in a folder of its own. Never fatal:
+ * without the folder the daemon goes on, and what was said lasts until it ends. Knows nothing of what a hold does.
+ */
+
+import { open, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { z } from "zod";
+import { backendId, type Hold } from "./backends/backend.js";
+import { messageOf } from "./errors.js";
+import { isCode, syncFolder } from "./files.js";
+
+const VERSION = 1;
+
+const fileSchema = z.object({
+	version: z.literal(VERSION),
+	holds: z.array(
+		z.object({
+			service: z.string().min(1),
+			id: z
+				.string()
+				.regex(/^(.+):(\d{1,5})$/)
+				.transform((text) => {
+					const colon = text.lastIndexOf(":");
+					return backendId(text.slice(0, colon), Number(text.slice(colon + 1)));
+				}),
+			state: z.enum(["drain", "down"]),
+		}),
+	),
+});
+
+/** The file in a state folder. */
+export const stateFile = (folder: string): string => join(folder, "state.json");
+
+/** What was held when the last daemon ended. A missing folder and a damaged file are told in the log. */
+export async function loadHolds(folder: string, log: Logger): Promise<readonly Hold[]> {
+	const file = stateFile(folder);
+	let text: string;
+	try {
+		text = await readFile(file, "utf8");
+	} catch (error) {
+		if (!isCode(error, "ENOENT")) log.warn({ reason: messageOf(error) }, `cannot read ${file}: nothing is held`);
+		else if (!(await exists(folder))) log.warn(`what is held by hand lasts until the daemon ends: ${noFolder(folder)}`);
+		return [];
+	}
+	const parsed = fileSchema.safeParse(asJson(text));
+	if (parsed.success) return parsed.data.holds;
+	const kept = `${file}.damaged`;
+	const where = await rename(file, kept).then(
+		() => `kept as ${kept}`,
+		(error: unknown) => `not moved aside: ${messageOf(error)}`,
+	);
+	log.error({ file: kept }, `${file} is damaged: nothing is held (hold again what you need; the file is ${where})`);
+	return [];
+}
+
+/**
+ * Writes what is held, so that at every moment the old or the new file is there in full.
+ *
+ * @returns why it could not, as a clause with its mend; undefined when it is written.
+ */
+export async function saveHolds(folder: string, holds: readonly Hold[]): Promise<string | undefined> {
+	const file = stateFile(folder);
+	const staged = `${file}.new`;
+	try {
+		await rm(staged, { force: true });
+		// exclusive: never through a link that somebody put there
+		const handle = await open(staged, "wx", 0o640);
+		try {
+			const listed = holds.map(({ service, id, state }) => ({ service, id, state }));
+			await handle.writeFile(`${JSON.stringify({ version: VERSION, holds: listed }, null, "\t")}\n`);
+			await handle.sync();
+		} finally {
+			await handle.close();
+		}
+		await rename(staged, file);
+		await syncFolder(file);
+		return undefined;
+	} catch (error) {
+		await rm(staged, { force: true }).catch(() => {});
+		if (isCode(error, "ENOENT")) return noFolder(folder);
+		return `${file} cannot be written: ${messageOf(error)} (let the daemon's user write in ${folder})`;
+	}
+}
+
+const noFolder = (folder: string) => `the folder ${folder} does not exist (create it, or name another one as state)`;
+
+const exists = (folder: string): Promise<boolean> =>
+	open(folder, "r").then(
+		async (handle) => {
+			await handle.close();
+			return true;
+		},
+		() => false,
+	);
+
+function asJson(text: string): unknown {
+	try {
+		return JSON.parse(text);
+	} catch {
+		return undefined;
+	}
+}

@@ -1,0 +1,5 @@
+/** The version of this package. */
+
+import { createRequire } from "node:module";
+
+export const { version }: { readonly version: string } = createRequire(import.meta.url)("../package.json");

@@ -1,0 +1,111 @@
+/** From what the stages say of themselves to what the daemon answers: names, and times as people read them. */
+
+import type { BackendName, DaemonView, Kept, ProxyView, ServiceView } from "./admin/view.js";
+import { backendId } from "./backends/backend.js";
+import type { ServiceStatus } from "./backends/status.js";
+import type { Pipeline } from "./pipeline.js";
+import type { ProxyStatus } from "./proxies/loop.js";
+import type { Proxies, ProxyReport } from "./proxies/proxies.js";
+import type { Sensor } from "./sensor/sensor.js";
+import { version } from "./version.js";
+
+export interface ViewOptions {
+	/** The configuration file. */
+	readonly file: string;
+	/** Name of this host, as it is configured now. */
+	host(): string;
+	readonly pipeline: Pick<Pipeline, "status" | "listeners" | "holds" | "hold" | "release">;
+	readonly proxies: Pick<Proxies, "status">;
+	readonly sensor: Pick<Sensor, "losses">;
+	resync(): void;
+	reload(): Promise<readonly string[]>;
+	/** Resolves when what is held now is written, with the reason where it is not. */
+	saved(): Promise<string | undefined>;
+}
+
+export function createView({ file, host, pipeline, proxies, sensor, resync, reload, saved }: ViewOptions): DaemonView {
+	const startedAt = new Date(Date.now() - process.uptime() * 1000).toISOString();
+
+	const kept = async (): Promise<Kept> => {
+		const problem = await saved();
+		return { warning: problem === undefined ? undefined : `not kept over a restart: ${problem}` };
+	};
+
+	return {
+		status: () => ({
+			version,
+			host: host(),
+			pid: process.pid,
+			startedAt,
+			uptimeMs: Math.round(process.uptime() * 1000),
+			config: file,
+			listeners: pipeline.listeners().length,
+			services: pipeline.status().map(serviceView),
+			proxies: proxies.status().map(proxyView),
+			losses: { ...sensor.losses() },
+		}),
+		holds: () => pipeline.holds(),
+		hold(backends, state) {
+			for (const backend of backends) pipeline.hold(refOf(backend), state);
+			return kept();
+		},
+		release(backends) {
+			for (const backend of backends) pipeline.release(refOf(backend));
+			return kept();
+		},
+		resync,
+		reload,
+	};
+}
+
+/** A name that came from outside was looked up among the backends that there are: its id is one. */
+function refOf({ service, id }: BackendName) {
+	const colon = id.lastIndexOf(":");
+	return { service, id: backendId(id.slice(0, colon), Number(id.slice(colon + 1))) };
+}
+
+function serviceView({ name, backends }: ServiceStatus): ServiceView {
+	return {
+		name,
+		backends: backends.map(({ id, state, held, reason, sinceMs }) => ({
+			id,
+			state,
+			held,
+			reason,
+			since: new Date(performance.timeOrigin + sinceMs).toISOString(),
+		})),
+	};
+}
+
+function proxyView({ status, lastApplied, ...counts }: ProxyReport): ProxyView {
+	const { name, type, mode, applied, reloads, failed, fastChanges } = counts;
+	return {
+		name,
+		type,
+		mode,
+		...stateOf(status),
+		applied,
+		reloads,
+		failed,
+		fastChanges,
+		...(lastApplied !== undefined && {
+			lastApplied: { at: new Date(lastApplied.atMs).toISOString(), stagesMs: lastApplied.stagesMs },
+		}),
+	};
+}
+
+function stateOf(status: ProxyStatus): Pick<ProxyView, "state" | "why" | "serving" | "steps"> {
+	switch (status.state) {
+		case "starting":
+		case "applied":
+			return { state: status.state };
+		case "observing":
+			return { state: status.state, steps: status.steps };
+		case "unreachable":
+			return { state: status.state, why: status.why };
+		case "failed":
+			return { state: status.state, why: status.why, serving: status.serving };
+		default:
+			return status satisfies never;
+	}
+}

@@ -1,0 +1,72 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { metricsText } from "../../../src/admin/metrics.js";
+import { daemonStatus, proxyView } from "./status.js";
+
+const since = "2026-01-01T00:00:00.000Z";
+
+const STATUS = daemonStatus({
+	services: [
+		{ name: "empty", backends: [] },
+		{
+			name: "web",
+			backends: [
+				{ id: "10.0.0.1:80", state: "ready", held: false, reason: "it listens", since },
+				{ id: "10.0.0.2:80", state: "ready", held: false, reason: "it listens", since },
+				{ id: "10.0.0.3:80", state: "drain", held: true, reason: "it listens", since },
+			],
+		},
+	],
+	proxies: [
+		proxyView({ applied: 3, reloads: 2, fastChanges: 40 }),
+		proxyView({ name: "watched", state: "observing" }),
+		proxyView({ name: "front", state: "failed", failed: 7 }),
+	],
+	losses: { ringFull: 5, undecodable: 0 },
+});
+
+/** The samples of a scrape, each on its line. */
+const samples = (text: string) => text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+
+describe("the metrics", () => {
+	test("tell of services, proxies, losses and the version", async () => {
+		expect(samples(await metricsText(STATUS))).toEqual([
+			'solistend_backends{service="empty",state="ready"} 0',
+			'solistend_backends{service="empty",state="closing"} 0',
+			'solistend_backends{service="empty",state="drain"} 0',
+			'solistend_backends{service="empty",state="down"} 0',
+			'solistend_backends{service="web",state="ready"} 2',
+			'solistend_backends{service="web",state="closing"} 0',
+			'solistend_backends{service="web",state="drain"} 1',
+			'solistend_backends{service="web",state="down"} 0',
+			'solistend_proxy_up{proxy="edge"} 1',
+			'solistend_proxy_up{proxy="watched"} 1',
+			'solistend_proxy_up{proxy="front"} 0',
+			'solistend_proxy_applied_total{proxy="edge"} 3',
+			'solistend_proxy_applied_total{proxy="watched"} 0',
+			'solistend_proxy_applied_total{proxy="front"} 0',
+			'solistend_proxy_reloads_total{proxy="edge"} 2',
+			'solistend_proxy_reloads_total{proxy="watched"} 0',
+			'solistend_proxy_reloads_total{proxy="front"} 0',
+			'solistend_proxy_failures_total{proxy="edge"} 0',
+			'solistend_proxy_failures_total{proxy="watched"} 0',
+			'solistend_proxy_failures_total{proxy="front"} 7',
+			'solistend_proxy_fast_changes_total{proxy="edge"} 40',
+			'solistend_proxy_fast_changes_total{proxy="watched"} 0',
+			'solistend_proxy_fast_changes_total{proxy="front"} 0',
+			'solistend_losses_total{reason="ringFull"} 5',
+			'solistend_losses_total{reason="undecodable"} 0',
+			'solistend_build_info{version="1.2.3"} 1',
+		]);
+	});
+
+	test("are the same at every scrape: nothing adds up", async () => {
+		expect(await metricsText(STATUS)).toBe(await metricsText(STATUS));
+	});
+
+	test("are all in docs/operations.md, with their labels", async () => {
+		const page = readFileSync(new URL("../../../docs/operations.md", import.meta.url), "utf8");
+		const forms = samples(await metricsText(STATUS)).map((line) => line.replace(/="[^"]*"/g, "").replace(/ .*/, ""));
+		for (const form of new Set(forms)) expect(page).toContain(`\`${form}\``);
+	});
+});
