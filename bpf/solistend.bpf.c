@@ -166,7 +166,6 @@ static __always_inline void opened(struct sock *sk)
 	rec.cookie = bpf_get_socket_cookie(sk);
 	describe_socket(&rec, sk);
 	describe_task(&rec, (struct task_struct *)bpf_get_current_task());
-
 	remember_target(rec.pid, rec.pidns);
 
 	/* the row first: whatever happens to the event, a read finds it */

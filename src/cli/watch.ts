@@ -101,6 +101,8 @@ export async function watch(options: WatchOptions, signal: AbortSignal): Promise
 			lost = losses;
 		},
 	});
+	const { stopping } = sensor.hooks();
+	if (stopping !== true) printNotice(`solistend: stop signals are not seen: ${stopping}`);
 	sensor.setStopSignals(STOP_SIGNALS.map((name) => constants.signals[name]));
 	try {
 		if (!options.json) printLine(colour("bold", tableHead(COLUMNS)));

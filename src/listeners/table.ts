@@ -64,7 +64,7 @@ interface Entry {
 	/** Whether the last read that could have had it did not. */
 	readonly missed: boolean;
 	/** The stop signals it was told since it listens. */
-	readonly stops?: Stops | undefined;
+	readonly stops: Stops | undefined;
 }
 
 /** An empty table. */
@@ -233,6 +233,7 @@ function concerns({ pid, isInit, pidNamespace, atNs }: StopEvent, listener: List
 	return listener.pid === pid || (isInit && listener.pidNamespace === pidNamespace);
 }
 
+/** Those that a socket was told since it listens. */
 function toldSince(atNs: number, stops: Stops | undefined): Stops | undefined {
 	return stops && new Map([...stops].filter(([, toldNs]) => toldNs >= atNs));
 }
