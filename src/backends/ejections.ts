@@ -9,6 +9,8 @@ import { ejectable } from "./guard.js";
 /** What is said of one that listens, whatever the others are. Times in milliseconds. */
 export type Opinion =
 	| { readonly kind: "plain" }
+	/** It should go, and waits to be confirmed: in, but nobody relies on it. */
+	| { readonly kind: "doubtful" }
 	/** By a person, who wins. */
 	| { readonly kind: "held" }
 	/** It should be held out until then. */
@@ -34,7 +36,7 @@ export interface Ejections {
 	outcome(id: BackendId): Outcome | undefined;
 	/** Those whose time may be over, with the time. */
 	timed(): Iterable<readonly [BackendId, number]>;
-	/** How many listen, and how many of them are ready. */
+	/** How many listen, and how many of them are ready beyond doubt. */
 	readonly listening: number;
 	readonly ready: number;
 }
@@ -47,17 +49,19 @@ export function createEjections(): Ejections {
 	let isSorted = true;
 	let lastSinceMs = Number.NEGATIVE_INFINITY;
 	let held = 0;
+	let doubtful = 0;
 	let drained: ReadonlySet<BackendId> = new Set();
 	/** Whether the unfit differ from when it was last weighed. */
 	let isStale = false;
 	/** Whether those that flap are out: while somebody else is there about whom nothing is said. */
 	let isFlappingOut = false;
 
-	const plain = () => opinions.size - held - flapping.size - unfit.size;
+	const plain = () => opinions.size - held - doubtful - flapping.size - unfit.size;
 
 	const unfile = (id: BackendId) => {
 		const opinion = opinions.get(id);
 		if (opinion?.kind === "held") held--;
+		if (opinion?.kind === "doubtful") doubtful--;
 		flapping.delete(id);
 		if (unfit.delete(id)) isStale = true;
 		opinions.delete(id);
@@ -83,6 +87,7 @@ export function createEjections(): Ejections {
 			if (opinion === undefined) return;
 			opinions.set(id, opinion);
 			if (opinion.kind === "held") held++;
+			else if (opinion.kind === "doubtful") doubtful++;
 			else if (opinion.kind === "flapping") flapping.set(id, opinion.untilMs);
 			else if (opinion.kind === "unfit") fileUnfit(id, opinion.sinceMs, opinion.untilMs);
 		},
@@ -118,7 +123,7 @@ export function createEjections(): Ejections {
 			return opinions.size;
 		},
 		get ready() {
-			return opinions.size - held - drained.size - (isFlappingOut ? flapping.size : 0);
+			return opinions.size - held - doubtful - drained.size - (isFlappingOut ? flapping.size : 0);
 		},
 	};
 }

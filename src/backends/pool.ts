@@ -102,6 +102,7 @@ export function createPool(name: string, initial: ServiceConfig, context: PoolCo
 		const standings = to(id);
 		if (standings.length === 0 || isContested(standings)) return undefined;
 		if (holdOf(id) !== undefined) return { kind: "held" };
+		if (standings.every(({ leaving }) => leaving !== undefined)) return { kind: "doubtful" };
 		const heldOutUntilMs = flapping.heldOutUntilMs({ service: name, id }, nowMs);
 		if (heldOutUntilMs !== undefined) return { kind: "flapping", untilMs: heldOutUntilMs };
 		const told = toldOf(standings);

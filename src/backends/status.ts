@@ -50,6 +50,7 @@ export function reasonOf(facts: Facts): string {
 		return `another network namespace claims ${first.backend.id}, too`;
 	}
 	if (hold !== undefined) return hold.state === "drain" ? "a person drained it" : "a person took it out";
+	if (first?.leaving !== undefined) return `waits for a resync to confirm: ${first.leaving.why}`;
 	const told = toldOf(standings);
 	if (opinion?.kind === "flapping") {
 		const often = flap === false ? "it closed often" : `closed ${flap.max} times in ${formatDuration(flap.window)}`;
@@ -61,7 +62,6 @@ export function reasonOf(facts: Facts): string {
 		if (opinion?.kind !== "unfit") return `${what}, and still listens ${formatDuration(drainTimeout)} later`;
 		return shown?.state === "drain" ? what : `${what}, and stays: too many would be out`;
 	}
-	if (first?.leaving !== undefined) return `waits for a resync to confirm: ${first.leaving.why}`;
 	if (first?.backend.netns === ADOPTED_NETNS) return "the proxy has it, and nobody says that it closed";
 	return "it listens";
 }
