@@ -68,9 +68,10 @@ export function planHaproxy({ file, live }: HaproxyActual, wanted: Wanted): Plan
 			const isRead = file.text !== undefined && file.confirmed;
 			const reload = !isRead || !isSameShape(last, next) || lacksShape(live.servers, next.backends, wanted.dynamic);
 			const step: HaproxyStep = { kind: "reload", declared: next.backends, oldWorker: live.worker };
-			const changes = [...next.backends].flatMap(([backend, servers]) =>
-				serverSteps(backend, servers, live.servers, wanted),
-			);
+			const changes = [...next.backends].flatMap(([backend, servers]) => [
+				...declaredSteps(backend, servers, live.servers, wanted),
+				...leftoverSteps(backend, servers, live.servers, wanted, reload),
+			]);
 			// HAProxy may have to wait for a last connection: nobody else should have to.
 			const deletions = changes.filter(({ kind }) => kind === "delete").slice(0, DELETIONS);
 			return {
@@ -113,8 +114,8 @@ function lacksShape(live: LiveServers, declared: Declared, dynamic: ReadonlySet<
 	});
 }
 
-/** What it takes to make the servers of one backend as they are wanted. */
-function serverSteps(
+/** What it takes to make the servers that the file has as they are wanted. */
+function declaredSteps(
 	backend: string,
 	declared: ReadonlyMap<string, DeclaredServer>,
 	live: LiveServers,
@@ -131,13 +132,29 @@ function serverSteps(
 		if (has !== undefined) steps.push(...changeServer({ backend, server }, has, aim, checksOff));
 		else if (dynamic.has(backend)) steps.push(...addServer({ backend, server }, aim));
 	}
-	for (const [server, { admin }] of there) {
-		// Whatever else somebody added to the backend is theirs.
-		if (declared.has(server) || !isSlotName(server)) continue;
-		if (admin !== "maint") steps.push({ kind: "state", backend, server, state: "maint" });
-		if (dynamic.has(backend)) steps.push({ kind: "delete", backend, server });
-	}
 	return steps;
+}
+
+/**
+ * What it takes to be rid of slots that the file no longer has. Where a reload is to come, one whose backend is to stay
+ * serves until then: the new worker has another server for it.
+ */
+function leftoverSteps(
+	backend: string,
+	declared: ReadonlyMap<string, DeclaredServer>,
+	live: LiveServers,
+	{ dynamic }: Wanted,
+	reload: boolean,
+): ServerStep[] {
+	const stays = new Set(
+		reload ? [...declared.values()].flatMap(({ address, disabled }) => (disabled ? [] : address)) : [],
+	);
+	return [...(live.get(backend) ?? [])].flatMap(([server, { admin, address }]): ServerStep[] => {
+		// Whatever else somebody added to the backend is theirs.
+		if (declared.has(server) || !isSlotName(server) || stays.has(address)) return [];
+		const out: ServerStep[] = admin === "maint" ? [] : [{ kind: "state", backend, server, state: "maint" }];
+		return dynamic.has(backend) ? [...out, { kind: "delete", backend, server }] : out;
+	});
 }
 
 /** How a server is to be; what is undefined is of no concern. */

@@ -184,6 +184,13 @@ describe("the plan for HAProxy", () => {
 		expect(reload).toBe(false);
 	});
 
+	test("leaves a slot that a new template does not have in service until the reload", () => {
+		const { wanted } = render(inStep, web("10.0.0.1"));
+		const own = "backend web\n\tserver mine 10.0.0.1:80\n";
+		const { urgent, reload } = planHaproxy(inStep, { ...wanted, text: own });
+		expect({ urgent, reload }).toEqual({ urgent: [], reload: true });
+	});
+
 	test("switches HAProxy's own checks off where they are a fallback, and undoes what they did", () => {
 		const settings = { fallbackChecks: true };
 		const checked = textOf(web("10.0.0.1"), settings);
@@ -319,6 +326,28 @@ describe("for any actual state and any desired set", () => {
 					steps: [],
 					reload: false,
 				});
+			}),
+			{ numRuns: 300 },
+		);
+	});
+
+	test("what serves and is to go on serving is not taken out, not even for a moment", () => {
+		const serving = ({ live }: HaproxyActual, name: string) =>
+			live.state === "known"
+				? [...(live.servers.get(name)?.values() ?? [])].flatMap(({ address, admin }) =>
+						admin === "ready" ? address : [],
+					)
+				: [];
+		fc.assert(
+			fc.property(actuals, desiredSets, (actual, desired) => {
+				let now = actual;
+				for (const step of plan(actual, desired).urgent ?? []) {
+					now = carryOut(now, [step]);
+					for (const { name, backends } of desired) {
+						const stay = backends.filter(({ state, id }) => state === "ready" && serving(actual, name).includes(id));
+						for (const { id } of stay) expect(serving(now, name)).toContain(id);
+					}
+				}
 			}),
 			{ numRuns: 300 },
 		);
