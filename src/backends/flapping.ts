@@ -70,8 +70,7 @@ export function createFlapping(initial: FlapPolicy): Flapping {
 				had === undefined || isOver(had, policy, nowMs)
 					? { closesMs: [], closedMs: nowMs, upMs: undefined, times: 0, isDue: false, untilMs: nowMs }
 					: had;
-			const wasQuiet = flapper.upMs !== undefined && nowMs - flapper.upMs >= window;
-			if (wasQuiet) flapper.times = 0;
+			if (quietMs(flapper, nowMs) >= window) flapper.times = 0;
 			flapper.closesMs = [...flapper.closesMs.filter((ms) => nowMs - ms < window), nowMs];
 			flapper.closedMs = nowMs;
 			flapper.upMs = undefined;
@@ -111,11 +110,16 @@ export function createFlapping(initial: FlapPolicy): Flapping {
 }
 
 /** Whether nothing more follows from it: it was up and quiet for the window, or away for as long as its pause would be. */
-function isOver({ untilMs, upMs, closedMs, times }: Flapper, policy: FlapPolicy, nowMs: number): boolean {
+function isOver(flapper: Flapper, policy: FlapPolicy, nowMs: number): boolean {
 	if (policy === false) return true;
-	if (untilMs > nowMs) return false;
-	if (upMs !== undefined) return nowMs - upMs >= policy.window;
-	return nowMs - closedMs >= Math.max(policy.window, pauseMs(times, policy));
+	if (flapper.untilMs > nowMs) return false;
+	if (flapper.upMs !== undefined) return quietMs(flapper, nowMs) >= policy.window;
+	return nowMs - flapper.closedMs >= Math.max(policy.window, pauseMs(flapper.times, policy));
+}
+
+/** How long it has been up and let in; who is held out has no work that could bring it down. */
+function quietMs({ upMs, untilMs }: Flapper, nowMs: number): number {
+	return upMs === undefined ? 0 : nowMs - Math.max(upMs, untilMs);
 }
 
 function pauseMs(times: number, { hold }: Exclude<FlapPolicy, false>): number {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseDuration } from "../../src/duration.js";
+import { formatDuration, parseDuration } from "../../src/duration.js";
 
 describe("a duration", () => {
 	test.each([
@@ -56,4 +56,16 @@ describe("a duration", () => {
 			}),
 		);
 	});
+});
+
+test.each([
+	[0, "0 ms"],
+	[0.2, "1 ms"],
+	[250, "250 ms"],
+	[3000, "3 s"],
+	[1540, "1.5 s"],
+	[90_000, "1.5 min"],
+	[3_600_000, "60 min"],
+])("%d milliseconds are shown as %j", (ms, text) => {
+	expect(formatDuration(ms)).toBe(text);
 });

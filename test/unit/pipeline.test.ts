@@ -1,5 +1,6 @@
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { backendId, type Hold } from "../../src/backends/backend.js";
 import { type Config, configSchema } from "../../src/config/schema.js";
 import type { Addresses } from "../../src/identity/identity.js";
 import type { Presence } from "../../src/identity/presence.js";
@@ -17,10 +18,14 @@ afterEach(() => {
 
 const web = (match: object): Config => configSchema.parse({ services: { web: { match } } });
 
-function setup(config: Config = web({ port: 80 })) {
+/** The kernel's clock runs with ours. */
+const bootTimeNs = () => performance.now() * 1e6;
+
+function setup(config: Config = web({ port: 80 }), holds: readonly Hold[] = []) {
 	const addresses = new Map<string, Addresses>();
 	const presence = new Map<string, Presence>();
 	const changes: DesiredChange[] = [];
+	const kept: (readonly Hold[])[] = [];
 	let reads = 0;
 	const pipeline = createPipeline({
 		config,
@@ -34,12 +39,14 @@ function setup(config: Config = web({ port: 80 })) {
 		presenceOf: (address, port) => presence.get(`${address}:${port}`) ?? "unknown",
 		log: pino({ enabled: false }),
 		now: () => performance.now(),
-		bootTimeNs: () => 0,
+		bootTimeNs,
+		holds,
+		onHolds: (all) => kept.push(all),
 		onChange: (change) => changes.push(change),
 		requestRead: () => reads++,
 	});
 	const has = (netns: string, ...ipv4: string[]) => addresses.set(netns, { state: "known", ipv4, ipv6: [] });
-	return { pipeline, presence, changes, has, reads: () => reads };
+	return { pipeline, presence, changes, has, kept, reads: () => reads };
 }
 
 const ids = (pipeline: Pipeline) => pipeline.desired()?.flatMap(({ backends }) => backends.map(({ id }) => id));
@@ -242,5 +249,149 @@ test("what comes after it was closed arms no timer", () => {
 	pipeline.onRead(read());
 	pipeline.close();
 	pipeline.onEvents([listen(listenerOf(1, 10))]);
+	expect(vi.getTimerCount()).toBe(0);
+});
+
+/** Backends 10.0.0.1 to 10.0.0.`count`, each in a namespace of its own. */
+function setupWith(count: number, config?: Config) {
+	const story = setup(config);
+	const listeners = Array.from({ length: count }, (_, i) => listenerOf(i + 1, 10 + i, inNetns(String(i + 1))));
+	for (let n = 1; n <= count; n++) story.has(String(n), `10.0.0.${n}`);
+	story.pipeline.onRead(read(listeners, 1000));
+	story.changes.length = 0;
+	vi.advanceTimersByTime(1);
+	const nth = (n: number): Listener => listeners[n - 1] ?? listenerOf(0, 0);
+	return { ...story, listeners, nth };
+}
+
+const refOf = (n: number) => ({ service: "web", id: backendId(`10.0.0.${n}`, 80) });
+const readNow = (rows: readonly Listener[]) => read(rows, bootTimeNs() + 1);
+
+describe("a change", () => {
+	test("names what it touched, and nothing else", () => {
+		const { pipeline, changes, nth, has } = setupWith(3);
+		pipeline.onEvents([close(nth(1), 2000)]);
+		has("4", "10.0.0.4");
+		pipeline.onEvents([listen(listenerOf(4, 3000, inNetns("4")))]);
+		expect(changes).toMatchObject([
+			{ touched: [refOf(1)], removal: true },
+			{ touched: [refOf(4)], removal: false },
+		]);
+		expect(pipeline.backend(refOf(1))).toBeUndefined();
+		expect(pipeline.backend(refOf(4))).toEqual(pipeline.desired()?.[0]?.backends[2]);
+	});
+
+	test("of the rules may touch any", () => {
+		const { pipeline, changes } = setupWith(1);
+		pipeline.reconfigure(web({ port: 80 }));
+		expect(changes).toMatchObject([{ touched: undefined }]);
+	});
+
+	test("is not known of one backend before the first read, either", () => {
+		const { pipeline, has } = setup();
+		has("4196", "10.0.0.2");
+		pipeline.onEvents([listen(listenerOf(1, 10))]);
+		expect(pipeline.backend(refOf(2))).toBeUndefined();
+	});
+});
+
+describe("when many backends would leave without a close", () => {
+	test("they stay until a later read confirms it", () => {
+		const { pipeline, listeners, changes, has, reads } = setupWith(5);
+		for (const n of [1, 2, 3]) has(String(n));
+		pipeline.recheck();
+		expect(ids(pipeline)).toHaveLength(5);
+		expect(changes).toEqual([]);
+		expect(reads()).toBe(1);
+		expect(pipeline.status()[0]?.backends[0]).toMatchObject({
+			state: "ready",
+			reason: expect.stringMatching(/^waits for/),
+		});
+		has("3", "10.0.0.3");
+		pipeline.onRead(read(listeners, 2000));
+		expect(ids(pipeline)).toHaveLength(5);
+		vi.advanceTimersByTime(1);
+		pipeline.onRead({ ...readNow(listeners), complete: false });
+		expect(ids(pipeline)).toHaveLength(5);
+		pipeline.onRead(readNow(listeners));
+		expect(ids(pipeline)).toEqual(["10.0.0.3:80", "10.0.0.4:80", "10.0.0.5:80"]);
+		expect(changes).toMatchObject([{ touched: [refOf(1), refOf(2)], removal: true }]);
+	});
+
+	test("since reads lack them, one more read is asked for", () => {
+		const { pipeline, nth, reads } = setupWith(4);
+		pipeline.onRead(readNow([nth(4)]));
+		vi.advanceTimersByTime(1);
+		const before = reads();
+		pipeline.onRead(readNow([nth(4)]));
+		expect(reads()).toBe(before + 1);
+		expect(ids(pipeline)).toHaveLength(4);
+		vi.advanceTimersByTime(1);
+		pipeline.onRead(readNow([nth(4)]));
+		expect(ids(pipeline)).toEqual(["10.0.0.4:80"]);
+	});
+
+	test("since they match no more, they stay as long", () => {
+		const { pipeline, listeners, reads } = setupWith(3);
+		pipeline.reconfigure(web({ port: 81 }));
+		expect(ids(pipeline)).toHaveLength(3);
+		expect(reads()).toBe(1);
+		vi.advanceTimersByTime(1);
+		pipeline.onRead(readNow(listeners));
+		expect(ids(pipeline)).toEqual([]);
+	});
+
+	test("the ones that do close go at once", () => {
+		const { pipeline, nth, has } = setupWith(5);
+		for (const n of [1, 2, 3]) has(String(n));
+		pipeline.recheck();
+		pipeline.onEvents([close(nth(2), 2000)]);
+		expect(ids(pipeline)).toEqual(["10.0.0.1:80", "10.0.0.3:80", "10.0.0.4:80", "10.0.0.5:80"]);
+	});
+});
+
+describe("a person's word", () => {
+	test("is told at once, kept, and shown with the verdict", () => {
+		const { pipeline, changes, kept } = setupWith(2);
+		pipeline.hold(refOf(1), "drain");
+		expect(changes).toMatchObject([{ touched: [refOf(1)], removal: true }]);
+		expect(kept).toEqual([[{ ...refOf(1), state: "drain" }]]);
+		expect(pipeline.listeners()[0]?.verdict).toEqual({
+			state: "in",
+			places: [{ service: "web", backend: refOf(1).id, state: "drain", why: "a person drained it" }],
+		});
+		expect(pipeline.release(refOf(1))).toBe(true);
+		expect(pipeline.release(refOf(1))).toBe(false);
+		expect(kept.at(-1)).toEqual([]);
+		expect(kept).toHaveLength(2);
+		expect(pipeline.backend(refOf(1))).toMatchObject({ state: "ready", held: false });
+	});
+
+	test("from an earlier run holds from the first read on, and through other rules", () => {
+		const { pipeline, has } = setup(web({ port: 80 }), [{ ...refOf(2), state: "down" }]);
+		has("4196", "10.0.0.2");
+		pipeline.onRead(read([listenerOf(1, 10)], 20));
+		pipeline.reconfigure(web({ port: 80 }));
+		expect(pipeline.backend(refOf(2))).toMatchObject({ state: "down", held: true });
+		expect(pipeline.holds()).toEqual([{ ...refOf(2), state: "down" }]);
+	});
+});
+
+test("a backend that flaps is held out for its pause, its verdict says so, and it comes back by itself", () => {
+	const config = configSchema.parse({
+		services: { web: { match: { port: 80 } } },
+		flap: { max: 2, window: "30s", hold: "10s" },
+	});
+	const { pipeline, nth, changes } = setupWith(2, config);
+	pipeline.onEvents([close(nth(1), 2000)]);
+	pipeline.onEvents([listen(listenerOf(11, 3000, inNetns("1")))]);
+	pipeline.onEvents([close(listenerOf(11, 3000, inNetns("1")), 4000)]);
+	pipeline.onEvents([listen(listenerOf(12, 5000, inNetns("1")))]);
+	expect(ids(pipeline)).toEqual(["10.0.0.2:80"]);
+	const why = "web: held out for 10 s: closed 2 times in 30 s";
+	expect(pipeline.listeners()).toContainEqual(expect.objectContaining({ verdict: { state: "out", why } }));
+	vi.advanceTimersByTime(10_000);
+	expect(ids(pipeline)).toEqual(["10.0.0.1:80", "10.0.0.2:80"]);
+	expect(changes.at(-1)).toMatchObject({ touched: [refOf(1)], removal: false });
 	expect(vi.getTimerCount()).toBe(0);
 });

@@ -51,6 +51,7 @@ describe("the page docs/configuration.md", () => {
 		expect(outcomes.map(({ heading }) => heading)).toEqual([
 			"Configuration",
 			"A full example",
+			"Leaving",
 			"Problems",
 			"In your editor",
 		]);

@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import { backendId } from "../../../src/backends/backend.js";
+import { createEjections } from "../../../src/backends/ejections.js";
+
+const idOf = (n: number) => backendId(`10.0.0.${n}`, 80);
+const unfit = (sinceMs: number) => ({ kind: "unfit", sinceMs, untilMs: 30_000 }) as const;
+
+test("those that were told first go first, in whatever order it became known", () => {
+	const ejections = createEjections();
+	for (let n = 1; n <= 10; n++) ejections.file(idOf(n), { kind: "plain" });
+	for (const [n, ms] of [
+		[1, 50],
+		[2, 20],
+		[3, 40],
+		[4, 10],
+	] as const) {
+		ejections.file(idOf(n), unfit(ms));
+	}
+	expect(new Set(ejections.weigh(0.3))).toEqual(new Set([idOf(2), idOf(3), idOf(4)]));
+	expect(ejections.outcome(idOf(1))).toBe("ready");
+	expect(ejections.ready).toBe(7);
+});
+
+test("weighing again tells of nothing when nothing was filed", () => {
+	const ejections = createEjections();
+	for (let n = 1; n <= 4; n++) ejections.file(idOf(n), n < 3 ? unfit(n) : { kind: "plain" });
+	expect(ejections.weigh(0.5)).toEqual([idOf(1), idOf(2)]);
+	expect(ejections.weigh(0.5)).toEqual([]);
+	expect(ejections.weigh(0)).toEqual([idOf(2)]);
+});
+
+test("one whose opinion changes leaves its place to the next", () => {
+	const ejections = createEjections();
+	for (let n = 1; n <= 4; n++) ejections.file(idOf(n), n < 3 ? unfit(n) : { kind: "plain" });
+	ejections.weigh(0);
+	ejections.file(idOf(1), { kind: "held" });
+	expect(ejections.weigh(0)).toContain(idOf(2));
+	expect(ejections.outcome(idOf(1))).toBe("held");
+	expect(ejections.outcome(idOf(2))).toBe("drain");
+	ejections.file(idOf(2), undefined);
+	ejections.weigh(0);
+	expect(ejections.outcome(idOf(2))).toBeUndefined();
+	expect(ejections.listening).toBe(3);
+});

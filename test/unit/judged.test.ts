@@ -1,0 +1,63 @@
+import { expect, test } from "vitest";
+import { configSchema } from "../../src/config/schema.js";
+import { createJudged } from "../../src/judged.js";
+import { endpointKey, netnsKey } from "../../src/listeners/ids.js";
+import type { Endpoint } from "../../src/listeners/table.js";
+import { listenerOf } from "./listeners/listener.js";
+
+const config = configSchema.parse({
+	services: {
+		web: { match: { port: 80 } },
+		php: { match: { port: 80 }, stopSignals: ["SIGQUIT"] },
+		db: { match: { port: 80 }, stopSignals: [] },
+	},
+});
+
+const endpointOf = (change: Partial<Endpoint> = {}): Endpoint => ({
+	key: endpointKey(netnsKey("7"), "0.0.0.0", 80),
+	netns: netnsKey("7"),
+	address: "0.0.0.0",
+	port: 80,
+	sockets: [listenerOf(1, 10)],
+	...change,
+});
+
+const judgedOf = (ipv4: string[] = ["10.0.0.2"]) =>
+	createJudged(
+		config,
+		{
+			resolve: ({ comm, hostname, netnsInode }) => ({
+				identity: { comm, hostname, netnsInode },
+				addresses: { state: "known", ipv4, ipv6: [] },
+				isHost: false,
+			}),
+		},
+		(atNs) => atNs / 1e6 + 1000,
+	);
+
+test("a stop signal counts for the services that name it, at its time in the clock of the pools", () => {
+	const { claims } = judgedOf().look(endpointOf({ stopping: new Map([[15, 5e6]]) }));
+	expect(claims.map(({ backend, told }) => [backend.service, told])).toEqual([
+		["web", { signal: "SIGTERM", atNs: 5e6, atMs: 1005 }],
+		["php", undefined],
+		["db", undefined],
+	]);
+	const quit = judgedOf().look(endpointOf({ stopping: new Map([[3, 5e6]]) }));
+	expect(quit.claims.map(({ told }) => told?.signal)).toEqual([undefined, "SIGQUIT", undefined]);
+});
+
+test("the verdict covers an address where a connection would reach the listener", () => {
+	const judged = judgedOf();
+	judged.look(endpointOf());
+	expect(judged.hasAt("10.0.0.2", 80)).toBe(true);
+	expect(judged.hasAt("10.0.0.2", 81)).toBe(false);
+	expect(judged.hasAt("10.0.0.3", 80)).toBe(false);
+	judged.forget(endpointOf().key);
+	expect(judged.hasAt("10.0.0.2", 80)).toBe(false);
+});
+
+test("a listener whose address is not known yet says nothing of any address", () => {
+	const judged = judgedOf([]);
+	judged.look(endpointOf());
+	expect(judged.hasAt("0.0.0.0", 80)).toBe(false);
+});
