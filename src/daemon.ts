@@ -3,6 +3,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
 import { type ControlSocket, openControlSocket } from "./admin/socket.js";
+import type { Hold } from "./backends/backend.js";
 import { formatProblem, loadConfig, templateFolders } from "./config/load.js";
 import type { Config } from "./config/schema.js";
 import { type FileWatch, watchFiles } from "./config/watch.js";
@@ -14,7 +15,7 @@ import { createPipeline } from "./pipeline.js";
 import { openProxies } from "./proxies/proxies.js";
 import { bootTimeNs } from "./sensor/libbpf.js";
 import { openSensor, type Sensor } from "./sensor/sensor.js";
-import { type Hold, loadHolds, saveHolds } from "./state.js";
+import { loadHolds, saveHolds } from "./state.js";
 import { createView } from "./view.js";
 
 /** A proxy that is down must not hold up the boot. */

@@ -6,7 +6,7 @@
 
 import type { Logger } from "pino";
 import { type AdoptedServer, createAdopted } from "./backends/adopted.js";
-import type { BackendId, BackendRef, BackendState, DesiredSet } from "./backends/backend.js";
+import type { BackendId, BackendRef, BackendState, DesiredSet, Hold } from "./backends/backend.js";
 import { createJudge, type Judgement, type Verdict } from "./backends/judge.js";
 import { createPools, type PoolChange } from "./backends/pools.js";
 import type { Config } from "./config/schema.js";
@@ -15,7 +15,6 @@ import type { Resolved, Resolver } from "./identity/resolver.js";
 import type { Read, SocketEvent } from "./listeners/event.js";
 import type { EndpointKey } from "./listeners/ids.js";
 import { createTable, type Endpoint, type Merged } from "./listeners/table.js";
-import type { Hold } from "./state.js";
 
 /** Pauses between two looks at what is pending: doubled from the first to the last, which then stays. */
 const RETRY_MS = { first: 20, last: 10_000 } as const;
@@ -32,9 +31,10 @@ export interface ServiceStatus {
 	readonly name: string;
 	readonly backends: readonly {
 		readonly id: BackendId;
-		readonly state: BackendState;
+		/** `out`: it listens, and is not in the set. */
+		readonly state: BackendState | "out";
 		readonly held: boolean;
-		readonly reason?: string;
+		readonly reason: string;
 		/** Since when, in the clock of `now`. */
 		readonly sinceMs: number;
 	}[];
@@ -260,7 +260,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 				name,
 				backends: backends.map((backend) => {
 					const hold = holds.get(nameOf(backend));
-					return { id: backend.id, state: hold?.state ?? backend.state, held: hold !== undefined, sinceMs: 0 };
+					return {
+						id: backend.id,
+						state: hold?.state ?? backend.state,
+						held: hold !== undefined,
+						reason: "it listens",
+						sinceMs: 0,
+					};
 				}),
 			})),
 		holds: () => [...holds.values()],

@@ -7,14 +7,9 @@ import { open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { z } from "zod";
-import { type BackendRef, backendId } from "./backends/backend.js";
+import { backendId, type Hold } from "./backends/backend.js";
 import { messageOf } from "./errors.js";
 import { isCode, syncFolder } from "./files.js";
-
-/** A backend that a person drained or took out. */
-export interface Hold extends BackendRef {
-	readonly state: "drain" | "down";
-}
 
 const VERSION = 1;
 

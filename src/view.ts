@@ -40,10 +40,10 @@ export function createView({ file, host, pipeline, proxies, sensor, resync, relo
 			config: file,
 			listeners: pipeline.listeners().length,
 			services: pipeline.status().map(serviceView),
+			holds: pipeline.holds(),
 			proxies: proxies.status().map(proxyView),
 			losses: { ...sensor.losses() },
 		}),
-		holds: () => pipeline.holds(),
 		hold(backends, state) {
 			for (const backend of backends) pipeline.hold(refOf(backend), state);
 			return kept();
@@ -70,7 +70,7 @@ function serviceView({ name, backends }: ServiceStatus): ServiceView {
 			id,
 			state,
 			held,
-			...(reason !== undefined && { reason }),
+			reason,
 			since: new Date(performance.timeOrigin + sinceMs).toISOString(),
 		})),
 	};

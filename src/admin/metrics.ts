@@ -3,7 +3,7 @@
 import { Counter, Gauge, Registry } from "prom-client";
 import type { DaemonStatus } from "./view.js";
 
-const STATES = ["ready", "closing", "drain", "down"] as const;
+const STATES = ["ready", "closing", "drain", "down", "out"] as const;
 
 /** The text of a scrape; its content type is {@link METRICS_TYPE}. */
 export async function metricsText({ version, services, proxies, losses }: DaemonStatus): Promise<string> {

@@ -20,6 +20,11 @@ export interface BackendRef {
 	readonly id: BackendId;
 }
 
+/** A person's word on a backend: it stays until it is released, whether the backend is there or not. */
+export interface Hold extends BackendRef {
+	readonly state: "drain" | "down";
+}
+
 /**
  * What the proxy is to do with a backend.
  * - `ready`: it listens.

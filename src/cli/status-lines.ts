@@ -14,12 +14,13 @@ export function statusLines(status: DaemonStatus, nowMs: number): string[] {
 	const backends = services.flatMap(({ name, backends: all }): Cell[][] =>
 		all.length === 0
 			? [[name, { text: "none", colour: "yellow" }]]
-			: all.map((backend) => [name, backend.id, stateOf(backend), ago(backend.since), backend.reason ?? ""]),
+			: all.map((backend) => [name, backend.id, stateOf(backend), ago(backend.since), backend.reason]),
 	);
 	return [
 		`solistend ${version} on ${host}, pid ${pid}, up ${span(uptimeMs)}; ${listeners} listeners on this host`,
 		"",
 		...section(["SERVICE", "BACKEND", "STATE", "SINCE", "REASON"], backends, "no services are configured"),
+		...absentHolds(status),
 		"",
 		...section(
 			["PROXY", "TYPE", "STATE", "LAST CHANGE", ...["LIVE CHANGES", "FILE CHANGES", "RELOADS", "FAILURES"].map(right)],
@@ -54,6 +55,7 @@ function stateOf({ state, held }: BackendView): Cell {
 		case "drain":
 			return { text: state, colour: "yellow" };
 		case "down":
+		case "out":
 			return { text: state, colour: "red" };
 		default:
 			return state satisfies never;
@@ -67,6 +69,15 @@ const PROXY_COLOURS = {
 	unreachable: "red",
 	failed: "red",
 } as const;
+
+/** What is held and has no row: forgotten otherwise, until it comes back. */
+function absentHolds({ services, holds }: DaemonStatus): string[] {
+	const shown = new Set(services.flatMap(({ name, backends }) => backends.map(({ id }) => `${name}/${id}`)));
+	const absent = holds.filter(({ service, id }) => !shown.has(`${service}/${id}`));
+	if (absent.length === 0) return [];
+	const names = absent.map(({ service, id, state }) => `${service}/${id} (${state})`).join(", ");
+	return ["", colour("yellow", `held, and not there now: ${names}`)];
+}
 
 /** What a proxy's row has no room for. */
 function details({ name, why, serving, steps = [] }: ProxyView): string[] {

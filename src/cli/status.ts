@@ -14,9 +14,9 @@ const count = z.int().min(0);
 
 const backend = z.object({
 	id: z.string(),
-	state: z.enum(["ready", "closing", "drain", "down"]),
+	state: z.enum(["ready", "closing", "drain", "down", "out"]),
 	held: z.boolean(),
-	reason: z.string().exactOptional(),
+	reason: z.string(),
 	since: z.iso.datetime(),
 });
 
@@ -44,6 +44,7 @@ const daemonStatus: z.ZodType<DaemonStatus> = z.object({
 	config: z.string(),
 	listeners: count,
 	services: z.array(z.object({ name: z.string(), backends: z.array(backend) })),
+	holds: z.array(z.object({ service: z.string(), id: z.string(), state: z.enum(["drain", "down"]) })),
 	proxies: z.array(proxy),
 	losses: z.record(z.string(), count),
 });

@@ -2,8 +2,8 @@ import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { backendId } from "../../src/backends/backend.js";
-import { type Hold, loadHolds, saveHolds } from "../../src/state.js";
+import { backendId, type Hold } from "../../src/backends/backend.js";
+import { loadHolds, saveHolds } from "../../src/state.js";
 import { type TempFolder, tempFolder } from "../host/temp-folder.js";
 
 const HOLDS: readonly Hold[] = [
