@@ -55,11 +55,11 @@ export interface ProxyView {
 	readonly serving?: string;
 	/** With `observing`: what would be done. */
 	readonly steps?: readonly string[];
-	/** Changes by a new file. */
+	/** Changes that reached the proxy, with or without a reload. */
 	readonly applied: number;
 	readonly reloads: number;
 	readonly failed: number;
-	/** Changes in the running proxy, with no new file and no reload. */
+	/** Backends put in or taken out in the running proxy, without a reload. */
 	readonly fastChanges: number;
 	readonly lastApplied?: LastApplied;
 }

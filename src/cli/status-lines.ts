@@ -23,13 +23,13 @@ export function statusLines(status: DaemonStatus, nowMs: number): string[] {
 		...absentHolds(status),
 		"",
 		...section(
-			["PROXY", "TYPE", "STATE", "LAST CHANGE", ...["LIVE CHANGES", "FILE CHANGES", "RELOADS", "FAILURES"].map(right)],
+			["PROXY", "TYPE", "STATE", "LAST CHANGE", ...["CHANGES", "FAST LANE", "RELOADS", "FAILURES"].map(right)],
 			proxies.map((proxy): Cell[] => [
 				proxy.name,
 				proxy.type,
 				{ text: proxy.state, colour: PROXY_COLOURS[proxy.state] },
 				proxy.lastApplied === undefined ? "-" : ago(proxy.lastApplied.at),
-				...[proxy.fastChanges, proxy.applied, proxy.reloads, proxy.failed].map(String),
+				...[proxy.applied, proxy.fastChanges, proxy.reloads, proxy.failed].map(String),
 			]),
 			"no proxies are configured",
 		),

@@ -57,8 +57,8 @@ describe("the status for a person", () => {
 			"",
 			"held, and not there now: web/10.0.0.9:80 (down)",
 			"",
-			"PROXY  TYPE     STATE    LAST CHANGE  LIVE CHANGES  FILE CHANGES  RELOADS  FAILURES",
-			"edge   haproxy  applied  2m ago                140             3        2         0",
+			"PROXY  TYPE     STATE    LAST CHANGE  CHANGES  FAST LANE  RELOADS  FAILURES",
+			"edge   haproxy  applied  2m ago             3        140        2         0",
 		]);
 	});
 
@@ -78,9 +78,9 @@ describe("the status for a person", () => {
 		expect(statusLines(status, NOW).slice(2)).toEqual([
 			"no services are configured",
 			"",
-			"PROXY    TYPE     STATE      LAST CHANGE  LIVE CHANGES  FILE CHANGES  RELOADS  FAILURES",
-			"edge     haproxy  failed     -                       0             0        0         4",
-			"watched  haproxy  observing  -                       0             0        0         0",
+			"PROXY    TYPE     STATE      LAST CHANGE  CHANGES  FAST LANE  RELOADS  FAILURES",
+			"edge     haproxy  failed     -                  0          0        0         4",
+			"watched  haproxy  observing  -                  0          0        0         0",
 			"",
 			"edge: haproxy -c failed: \\u{001b}[31mline 3",
 			"edge: it goes on serving the previous configuration",
