@@ -88,10 +88,14 @@ function proxyView({ status, lastApplied, ...counts }: ProxyReport): ProxyView {
 		failed,
 		fastChanges,
 		...(lastApplied !== undefined && {
-			lastApplied: { at: new Date(lastApplied.atMs).toISOString(), stagesMs: lastApplied.stagesMs },
+			lastApplied: { at: new Date(lastApplied.atMs).toISOString(), stagesMs: rounded(lastApplied.stagesMs) },
 		}),
 	};
 }
+
+/** To tenths of a millisecond. */
+const rounded = (stagesMs: Readonly<Record<string, number>>) =>
+	Object.fromEntries(Object.entries(stagesMs).map(([stage, ms]) => [stage, Math.round(ms * 10) / 10]));
 
 function stateOf(status: ProxyStatus): Pick<ProxyView, "state" | "why" | "serving" | "steps"> {
 	switch (status.state) {
