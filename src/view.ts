@@ -41,10 +41,10 @@ export function createView({ file, host, pipeline, proxies, sensor, resync, relo
 			config: file,
 			listeners: pipeline.listeners().length,
 			services: pipeline.status().map(serviceView),
+			holds: pipeline.holds(),
 			proxies: proxies.status().map(proxyView),
 			losses: { ...sensor.losses() },
 		}),
-		holds: () => pipeline.holds(),
 		hold(backends, state) {
 			for (const backend of backends) pipeline.hold(refOf(backend), state);
 			return kept();
@@ -89,10 +89,14 @@ function proxyView({ status, lastApplied, ...counts }: ProxyReport): ProxyView {
 		failed,
 		fastChanges,
 		...(lastApplied !== undefined && {
-			lastApplied: { at: new Date(lastApplied.atMs).toISOString(), stagesMs: lastApplied.stagesMs },
+			lastApplied: { at: new Date(lastApplied.atMs).toISOString(), stagesMs: rounded(lastApplied.stagesMs) },
 		}),
 	};
 }
+
+/** To tenths of a millisecond. */
+const rounded = (stagesMs: Readonly<Record<string, number>>) =>
+	Object.fromEntries(Object.entries(stagesMs).map(([stage, ms]) => [stage, Math.round(ms * 10) / 10]));
 
 function stateOf(status: ProxyStatus): Pick<ProxyView, "state" | "why" | "serving" | "steps"> {
 	switch (status.state) {

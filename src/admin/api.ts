@@ -6,7 +6,7 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { z } from "zod";
 import { messageOf } from "../errors.js";
-import type { BackendName, DaemonView } from "./view.js";
+import type { BackendName, DaemonStatus, DaemonView } from "./view.js";
 import { listed, type Meant, meantBy } from "./what.js";
 
 /** Longest body of a request, in bytes. */
@@ -57,7 +57,7 @@ async function hold(view: DaemonView, body: unknown): Promise<Answer> {
 	const asked = holdBody.safeParse(body);
 	if (!asked.success) return wrong(400, 'needs {"what": text, "state": "drain" or "down"}');
 	const { what, state } = asked.data;
-	const meant = meantIn(view, what);
+	const meant = meantIn(view.status(), what);
 	if (!meant.ok) return wrong(404, meant.message);
 	const { warning } = await view.hold(meant.backends, state);
 	return fine({ state, backends: meant.backends, ...(warning !== undefined && { warning }) });
@@ -67,9 +67,10 @@ async function release(view: DaemonView, body: unknown): Promise<Answer> {
 	const asked = releaseBody.safeParse(body);
 	if (!asked.success) return wrong(400, 'needs {"what": text}');
 	const { what } = asked.data;
-	const meant = meantIn(view, what);
+	const status = view.status();
+	const meant = meantIn(status, what);
 	if (!meant.ok) return wrong(404, meant.message);
-	const held = new Set(view.holds().map(fullName));
+	const held = new Set(status.holds.map(fullName));
 	const backends = meant.backends.filter((backend) => held.has(fullName(backend)));
 	if (backends.length === 0) return wrong(404, `${what} is not held (held: ${listed([...held])})`);
 	const { warning } = await view.release(backends);
@@ -77,11 +78,10 @@ async function release(view: DaemonView, body: unknown): Promise<Answer> {
 }
 
 /** Among the backends that there are, and those that are held and not there now: a hold waits for them. */
-function meantIn(view: DaemonView, what: string): Meant {
-	const { services } = view.status();
+function meantIn({ services, holds }: DaemonStatus, what: string): Meant {
 	const known = [
 		...services.flatMap(({ name, backends }) => backends.map(({ id }) => ({ service: name, id }))),
-		...view.holds().map(({ service, id }) => ({ service, id })),
+		...holds.map(({ service, id }) => ({ service, id })),
 	];
 	return meantBy(
 		what,

@@ -3,7 +3,7 @@
 import { Counter, Gauge, Registry } from "prom-client";
 import type { DaemonStatus } from "./view.js";
 
-const STATES = ["ready", "closing", "drain", "down"] as const;
+const STATES = ["ready", "closing", "drain", "down", "out"] as const;
 
 /** The text of a scrape; its content type is {@link METRICS_TYPE}. */
 export async function metricsText({ version, services, proxies, losses }: DaemonStatus): Promise<string> {
@@ -30,10 +30,10 @@ export async function metricsText({ version, services, proxies, losses }: Daemon
 	});
 	const counter = (name: string, help: string) =>
 		new Counter({ name, help, labelNames: ["proxy"] as const, registers });
-	const applied = counter("solistend_proxy_applied_total", "Changes that reached the proxy by a new file");
+	const applied = counter("solistend_proxy_applied_total", "Changes that reached the proxy");
 	const reloads = counter("solistend_proxy_reloads_total", "Reloads of the proxy");
 	const failures = counter("solistend_proxy_failures_total", "Attempts to change the proxy that failed");
-	const fast = counter("solistend_proxy_fast_changes_total", "Changes in the running proxy without a reload");
+	const fast = counter("solistend_proxy_fast_changes_total", "Backends put in or taken out without a reload");
 	for (const proxy of proxies) {
 		const labels = { proxy: proxy.name };
 		up.set(labels, proxy.state === "applied" || proxy.state === "observing" ? 1 : 0);

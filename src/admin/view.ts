@@ -20,10 +20,11 @@ export interface Hold extends BackendName {
 export interface BackendView {
 	/** `address:port`. */
 	readonly id: string;
-	/** `out`: it listens, and is kept out for now. */
+	/** `out`: it listens, and is not in the pool. */
 	readonly state: "ready" | "closing" | "drain" | "down" | "out";
 	/** True when the state is a person's word. */
 	readonly held: boolean;
+	/** Why, as a clause. */
 	readonly reason: string;
 	/** When it got this state, ISO 8601. */
 	readonly since: string;
@@ -54,11 +55,11 @@ export interface ProxyView {
 	readonly serving?: string;
 	/** With `observing`: what would be done. */
 	readonly steps?: readonly string[];
-	/** Changes by a new file. */
+	/** Changes that reached the proxy, with or without a reload. */
 	readonly applied: number;
 	readonly reloads: number;
 	readonly failed: number;
-	/** Changes in the running proxy, with no new file and no reload. */
+	/** Backends put in or taken out in the running proxy, without a reload. */
 	readonly fastChanges: number;
 	readonly lastApplied?: LastApplied;
 }
@@ -75,6 +76,8 @@ export interface DaemonStatus {
 	/** How many endpoints listen on the whole host. */
 	readonly listeners: number;
 	readonly services: readonly ServiceView[];
+	/** What a person holds, also where nothing listens now. */
+	readonly holds: readonly Hold[];
 	readonly proxies: readonly ProxyView[];
 	/** What the sensor lost since the start, by reason; each loss led to a read of the kernel's table. */
 	readonly losses: Readonly<Record<string, number>>;
@@ -82,8 +85,6 @@ export interface DaemonStatus {
 
 export interface DaemonView {
 	status(): DaemonStatus;
-	/** What a person holds, also where nothing listens now. */
-	holds(): readonly Hold[];
 	hold(backends: readonly BackendName[], state: HoldState): Promise<Kept>;
 	/** Back to what the daemon makes of them. */
 	release(backends: readonly BackendName[]): Promise<Kept>;

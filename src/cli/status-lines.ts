@@ -14,21 +14,22 @@ export function statusLines(status: DaemonStatus, nowMs: number): string[] {
 	const backends = services.flatMap(({ name, backends: all }): Cell[][] =>
 		all.length === 0
 			? [[name, { text: "none", colour: "yellow" }]]
-			: all.map((backend) => [name, backend.id, stateOf(backend), ago(backend.since), backend.reason ?? ""]),
+			: all.map((backend) => [name, backend.id, stateOf(backend), ago(backend.since), backend.reason]),
 	);
 	return [
 		`solistend ${version} on ${host}, pid ${pid}, up ${span(uptimeMs)}; ${listeners} listeners on this host`,
 		"",
 		...section(["SERVICE", "BACKEND", "STATE", "SINCE", "REASON"], backends, "no services are configured"),
+		...absentHolds(status),
 		"",
 		...section(
-			["PROXY", "TYPE", "STATE", "LAST CHANGE", ...["LIVE CHANGES", "FILE CHANGES", "RELOADS", "FAILURES"].map(right)],
+			["PROXY", "TYPE", "STATE", "LAST CHANGE", ...["CHANGES", "FAST LANE", "RELOADS", "FAILURES"].map(right)],
 			proxies.map((proxy): Cell[] => [
 				proxy.name,
 				proxy.type,
 				{ text: proxy.state, colour: PROXY_COLOURS[proxy.state] },
 				proxy.lastApplied === undefined ? "-" : ago(proxy.lastApplied.at),
-				...[proxy.fastChanges, proxy.applied, proxy.reloads, proxy.failed].map(String),
+				...[proxy.applied, proxy.fastChanges, proxy.reloads, proxy.failed].map(String),
 			]),
 			"no proxies are configured",
 		),
@@ -68,6 +69,15 @@ const PROXY_COLOURS = {
 	unreachable: "red",
 	failed: "red",
 } as const;
+
+/** What is held and has no row: forgotten otherwise, until it comes back. */
+function absentHolds({ services, holds }: DaemonStatus): string[] {
+	const shown = new Set(services.flatMap(({ name, backends }) => backends.map(({ id }) => `${name}/${id}`)));
+	const absent = holds.filter(({ service, id }) => !shown.has(`${service}/${id}`));
+	if (absent.length === 0) return [];
+	const names = absent.map(({ service, id, state }) => `${service}/${id} (${state})`).join(", ");
+	return ["", colour("yellow", `held, and not there now: ${names}`)];
+}
 
 /** What a proxy's row has no room for. */
 function details({ name, why, serving, steps = [] }: ProxyView): string[] {

@@ -44,6 +44,7 @@ const daemonStatus: z.ZodType<DaemonStatus> = z.object({
 	config: z.string(),
 	listeners: count,
 	services: z.array(z.object({ name: z.string(), backends: z.array(backend) })),
+	holds: z.array(z.object({ service: z.string(), id: z.string(), state: z.enum(["drain", "down"]) })),
 	proxies: z.array(proxy),
 	losses: z.record(z.string(), count),
 });

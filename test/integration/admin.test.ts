@@ -156,6 +156,21 @@ describe.skipIf(skipPrivileged)("the operator's word", () => {
 		expect(JSON.parse(await readFile(join(edge.state, "state.json"), "utf8"))).toEqual({ version: 1, holds: [] });
 	});
 
+	test("moves to another state folder with the configuration", async () => {
+		await using edge = await openEdge();
+		const daemon = await edge.startDaemon();
+		const id = await serve(edge, daemon, "blue");
+		await run(["drain", id, "--config", edge.config]);
+		const state = join(edge.folder, "moved");
+		await mkdir(state);
+		await edge.configure({ settings: { state } });
+		await daemon.waitFor("configuration taken");
+		await daemon.stop();
+		expect(JSON.parse(await readFile(join(state, "state.json"), "utf8")).holds).toEqual([
+			{ service: "web", id, state: "drain" },
+		]);
+	});
+
 	test("without a state folder is taken, with a warning in the log and in the answer", async () => {
 		await using edge = await openEdge();
 		await rm(edge.state, { recursive: true });
@@ -279,7 +294,7 @@ describe.skipIf(skipPrivileged)("the control socket", () => {
 		const ready = () => ask(edge.socket, "GET", "/readyz");
 		expect(await ready()).toMatchObject({ status: 200 });
 		await edge.haproxy.stop();
-		await serve0(edge);
+		await serveLate(edge);
 		await daemon.waitFor("proxy unreachable");
 		const { status, body } = await eventually("not ready", async () => {
 			const answer = await ready();
@@ -311,7 +326,7 @@ describe.skipIf(skipPrivileged)("render --diff", () => {
 		const { stdout, exitCode } = await run(words);
 		expect(exitCode).toBe(0);
 		expect(stdout.startsWith(`--- ${edge.output}\n+++ ${edge.output}\n@@ -`)).toBe(true);
-		expect(stdout).toMatch(new RegExp(`^\\+.*server ${netns.address}:80 `, "m"));
+		expect(stdout).toMatch(new RegExp(`^\\+\\s+server .*\\b${netns.address}:80 `, "m"));
 		await writeFile(join(edge.folder, "live.diff"), `${stdout}\n`);
 		await execa("patch", [edge.output, join(edge.folder, "live.diff")]);
 		expect(await run(words)).toMatchObject({ exitCode: 0, stdout: "" });
@@ -327,7 +342,7 @@ describe.skipIf(skipPrivileged)("render --diff", () => {
 });
 
 /** A web server that HAProxy will not be told of. */
-async function serve0({ segment, owned }: Edge): Promise<void> {
+async function serveLate({ segment, owned }: Edge): Promise<void> {
 	const netns = await segment.addNetns("late");
 	owned.own(await startWebServer({ name: "late", netns }));
 }

@@ -23,6 +23,7 @@ export const daemonStatus = (changes: Partial<DaemonStatus> = {}): DaemonStatus 
 	config: "/etc/solistend/solistend.yaml",
 	listeners: 12,
 	services: [],
+	holds: [],
 	proxies: [],
 	losses: { ringFull: 0 },
 	...changes,

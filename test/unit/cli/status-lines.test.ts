@@ -15,7 +15,13 @@ describe("the status for a person", () => {
 					name: "web",
 					backends: [
 						{ id: "10.0.0.1:80", state: "ready", held: false, reason: "it listens", since: "2026-01-01T11:59:55.000Z" },
-						{ id: "10.0.0.2:80", state: "drain", held: true, reason: "it listens", since: "2026-01-01T11:00:00.000Z" },
+						{
+							id: "10.0.0.2:80",
+							state: "drain",
+							held: true,
+							reason: "a person drained it",
+							since: "2026-01-01T11:00:00.000Z",
+						},
 						{
 							id: "10.0.0.3:80",
 							state: "drain",
@@ -25,6 +31,10 @@ describe("the status for a person", () => {
 						},
 					],
 				},
+			],
+			holds: [
+				{ service: "web", id: "10.0.0.2:80", state: "drain" },
+				{ service: "web", id: "10.0.0.9:80", state: "down" },
 			],
 			proxies: [
 				proxyView({
@@ -42,11 +52,13 @@ describe("the status for a person", () => {
 			"SERVICE  BACKEND      STATE         SINCE   REASON",
 			"api      none",
 			"web      10.0.0.1:80  ready         5s ago  it listens",
-			"web      10.0.0.2:80  held (drain)  1h ago  it listens",
+			"web      10.0.0.2:80  held (drain)  1h ago  a person drained it",
 			"web      10.0.0.3:80  drain         0s ago  told to stop",
 			"",
-			"PROXY  TYPE     STATE    LAST CHANGE  LIVE CHANGES  FILE CHANGES  RELOADS  FAILURES",
-			"edge   haproxy  applied  2m ago                140             3        2         0",
+			"held, and not there now: web/10.0.0.9:80 (down)",
+			"",
+			"PROXY  TYPE     STATE    LAST CHANGE  CHANGES  FAST LANE  RELOADS  FAILURES",
+			"edge   haproxy  applied  2m ago             3        140        2         0",
 		]);
 	});
 
@@ -66,9 +78,9 @@ describe("the status for a person", () => {
 		expect(statusLines(status, NOW).slice(2)).toEqual([
 			"no services are configured",
 			"",
-			"PROXY    TYPE     STATE      LAST CHANGE  LIVE CHANGES  FILE CHANGES  RELOADS  FAILURES",
-			"edge     haproxy  failed     -                       0             0        0         4",
-			"watched  haproxy  observing  -                       0             0        0         0",
+			"PROXY    TYPE     STATE      LAST CHANGE  CHANGES  FAST LANE  RELOADS  FAILURES",
+			"edge     haproxy  failed     -                  0          0        0         4",
+			"watched  haproxy  observing  -                  0          0        0         0",
 			"",
 			"edge: haproxy -c failed: \\u{001b}[31mline 3",
 			"edge: it goes on serving the previous configuration",
