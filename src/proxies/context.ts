@@ -14,6 +14,7 @@ export interface TemplateContext {
 		readonly name: string;
 		readonly type: string;
 		readonly runtimeSocket: string;
+		readonly pidFile: string;
 		readonly options: Options;
 	};
 	/** Sorted by name. */
@@ -51,6 +52,7 @@ export function templateContext(proxy: ProxyConfig, host: string, desired: Desir
 			name: proxy.name,
 			type: proxy.type,
 			runtimeSocket: proxy.runtimeSocket ?? "",
+			pidFile: proxy.pidFile ?? "",
 			options: proxy.options,
 		},
 		services: desired.filter(({ name }) => proxy.services?.includes(name) ?? true).map(serviceContext),

@@ -5,7 +5,9 @@ import type { Config, ProxyConfig } from "../config/schema.js";
 import { prepareCommands } from "./command.js";
 import { templateContext } from "./context.js";
 import type { Driver } from "./driver.js";
+import { createFileDriver } from "./file/driver.js";
 import { createHaproxyDriver } from "./haproxy/driver.js";
+import { createNginxDriver } from "./nginx/driver.js";
 import { loadTemplate } from "./render.js";
 import { trialSets } from "./trial.js";
 
@@ -27,8 +29,9 @@ export async function openDriver(
 		case "haproxy":
 			return createHaproxyDriver({ proxy, host, template });
 		case "nginx":
+			return createNginxDriver({ proxy, host, template });
 		case "file":
-			throw new Error("not yet");
+			return createFileDriver({ proxy, host, template });
 		default:
 			return proxy.type satisfies never;
 	}

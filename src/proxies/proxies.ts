@@ -10,6 +10,7 @@ import type { Config, ProxyConfig } from "../config/schema.js";
 import type { Driver, ServerAddress } from "./driver.js";
 import { type Loop, type LoopChange, openLoop, type ProxyStatus } from "./loop.js";
 import { openDriver, tryTemplate } from "./open.js";
+import { createOutputLocks } from "./output-locks.js";
 
 export interface ProxiesOptions {
 	readonly config: Config;
@@ -33,7 +34,7 @@ export interface Proxies {
 	 * Goes over to another configuration; proxies that it does not change go on as they are, unless templates did.
 	 * `take` is called once nothing can fail any more, before a changed proxy asks for its desired set.
 	 *
-	 * @throws SolistendError when a template is wrong; then everything stays as it was.
+	 * @throws SolistendError when a template is wrong or another daemon writes an output; then everything stays as it was.
 	 */
 	reconfigure(config: Config, folders: readonly string[], templatesChanged: boolean, take: () => void): Promise<void>;
 	close(): Promise<void>;
@@ -50,12 +51,13 @@ interface Running extends Prepared {
 }
 
 /**
- * Opens the drivers of all proxies; nothing runs yet.
+ * Opens the drivers of all proxies and locks their outputs; nothing runs yet.
  *
- * @throws SolistendError when a template is not there or is wrong.
+ * @throws SolistendError when a template is not there or is wrong, or another daemon writes an output.
  */
 export async function openProxies({ config, folders, desired, adopt, log }: ProxiesOptions): Promise<Proxies> {
 	const running = new Map<string, Running>();
+	const locks = createOutputLocks();
 	let settle = config.settle;
 	let firstRound: Promise<void> = Promise.resolve();
 
@@ -63,7 +65,8 @@ export async function openProxies({ config, folders, desired, adopt, log }: Prox
 		Promise.all(
 			proxies.map(async (proxy) => {
 				await tryTemplate(proxy, host, among, services);
-				return { proxy, host, driver: await openDriver(proxy, host, among) };
+				const driver = await openDriver(proxy, host, among);
+				return { proxy, host, driver: proxy.mode === "apply" ? locks.guard(proxy.output, driver) : driver };
 			}),
 		);
 
@@ -78,6 +81,7 @@ export async function openProxies({ config, folders, desired, adopt, log }: Prox
 		});
 
 	let prepared = await prepare(config, folders);
+	await locks.take(written(config));
 
 	return {
 		async start() {
@@ -97,6 +101,7 @@ export async function openProxies({ config, folders, desired, adopt, log }: Prox
 		},
 		async reconfigure(next, among, templatesChanged, take) {
 			const fresh = await prepare(next, among);
+			await locks.take(written(next));
 			settle = next.settle;
 			const kept = new Set<string>();
 			for (const [name, { proxy, host, loop }] of running) {
@@ -109,6 +114,7 @@ export async function openProxies({ config, folders, desired, adopt, log }: Prox
 					running.delete(name);
 				}
 			}
+			await locks.keep(written(next));
 			take();
 			for (const one of fresh) {
 				if (kept.has(one.proxy.name)) await one.driver.close();
@@ -117,6 +123,12 @@ export async function openProxies({ config, folders, desired, adopt, log }: Prox
 		},
 		async close() {
 			await Promise.all([...running.values()].map(({ loop }) => loop.close()));
+			await locks.close();
 		},
 	};
+}
+
+/** The outputs that are written: those of `mode: apply`. */
+function written({ proxies }: Config): string[] {
+	return proxies.filter(({ mode }) => mode === "apply").map(({ output }) => output);
 }
