@@ -51,6 +51,8 @@ describe("the page docs/configuration.md", () => {
 		expect(outcomes.map(({ heading }) => heading)).toEqual([
 			"Configuration",
 			"A full example",
+			"Nginx",
+			"Any program that reads a file",
 			"Problems",
 			"In your editor",
 		]);

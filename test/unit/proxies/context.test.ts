@@ -7,7 +7,7 @@ describe("what a template sees", () => {
 	test("has every value, known or not", () => {
 		expect(templateContext(proxyConfig(), "edge-1", web("10.0.0.1"))).toEqual({
 			host: "edge-1",
-			proxy: { name: "edge", type: "haproxy", runtimeSocket: "", options: {} },
+			proxy: { name: "edge", type: "haproxy", runtimeSocket: "", pidFile: "", options: {} },
 			services: [
 				{
 					name: "web",
