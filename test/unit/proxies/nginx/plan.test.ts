@@ -1,6 +1,7 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Master } from "../../../../src/proxies/nginx/master.js";
-import { planNginx } from "../../../../src/proxies/nginx/plan.js";
+import { type NginxActual, planNginx } from "../../../../src/proxies/nginx/plan.js";
 
 const OLD = "upstream web { server 10.0.0.1:80; }";
 const NEW = "upstream web { server 10.0.0.2:80; }";
@@ -37,4 +38,29 @@ test("an Nginx that is down gets its file, and is reported", () => {
 	const plan = planNginx({ file: { text: OLD, confirmed: true }, master: down }, NEW);
 	expect(plan).toMatchObject({ steps: [write], reload: false, unreachable: "there is no nginx.pid (start Nginx)" });
 	expect(planNginx({ file: { text: NEW, confirmed: false }, master: down }, NEW).steps).toEqual([]);
+});
+
+test("carried out, a plan leads to a state for which there is nothing left to do, whatever there was", () => {
+	const text = fc.constantFrom(OLD, NEW, "", "upstream {");
+	const actual = fc.record({
+		file: fc.oneof(fc.record({ confirmed: fc.boolean() }), fc.record({ text, confirmed: fc.boolean() })),
+		master: fc.constantFrom<Master>(running, down, { state: "unknown" }),
+	});
+	fc.assert(
+		fc.property(actual, text, (before, wanted) => {
+			const { steps } = planNginx(before, wanted);
+			const after = steps.reduce<NginxActual>(
+				({ file, master }, step) => ({
+					file: step.kind === "write" ? { text: step.text, confirmed: false } : { ...file, confirmed: true },
+					master,
+				}),
+				before,
+			);
+			expect(after.file.text).toBe(wanted);
+			expect(planNginx(after, wanted).steps).toEqual([]);
+			// What was written while it was down is loaded once it is up.
+			const up = planNginx({ ...after, master: running }, wanted).steps;
+			expect(up).toEqual(after.file.confirmed ? [] : [reload]);
+		}),
+	);
 });
