@@ -184,6 +184,25 @@ describe("a drop-in among the files that Nginx includes", () => {
 		expect(clients.every(({ asked }) => asked > 5)).toBe(true);
 	});
 
+	test("loses no request while backends are restarted one after the other under load", async () => {
+		const ports = await startServers(1);
+		let restarted = owned.own(await startPortServer());
+		const proxy = dropIn({ reloadInterval: "100ms" });
+		await start(proxy, web(...ports, restarted.port));
+		const followed = await open(proxy, web(...ports, restarted.port));
+		const clients = [startClient(url), startClient(url), startClient(url)];
+		for (let round = 0; round < 3; round++) {
+			const asked = clients.map((client) => client.asked);
+			await restarted.close();
+			await followed.change(web(...ports));
+			restarted = owned.own(await startPortServer(restarted.port));
+			await followed.change(web(...ports, restarted.port));
+			await eventually("all clients went on", () => clients.every((client, at) => client.asked > (asked[at] ?? 0)));
+		}
+		await Promise.all(clients.map((client) => client.close()));
+		expect(clients.map(({ failed }) => failed)).toEqual([0, 0, 0]);
+	});
+
 	test("tries a backend that refused once again, and at the next request, too", async () => {
 		const [one = 0, two = 0] = await startServers(2);
 		const gone = await startPortServer();
