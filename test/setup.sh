@@ -31,12 +31,14 @@ ldconfig -p 2>/dev/null | grep -q 'libbpf\.so\.1 ' || need libbpf1
 need_command bpftool bpftool
 need_command haproxy haproxy
 need_command nginx nginx
+[ -e /usr/lib/nginx/modules/ngx_stream_module.so ] || need libnginx-mod-stream
+need_command caddy caddy
 need_command ip iproute2
 need_command curl curl
 missing=${missing# }
 
 undo_policy=
-# Started by nobody, enabled for no boot: haproxy and nginx are wanted as programs here, not as services.
+# Started by nobody, enabled for no boot: haproxy, nginx and caddy are wanted as programs here, not as services.
 forbid_services() {
 	[ -e /usr/sbin/policy-rc.d ] && return
 	undo_policy=yes
@@ -63,7 +65,7 @@ install_packages() {
 		tail -n 20 "$log" >&2
 		fail "apt-get could not install: $missing (its last words are above; is there a network, and a Debian mirror?)"
 	fi
-	for unit in haproxy nginx; do
+	for unit in haproxy nginx caddy; do
 		case " $missing " in *" $unit "*)
 			if command -v systemctl >/dev/null 2>&1; then systemctl --quiet disable "$unit.service" >/dev/null 2>&1 || true; fi
 			;;

@@ -9,6 +9,7 @@ import type { ProxyConfig } from "../config/schema.js";
 import { messageOf } from "../errors.js";
 import { askProcesses } from "../proxies/haproxy/master.js";
 import { askSocket, parseInfo } from "../proxies/haproxy/runtime-api.js";
+import { readMaster } from "../proxies/nginx/master.js";
 import { type Hooks, openKernel, PACKAGED_OBJECT } from "../sensor/kernel.js";
 import { libbpfVersion } from "../sensor/libbpf.js";
 import { checkRequirements } from "../sensor/preflight.js";
@@ -121,23 +122,26 @@ async function proxyFindings(proxy: ProxyConfig): Promise<Finding[]> {
 	] as const) {
 		if (program !== undefined) findings.push(await programFinding(about(what), program));
 	}
-	if (check === undefined) {
+	if (check === undefined && proxy.type !== "file") {
 		findings.push({
 			name: about("check"),
 			state: "degraded",
 			detail: "none is configured: a bad file is noticed only when the reload fails",
 		});
 	}
-	if (runtimeSocket === undefined) {
-		findings.push({
-			name: about("runtime socket"),
-			state: "degraded",
-			detail: "none is configured: what is live can't be compared (add runtimeSocket)",
-		});
-	} else {
-		findings.push(await runtimeFinding(about("runtime socket"), runtimeSocket));
+	switch (proxy.type) {
+		case "haproxy":
+			findings.push(await runtimeFinding(about("runtime socket"), runtimeSocket));
+			if (masterSocket !== undefined) findings.push(await masterFinding(about("master socket"), masterSocket));
+			break;
+		case "nginx":
+			findings.push(await pidFileFinding(about("pid file"), proxy.pidFile));
+			break;
+		case "file":
+			break;
+		default:
+			proxy.type satisfies never;
 	}
-	if (masterSocket !== undefined) findings.push(await masterFinding(about("master socket"), masterSocket));
 	return findings;
 }
 
@@ -177,7 +181,11 @@ async function programFinding(name: string, program: string): Promise<Finding> {
 	};
 }
 
-async function runtimeFinding(name: string, socket: string): Promise<Finding> {
+async function runtimeFinding(name: string, socket: string | undefined): Promise<Finding> {
+	if (socket === undefined) {
+		const detail = "none is configured: what is live can't be compared (add runtimeSocket)";
+		return { name, state: "degraded", detail };
+	}
 	const answer = await askSocket({
 		socket,
 		command: "show info",
@@ -191,6 +199,17 @@ async function runtimeFinding(name: string, socket: string): Promise<Finding> {
 async function masterFinding(name: string, socket: string): Promise<Finding> {
 	const answer = await askProcesses({ socket, timeoutMs: SOCKET_TIMEOUT_MS, signal: new AbortController().signal });
 	return answer.ok ? { name, state: "ok", detail: socket } : { name, state: "degraded", detail: answer.why };
+}
+
+async function pidFileFinding(name: string, pidFile: string | undefined): Promise<Finding> {
+	try {
+		const master = await readMaster(pidFile);
+		if (master.state === "running") return { name, state: "ok", detail: `Nginx's master is process ${master.pid}` };
+		const detail = "none is configured: whether a reload worked can't be told (add pidFile)";
+		return { name, state: "degraded", detail: master.state === "down" ? master.why : detail };
+	} catch (error) {
+		return { name, state: "failed", detail: messageOf(error) };
+	}
 }
 
 function failure(name: string, problem: Error | undefined): Finding {

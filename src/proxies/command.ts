@@ -13,6 +13,8 @@ export interface CommandOptions {
 	readonly command: readonly string[];
 	/** What `{{output}}` stands for. */
 	readonly output: string;
+	/** Command words that run it in a place of its own; they exit with 127 or 126 where it can't be run, as a shell. */
+	readonly within?: readonly string[];
 	readonly timeoutMs: number;
 	readonly signal: AbortSignal;
 }
@@ -29,6 +31,12 @@ const OUTPUT_GRACE_MS = 100;
 /** How many lines of the program's output an error repeats. */
 const TOLD_LINES = 3;
 
+/** How a shell exits where it can't run a program, sh(1). */
+const SHELL_CODES: ReadonlyMap<number, string> = new Map([
+	[127, "ENOENT"],
+	[126, "EACCES"],
+]);
+
 /** Loads what runs commands, so that the first change does not have to wait for it. */
 export async function prepareCommands(): Promise<void> {
 	await import("execa");
@@ -38,9 +46,18 @@ export async function prepareCommands(): Promise<void> {
  * Runs a command and resolves when it exited with 0.
  * @throws SolistendError naming the command, how it ended and what it said; the signal's reason when that was aborted.
  */
-export async function runCommand({ what, command, output, timeoutMs, signal }: CommandOptions): Promise<void> {
-	const [program = "", ...args] = command.map((part) => part.replaceAll("{{output}}", output));
-	const line = [program, ...args].join(" ");
+export async function runCommand({
+	what,
+	command,
+	output,
+	within = [],
+	timeoutMs,
+	signal,
+}: CommandOptions): Promise<void> {
+	const words = command.map((part) => part.replaceAll("{{output}}", output));
+	const line = words.join(" ");
+	const [program = "", ...args] = [...within, ...words];
+	const cannotRun = (why: string) => new SolistendError("proxy", `cannot run the ${what} command "${line}": ${why}`);
 	// Loaded where it is used: who runs no command has no need of it.
 	const { execa } = await import("execa");
 	signal.throwIfAborted();
@@ -68,8 +85,7 @@ export async function runCommand({ what, command, output, timeoutMs, signal }: C
 	try {
 		const result = await Promise.race([child, exited]);
 		if (child.pid === undefined) {
-			const why = startTrouble(program, result?.code, result?.originalMessage);
-			throw new SolistendError("proxy", `cannot run the ${what} command "${line}": ${why}`);
+			throw cannotRun(startTrouble(program, result?.code, result?.originalMessage));
 		}
 	} finally {
 		stop.removeEventListener("abort", onStop);
@@ -87,6 +103,8 @@ export async function runCommand({ what, command, output, timeoutMs, signal }: C
 		);
 	}
 	if (child.exitCode === 0) return;
+	const shellCode = within.length === 0 ? undefined : SHELL_CODES.get(child.exitCode ?? 0);
+	if (shellCode !== undefined) throw cannotRun(startTrouble(words[0] ?? "", shellCode, undefined));
 	const how = child.exitCode === null ? `was ended by ${child.signalCode}` : `exited with code ${child.exitCode}`;
 	throw new SolistendError("proxy", `${what} command "${line}" ${how}${told(said())}`);
 }

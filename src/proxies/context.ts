@@ -15,6 +15,7 @@ export interface TemplateContext {
 		readonly type: string;
 		readonly runtimeSocket: string;
 		readonly fallbackChecks: boolean;
+		readonly pidFile: string;
 		readonly options: Options;
 	};
 	/** Sorted by name. */
@@ -73,6 +74,7 @@ export function templateContext(
 			type: proxy.type,
 			runtimeSocket: proxy.runtimeSocket ?? "",
 			fallbackChecks: proxy.fallbackChecks,
+			pidFile: proxy.pidFile ?? "",
 			options: proxy.options,
 		},
 		services: servedBy(proxy, desired).map((service) => serviceContext(service, slots.get(service.name) ?? [])),

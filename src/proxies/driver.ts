@@ -96,3 +96,6 @@ export type Outcome =
 			readonly serving: string;
 			readonly stagesMs: StageTimes;
 	  };
+
+/** What a proxy goes on serving when nothing of it was changed. */
+export const UNTOUCHED = "the previous configuration, which was not touched";

@@ -29,12 +29,27 @@ export const HELPERS: Readonly<Record<string, Helper>> = {
 		return full.startsWith(start) ? full.slice(start.length) : "";
 	},
 	list: ([value]) => (Array.isArray(value) ? value : isEmpty(value) ? [] : [value]),
+	/** Those that may get new connections. */
+	serving: ([backends]) => {
+		if (!Array.isArray(backends)) throw new Error("serving needs a list of backends (write serving service.backends)");
+		return backends.filter((backend: unknown) => {
+			const state = ownValue("serving", backend, "state");
+			return (state === "ready" || state === "closing") && ownValue("serving", backend, "weight") !== 0;
+		});
+	},
+	having: ([items, option]) => {
+		if (!Array.isArray(items)) throw new Error('having needs a list and an option (write having services "bind")');
+		const name = text("having", "an option", option);
+		return items.filter((item: unknown) => !isEmpty(ownOption(ownValue("having", item, "options"), name)));
+	},
+	/** A text as a regular expression that matches just this, in PCRE, RE2 and JavaScript. */
+	regex: ([value]) => text("regex", "a value", value).replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"),
 	where: ([items, ...rest], pairs) => {
 		if (!Array.isArray(items) || rest.length > 0)
 			throw new Error('where needs a list (write where services mode="http")');
 		return items.filter((item: unknown) =>
 			Object.entries(pairs).every(([name, wanted]) => {
-				const value = ownValue(item, name);
+				const value = ownValue("where", item, name);
 				return value === wanted || (wanted === "" && isEmpty(value));
 			}),
 		);
@@ -42,11 +57,17 @@ export const HELPERS: Readonly<Record<string, Helper>> = {
 };
 
 /** A field of one item; never one of its prototype. */
-function ownValue(item: unknown, name: string): unknown {
+function ownValue(helper: string, item: unknown, name: string): unknown {
 	if (typeof item !== "object" || item === null || !Object.hasOwn(item, name)) {
-		throw new Error(`where: the items have no "${name}"`);
+		throw new Error(`${helper}: the items have no "${name}"`);
 	}
 	return Reflect.get(item, name);
+}
+
+/** An option; undefined where it is not set. */
+function ownOption(options: unknown, name: string): unknown {
+	if (typeof options !== "object" || options === null || !Object.hasOwn(options, name)) return undefined;
+	return Reflect.get(options, name);
 }
 
 /** What counts as not given. */

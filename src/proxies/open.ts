@@ -5,8 +5,10 @@ import type { Config, ProxyConfig } from "../config/schema.js";
 import { prepareCommands } from "./command.js";
 import { templateContext } from "./context.js";
 import type { Driver } from "./driver.js";
+import { createFileDriver } from "./file/driver.js";
 import { createHaproxyDriver, previewHaproxy } from "./haproxy/driver.js";
 import { renderHaproxy } from "./haproxy/rendering.js";
+import { createNginxDriver } from "./nginx/driver.js";
 import { loadTemplate } from "./render.js";
 import { trialSets } from "./trial.js";
 
@@ -28,8 +30,9 @@ export async function openDriver(
 		case "haproxy":
 			return createHaproxyDriver({ proxy, host, template });
 		case "nginx":
+			return createNginxDriver({ proxy, host, template });
 		case "file":
-			throw new Error("not yet");
+			return createFileDriver({ proxy, host, template });
 		default:
 			return proxy.type satisfies never;
 	}

@@ -11,6 +11,7 @@ import type { LoopCounts } from "./counts.js";
 import type { Driver, OperatorChange, ServerAddress } from "./driver.js";
 import { type Loop, type LoopChange, openLoop, type ProxyStatus } from "./loop.js";
 import { openDriver, tryTemplate } from "./open.js";
+import { createOutputLocks } from "./output-locks.js";
 
 export interface ProxiesOptions {
 	readonly config: Config;
@@ -39,7 +40,7 @@ export interface Proxies {
 	 * Goes over to another configuration; proxies that it does not change go on as they are, unless templates did.
 	 * `take` is called once nothing can fail any more, before a changed proxy asks for its desired set.
 	 *
-	 * @throws SolistendError when a template is wrong; then everything stays as it was.
+	 * @throws SolistendError when a template is wrong or another daemon writes an output; then everything stays as it was.
 	 */
 	reconfigure(config: Config, folders: readonly string[], templatesChanged: boolean, take: () => void): Promise<void>;
 	close(): Promise<void>;
@@ -64,13 +65,14 @@ interface Running extends Prepared {
 }
 
 /**
- * Opens the drivers of all proxies; nothing runs yet.
+ * Opens the drivers of all proxies and locks their outputs; nothing runs yet.
  *
- * @throws SolistendError when a template is not there or is wrong.
+ * @throws SolistendError when a template is not there or is wrong, or another daemon writes an output.
  */
 export async function openProxies(options: ProxiesOptions): Promise<Proxies> {
 	const { config, folders, desired, backend, onOperator, adopt, log } = options;
 	const running = new Map<string, Running>();
+	const locks = createOutputLocks();
 	let settle = config.settle;
 	let firstRound: Promise<void> = Promise.resolve();
 
@@ -78,7 +80,8 @@ export async function openProxies(options: ProxiesOptions): Promise<Proxies> {
 		Promise.all(
 			proxies.map(async (proxy) => {
 				await tryTemplate(proxy, host, among, services);
-				return { proxy, host, driver: await openDriver(proxy, host, among) };
+				const driver = await openDriver(proxy, host, among);
+				return { proxy, host, driver: proxy.mode === "apply" ? locks.guard(proxy.output, driver) : driver };
 			}),
 		);
 
@@ -93,6 +96,7 @@ export async function openProxies(options: ProxiesOptions): Promise<Proxies> {
 		});
 
 	let prepared = await prepare(config, folders);
+	await locks.take(written(config));
 
 	return {
 		async start() {
@@ -120,6 +124,7 @@ export async function openProxies(options: ProxiesOptions): Promise<Proxies> {
 			})),
 		async reconfigure(next, among, templatesChanged, take) {
 			const fresh = await prepare(next, among);
+			await locks.take(written(next));
 			settle = next.settle;
 			const kept = new Set<string>();
 			for (const [name, { proxy, host, loop }] of running) {
@@ -132,6 +137,7 @@ export async function openProxies(options: ProxiesOptions): Promise<Proxies> {
 					running.delete(name);
 				}
 			}
+			await locks.keep(written(next));
 			take();
 			for (const one of fresh) {
 				if (kept.has(one.proxy.name)) await one.driver.close();
@@ -140,6 +146,12 @@ export async function openProxies(options: ProxiesOptions): Promise<Proxies> {
 		},
 		async close() {
 			await Promise.all([...running.values()].map(({ loop }) => loop.close()));
+			await locks.close();
 		},
 	};
+}
+
+/** The outputs that are written: those of `mode: apply`. */
+function written({ proxies }: Config): string[] {
+	return proxies.filter(({ mode }) => mode === "apply").map(({ output }) => output);
 }

@@ -7,7 +7,7 @@
 import { rm } from "node:fs/promises";
 import { messageOf, SolistendError } from "../errors.js";
 import { confirm, type OutputFiles, outputFiles, reject, restore, stage, swap } from "./atomic-write.js";
-import type { Outcome, StageName } from "./driver.js";
+import { type Outcome, type StageName, UNTOUCHED } from "./driver.js";
 
 export interface Transaction {
 	readonly output: string;
@@ -19,13 +19,33 @@ export interface Transaction {
 	readonly reload?: (output: string, signal: AbortSignal) => Promise<void>;
 	/** Resolves once the proxy serves what the file says. */
 	readonly verify?: (signal: AbortSignal) => Promise<void>;
+	/** Without a reload: the proxy may be about to start with the old file, so the new one counts as not read. */
+	readonly unconfirmed?: boolean;
 }
 
 type FileStage = Exclude<StageName, "runtime">;
 
-/** Rejects only when the signal is aborted; a file that was swapped in by then stays, and is reloaded next time. */
+/** How long a reload that has begun may still take once the daemon is to stop; a service manager waits much longer. */
+const FINISH_MS = 4000;
+
+const AFTER_SWAP: readonly FileStage[] = ["reload", "verify"];
+
+/**
+ * Rejects only when the signal is aborted. Before the swap it ends at once, and nothing has changed; after it the
+ * reload is finished or taken back within 4 s, and only where that fails the new file stays, to be reloaded next time.
+ */
 export async function runTransaction(transaction: Transaction, signal: AbortSignal): Promise<Outcome> {
-	const { text, check, reload, verify } = transaction;
+	const finishing = abortedLater(signal, FINISH_MS);
+	try {
+		return await transact(transaction, signal, finishing.signal);
+	} finally {
+		finishing.close();
+	}
+}
+
+/** @param late what bounds all after the swap */
+async function transact(transaction: Transaction, signal: AbortSignal, late: AbortSignal): Promise<Outcome> {
+	const { text, check, reload, verify, unconfirmed = false } = transaction;
 	const files = await outputFiles(transaction.output);
 	const stagesMs: Partial<Record<StageName, number>> = {};
 	let current: FileStage = "stage";
@@ -43,20 +63,21 @@ export async function runTransaction(transaction: Transaction, signal: AbortSign
 			await timed("stage", () => stage(files, text));
 			if (check !== undefined) await timed("check", () => check(files.candidate, signal));
 			signal.throwIfAborted();
-			await timed("swap", () => swap(files, { unconfirmed: reload !== undefined }));
+			await timed("swap", () => swap(files, { unconfirmed: unconfirmed || reload !== undefined }));
 		}
 		if (reload !== undefined) {
-			await timed("reload", () => reload(files.output, signal));
-			if (verify !== undefined) await timed("verify", () => verify(signal));
+			if (text === undefined) signal.throwIfAborted();
+			await timed("reload", () => reload(files.output, late));
+			if (verify !== undefined) await timed("verify", () => verify(late));
 			await confirm(files);
 		}
 		return { kind: "applied", stagesMs };
 	} catch (error) {
-		if (signal.aborted) {
+		if ((AFTER_SWAP.includes(current) ? late : signal).aborted) {
 			await rm(files.candidate, { force: true });
 			throw error;
 		}
-		const { why, serving } = await recover(current, files, transaction, signal);
+		const { why, serving } = await recover(current, files, transaction, late);
 		const message = messageOf(error).replaceAll(files.candidate, files.rejected) + why;
 		const code = error instanceof SolistendError ? error.code : "proxy";
 		return {
@@ -69,13 +90,29 @@ export async function runTransaction(transaction: Transaction, signal: AbortSign
 	}
 }
 
+/** A signal that is aborted, with the same reason, so long after another one was. */
+function abortedLater(signal: AbortSignal, afterMs: number): { readonly signal: AbortSignal; close(): void } {
+	const later = new AbortController();
+	let timer: NodeJS.Timeout | undefined;
+	const onAbort = () => {
+		timer = setTimeout(() => later.abort(signal.reason), afterMs);
+	};
+	if (signal.aborted) onAbort();
+	else signal.addEventListener("abort", onAbort, { once: true });
+	return {
+		signal: later.signal,
+		close() {
+			signal.removeEventListener("abort", onAbort);
+			clearTimeout(timer);
+		},
+	};
+}
+
 interface Recovered {
 	/** What to add to the error. */
 	readonly why: string;
 	readonly serving: string;
 }
-
-const UNTOUCHED = "the previous configuration, which was not touched";
 
 /** Puts everything back after a stage failed. */
 async function recover(

@@ -7,15 +7,20 @@ export interface Answer {
 	readonly body: string;
 }
 
+export interface AskOptions {
+	readonly timeoutMs?: number;
+	readonly headers?: Record<string, string>;
+}
+
 /**
  * GET, with a bound on the whole exchange.
  *
  * @throws Error when there is no complete answer within `timeoutMs`
  */
-export function ask(url: string, { timeoutMs = 5000 } = {}): Promise<Answer> {
+export function ask(url: string, { timeoutMs = 5000, headers = {} }: AskOptions = {}): Promise<Answer> {
 	return new Promise((resolve, reject) => {
 		const signal = AbortSignal.timeout(timeoutMs);
-		const request = get(url, { agent: false, signal }, (response) => {
+		const request = get(url, { agent: false, signal, headers }, (response) => {
 			let body = "";
 			response.setEncoding("utf8");
 			response.on("data", (chunk: string) => {

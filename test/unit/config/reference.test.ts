@@ -52,6 +52,8 @@ describe("the page docs/configuration.md", () => {
 			"Configuration",
 			"A full example",
 			"Leaving",
+			"Nginx",
+			"Any program that reads a file",
 			"Problems",
 			"In your editor",
 		]);

@@ -8,7 +8,7 @@ describe("what a template sees", () => {
 		const slot = { name: "s1", address: "10.0.0.1", port: 80, weight: 100, state: "ready" } as const;
 		expect(templateContext(proxyConfig(), "edge-1", web("10.0.0.1"), new Map([["web", [slot]]]))).toEqual({
 			host: "edge-1",
-			proxy: { name: "edge", type: "haproxy", runtimeSocket: "", fallbackChecks: false, options: {} },
+			proxy: { name: "edge", type: "haproxy", runtimeSocket: "", fallbackChecks: false, pidFile: "", options: {} },
 			services: [
 				{
 					name: "web",

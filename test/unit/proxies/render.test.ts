@@ -74,7 +74,7 @@ describe("what is wrong in a template is reported with its place", () => {
 		["a\n  {{nope}}", '2:3: unknown name "nope" (known here: host, proxy, services)'],
 		[
 			"{{proxy.nmae}}",
-			'1:1: unknown name "proxy.nmae" (did you mean name? known here: name, type, runtimeSocket, fallbackChecks, options)',
+			'1:1: unknown name "proxy.nmae" (did you mean name? known here: name, type, runtimeSocket, fallbackChecks, pidFile, options)',
 		],
 		["a\n{{#each servics}}{{/each}}", '2:9: unknown name "servics" (did you mean services?'],
 		["{{#each services as |s|}}\n{{s.nmae}}{{/each}}", '2:1: unknown name "nmae" (did you mean name?'],
@@ -86,7 +86,7 @@ describe("what is wrong in a template is reported with its place", () => {
 		["{{proxy.options.bind}}", '1:1: option "bind" is not set (set it, or write {{default proxy.options.bind "…"}})'],
 		[
 			"{{nope host}}",
-			'1:1: unknown helper "nope" (known: after, default, each, eq, hostport, if, join, json, list, lookup, unless, where, with)',
+			'1:1: unknown helper "nope" (known: after, default, each, eq, having, hostport, if, join, json, list, lookup, regex, serving, unless, where, with)',
 		],
 		["{{#nope host}}{{/nope}}", '1:1: unknown helper "nope"'],
 		["{{#if (nope host)}}{{/if}}", '1:7: unknown helper "nope"'],

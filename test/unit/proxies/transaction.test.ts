@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { SolistendError } from "../../../src/errors.js";
 import { runTransaction, type Transaction } from "../../../src/proxies/transaction.js";
 
@@ -67,6 +67,12 @@ describe("a transaction", () => {
 		expect(outcome.kind).toBe("applied");
 		expect(loaded).toEqual(["old"]);
 		expect(Object.keys(outcome.stagesMs)).toEqual(["reload"]);
+	});
+
+	test("marks what may not be read by a proxy that is just starting", async () => {
+		const outcome = await runTransaction({ output, text: "new", unconfirmed: true }, new AbortController().signal);
+		expect(outcome.kind).toBe("applied");
+		expect(await inFolder()).toEqual({ "p.cfg": "new", ".p.cfg.previous": "old" });
 	});
 
 	test("without a reload only writes what passed its check", async () => {
@@ -182,14 +188,55 @@ describe("an aborted transaction rejects", () => {
 		await expect(running).rejects.toThrow("stopping");
 		expect(await inFolder()).toEqual({ "p.cfg": "old" });
 	});
+});
 
-	test("and leaves the new file marked as not read, when the reload was running", async () => {
+describe("a transaction that is aborted after the swap", () => {
+	afterEach(() => {
+		vi.useRealTimers();
+	});
+
+	test("is finished", async () => {
+		const abort = new AbortController();
+		const outcome = await transact(
+			{
+				reload: async (file, signal) => {
+					abort.abort(new Error("stopping"));
+					signal.throwIfAborted();
+					loaded.push(await readFile(file, "utf8"));
+				},
+			},
+			abort.signal,
+		);
+		expect(outcome.kind).toBe("applied");
+		expect(loaded).toEqual(["new"]);
+		expect(await inFolder()).toEqual({ "p.cfg": "new" });
+	});
+
+	test("is taken back where the new file can't be loaded", async () => {
+		const abort = new AbortController();
+		const outcome = await transact(
+			{
+				verify: async () => {
+					abort.abort(new Error("stopping"));
+					throw proxyError("not there");
+				},
+			},
+			abort.signal,
+		);
+		expect(outcome).toMatchObject({ kind: "failed", serving: "the previous configuration, loaded again" });
+		expect(loaded).toEqual(["new", "old"]);
+		expect(await inFolder()).toEqual({ "p.cfg": "old" });
+	});
+
+	test("leaves the new file marked as not read, when the reload hangs", async () => {
 		const abort = new AbortController();
 		const running = transact(
 			{
-				reload: async () => {
+				reload: async (_, signal) => {
+					vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
 					abort.abort(new Error("stopping"));
-					abort.signal.throwIfAborted();
+					vi.advanceTimersByTime(60_000);
+					signal.throwIfAborted();
 				},
 			},
 			abort.signal,

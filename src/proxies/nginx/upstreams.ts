@@ -1,0 +1,88 @@
+/**
+ * The upstreams of an Nginx configuration and their servers, read from the text. Works for templates of users too, and
+ * knows as much of the language as that takes. Pure.
+ */
+
+import { formatIp, parseIp } from "../../ip.js";
+import type { ServerAddress, ServerDiff } from "../driver.js";
+
+/** By upstream: its servers that take traffic, by IP address and port, as `10.0.0.1:80` or `[fd00::1]:80`. */
+export type Upstreams = ReadonlyMap<string, ReadonlyMap<string, ServerAddress>>;
+
+/** Comments and blanks, then what ends a directive or begins a block, then words: quoted, or up to one of those. */
+const TOKENS = /#[^\n]*|\s+|[;{}]|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s;{}"'#][^\s;{}]*|./gs;
+
+/**
+ * Reads a file. Left out are servers that are `down`, that have a host name or a path, and those on which the file itself
+ * listens: what stands in for an empty service. Whatever else it does not understand is for Nginx's own check.
+ */
+export function parseUpstreams(text: string): Upstreams {
+	const upstreams = new Map<string, Map<string, ServerAddress>>();
+	const listens = new Set<string>();
+	const blocks: (readonly string[])[] = [];
+	for (const { words, ends } of statements(text)) {
+		const [keyword, first = ""] = words;
+		const [block, name = ""] = blocks.at(-1) ?? [];
+		if (ends === ";" && keyword === "server" && block === "upstream" && !words.includes("down")) {
+			const server = serverAddress(name, first);
+			if (server !== undefined) upstreams.get(name)?.set(hostPort(server), server);
+		} else if (ends === ";" && keyword === "listen") {
+			listens.add(first);
+		} else if (ends === "{") {
+			if (keyword === "upstream" && !upstreams.has(first)) upstreams.set(first, new Map());
+			blocks.push(words);
+		} else if (ends === "}") {
+			blocks.pop();
+		}
+	}
+	for (const servers of upstreams.values()) for (const address of listens) servers.delete(address);
+	return upstreams;
+}
+
+/** All servers. */
+export function upstreamServers(upstreams: Upstreams): ServerAddress[] {
+	return [...upstreams.values()].flatMap((servers) => [...servers.values()]);
+}
+
+/** From one file to another, as `upstream/address:port`, sorted. */
+export function diffUpstreams(before: Upstreams, after: Upstreams): ServerDiff {
+	return { joined: missing(after, before), left: missing(before, after) };
+}
+
+function missing(from: Upstreams, other: Upstreams): string[] {
+	return [...from]
+		.flatMap(([upstream, servers]) =>
+			[...servers.keys()]
+				.filter((server) => !other.get(upstream)?.has(server))
+				.map((server) => `${upstream}/${server}`),
+		)
+		.sort();
+}
+
+interface Statement {
+	readonly words: readonly string[];
+	readonly ends: ";" | "{" | "}";
+}
+
+function* statements(text: string): Generator<Statement> {
+	let words: string[] = [];
+	for (const [token] of text.matchAll(TOKENS)) {
+		if (token === ";" || token === "{" || token === "}") {
+			yield { words, ends: token };
+			words = [];
+		} else if (!/^[\s#]/.test(token)) {
+			words.push(/^["']/.test(token) && token.length > 1 ? token.slice(1, -1).replace(/\\(.)/gs, "$1") : token);
+		}
+	}
+}
+
+/** Without a port it is 80. Undefined for a host name or a path. */
+function serverAddress(service: string, written: string): ServerAddress | undefined {
+	const [, inBrackets, plain = "", port = "80"] = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(written) ?? [];
+	const ip = parseIp(inBrackets ?? plain);
+	return ip === undefined ? undefined : { service, address: formatIp(ip), port: Number(port) };
+}
+
+function hostPort({ address, port }: ServerAddress): string {
+	return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}

@@ -1,0 +1,109 @@
+/** One proxy, kept equal by its driver and loop to what a test desires: no sensor, no daemon. */
+
+import { fileURLToPath } from "node:url";
+import { pino } from "pino";
+import {
+	type Backend,
+	type BackendRef,
+	backendId,
+	type DesiredService,
+	type DesiredSet,
+} from "../../src/backends/backend.js";
+import { configSchema, type ProxyConfig } from "../../src/config/schema.js";
+import { endpointKey, netnsKey } from "../../src/listeners/ids.js";
+import { openLoop, type ProxyStatus } from "../../src/proxies/loop.js";
+import { openDriver, renderProxy } from "../../src/proxies/open.js";
+import { eventually } from "./eventually.js";
+
+export const PACKAGED = [fileURLToPath(new URL("../../templates", import.meta.url))];
+
+export type Line = Readonly<Record<string, unknown>>;
+
+export interface Followed extends AsyncDisposable {
+	readonly status: ProxyStatus;
+	/** What the loop logged so far. */
+	readonly lines: readonly Line[];
+	/** Changes what is desired; resolves with the line that says what became of it. */
+	change(services: DesiredSet, message?: string): Promise<Line>;
+	/** The first line with this message, from an index on. */
+	untilLine(message: string, from?: number): Promise<Line>;
+	untilState(state: ProxyStatus["state"]): Promise<void>;
+	/** As the resync does. */
+	look(): void;
+	close(): Promise<void>;
+}
+
+/** Opens a driver and its loop, and resolves when it has looked at the proxy once. */
+export async function follow(proxy: ProxyConfig, desired: DesiredSet): Promise<Followed> {
+	const lines: Line[] = [];
+	const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+	const driver = await openDriver(proxy, "h", PACKAGED);
+	let now = desired;
+	const backend = ({ service, id }: BackendRef) =>
+		now.find(({ name }) => name === service)?.backends.find((one) => one.id === id);
+	const loop = openLoop({ proxy, driver, desired: () => now, backend, settle: { quiet: 20, max: 200 }, log });
+	const look = () => loop.notify({ atMs: performance.now(), removal: false, touched: undefined });
+	const untilLine = (message: string, from = 0) =>
+		eventually(
+			`"${message}" is logged after ${JSON.stringify(lines.slice(from))}`,
+			() => lines.slice(from).find(({ msg }) => msg === message),
+			{ timeoutMs: 20_000, everyMs: 2 },
+		);
+	await eventually("the proxy was looked at", () => loop.status.state !== "starting", {
+		timeoutMs: 20_000,
+		everyMs: 2,
+	});
+	return {
+		get status() {
+			return loop.status;
+		},
+		lines,
+		change(services, message = "applied") {
+			const from = lines.length;
+			now = services;
+			look();
+			return untilLine(message, from);
+		},
+		untilLine,
+		async untilState(state) {
+			await eventually(`the proxy is ${state}`, () => loop.status.state === state, { timeoutMs: 20_000, everyMs: 2 });
+		},
+		look,
+		close: loop.close,
+		[Symbol.asyncDispose]: loop.close,
+	};
+}
+
+/** A proxy's configuration, with all defaults. */
+export function proxyConfig(settings: Record<string, unknown>): ProxyConfig {
+	const [proxy] = configSchema.parse({ proxies: [{ name: "edge", reloadInterval: "0s", ...settings }] }).proxies;
+	if (proxy === undefined) throw new Error("no proxy");
+	return proxy;
+}
+
+/** What would be written for a desired set. */
+export const rendered = (proxy: ProxyConfig, desired: DesiredSet) => renderProxy(proxy, "h", PACKAGED, desired);
+
+/** A service with backends on these ports of 127.0.0.1. */
+export function service(name: string, ports: readonly number[], rest: Partial<DesiredService> = {}): DesiredService {
+	const backends = ports.map((port) => backend(name, port));
+	return { name, mode: "http", balance: "roundrobin", hosts: [], options: {}, backends, ...rest };
+}
+
+export function backend(service: string, port: number, rest: Partial<Backend> = {}): Backend {
+	const address = "127.0.0.1";
+	const netns = netnsKey("1");
+	return {
+		id: backendId(address, port),
+		service,
+		address,
+		port,
+		weight: 100,
+		state: "ready",
+		held: false,
+		endpoint: endpointKey(netns, address, port),
+		netns,
+		identity: { comm: "server", hostname: "web-1", netnsInode: 1 },
+		...rest,
+	};
+}
