@@ -9,6 +9,7 @@ import { type Haproxy, startHaproxy } from "./haproxy.js";
 import { type Lifetime, lifetime } from "./lifetime.js";
 import { openSegment, type Segment } from "./netns.js";
 import { freePort } from "./port.js";
+import { HAPROXY } from "./programs.js";
 import { tempFolder } from "./temp-folder.js";
 
 export interface Edge extends AsyncDisposable {
@@ -58,7 +59,7 @@ export async function openEdge(changes: EdgeChanges = {}): Promise<Edge> {
 				type: "haproxy",
 				template: "haproxy.cfg.hbs",
 				output,
-				check: ["haproxy", "-c", "-f", "{{output}}"],
+				check: [HAPROXY, "-c", "-f", "{{output}}"],
 				masterSocket: join(folder, "master.sock"),
 				runtimeSocket: join(folder, "runtime.sock"),
 				reloadInterval: "100ms",

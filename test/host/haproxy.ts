@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { HAPROXY } from "./programs.js";
 
 export interface HaproxyOptions {
 	/** Holds the master socket. */
@@ -33,7 +34,7 @@ export async function startHaproxy({ dir, configFiles, signal }: HaproxyOptions)
 	const runtimeSocket = /^\s*stats socket (\S+)/m.exec(texts.join("\n"))?.[1];
 	const masterSocket = join(dir, "master.sock");
 	const args = ["-W", "-S", masterSocket, ...configFiles.flatMap((file) => ["-f", file])];
-	const child = spawn("haproxy", args, { stdio: ["ignore", "ignore", "pipe"] });
+	const child = spawn(HAPROXY, args, { stdio: ["ignore", "ignore", "pipe"] });
 	const killOnExit = () => child.kill("SIGKILL");
 	process.once("exit", killOnExit);
 	let log = "";
