@@ -12,6 +12,8 @@ export interface HaproxyOptions {
 	/** In the order of `-f`. */
 	readonly configFiles: readonly string[];
 	readonly signal?: AbortSignal;
+	/** Default: the one that the tests run. */
+	readonly program?: string;
 }
 
 export interface Haproxy {
@@ -29,12 +31,12 @@ export interface Haproxy {
 const STOP_GRACE_MS = 5000;
 
 /** Resolves when the workers serve; rejects with HAProxy's own words when it does not start. */
-export async function startHaproxy({ dir, configFiles, signal }: HaproxyOptions): Promise<Haproxy> {
+export async function startHaproxy({ dir, configFiles, signal, program = HAPROXY }: HaproxyOptions): Promise<Haproxy> {
 	const texts = await Promise.all(configFiles.map((file) => readFile(file, "utf8")));
 	const runtimeSocket = /^\s*stats socket (\S+)/m.exec(texts.join("\n"))?.[1];
 	const masterSocket = join(dir, "master.sock");
 	const args = ["-W", "-S", masterSocket, ...configFiles.flatMap((file) => ["-f", file])];
-	const child = spawn(HAPROXY, args, { stdio: ["ignore", "ignore", "pipe"] });
+	const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
 	const killOnExit = () => child.kill("SIGKILL");
 	process.once("exit", killOnExit);
 	let log = "";
