@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { lifetime } from "../../host/lifetime.js";
 import { beside, type Section } from "../figure.js";
 import { haproxyByChecks, haproxyBySolistend, type Opener } from "../rig/edges.js";
-import { applyLoad, type Load } from "../rig/load.js";
+import { type Load, startLoad } from "../rig/load.js";
 import { haproxies } from "../rig/programs.js";
 import { ms } from "../statistics.js";
 
@@ -31,10 +31,10 @@ export async function alone(): Promise<Section> {
 async function restart(open: Opener): Promise<Load> {
 	await using owned = lifetime();
 	const { fleet, port } = await open(owned, 1);
-	const load = applyLoad(port, PER_SECOND, REQUESTS);
+	const load = await startLoad(port, PER_SECOND, REQUESTS);
 	await pause(BEFORE_MS);
 	await fleet.restart(0, "SIGTERM", GAP_MS);
-	return await load;
+	return await load.ended;
 }
 
 const measured = ({ asked, bad, p50, p99, max }: Load) =>

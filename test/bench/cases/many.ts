@@ -11,7 +11,7 @@ import { percentile, summary } from "../statistics.js";
 
 const BACKENDS = 10_000;
 const FIRST = 20_000;
-const RUNS = 30;
+const RUNS = 20;
 /** The file follows meanwhile. */
 const QUIET_MS = 500;
 const LOOKING_MS = 3;
@@ -44,7 +44,7 @@ export async function many(): Promise<Section> {
 		for (const place of ["out", "in"] as const) {
 			await pause(QUIET_MS);
 			const from = daemon.lines.length;
-			const seen = probe.numbered(runtimeSocket, proxyId, serverId, place, 3000);
+			const seen = probe.numbered(runtimeSocket, proxyId, serverId, place, 1000);
 			await pause(LOOKING_MS);
 			const { firstMs } = await (place === "out" ? app.shut(port) : app.listen(port));
 			const seenMs = await seen;

@@ -4,6 +4,7 @@
  *
  *	load ADDRESS PORT PER_SECOND COUNT	→ a line for each request: STATUS MICROSECONDS, at the end
  *
+ * Asks no more when its standard input ends.
  * STATUS is 0 where there was no complete answer within 10 s.
  */
 #define _GNU_SOURCE
@@ -94,6 +95,8 @@ int main(int argc, char **argv)
 	requests = calloc(count, sizeof(*requests));
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	epoll_ctl(epoll, EPOLL_CTL_ADD, STDIN_FILENO,
+		  &(struct epoll_event){ .events = EPOLLIN, .data.fd = STDIN_FILENO });
 	epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &(struct epoll_event){ .events = EPOLLIN, .data.fd = timer });
 	start_ns = now_ns() + every_ns;
 	for (int i = 0; i < count; i++)
@@ -106,9 +109,14 @@ int main(int argc, char **argv)
 
 		timerfd_settime(timer, TFD_TIMER_ABSTIME, &due, NULL);
 		ready = epoll_wait(epoll, events, 256, -1);
-		for (int i = 0; i < ready; i++)
-			if (events[i].data.fd != timer)
+		for (int i = 0; i < ready; i++) {
+			if (events[i].data.fd == STDIN_FILENO) {
+				epoll_ctl(epoll, EPOLL_CTL_DEL, STDIN_FILENO, NULL);
+				count = asked;
+			} else if (events[i].data.fd != timer) {
 				take_answer(events[i].data.fd);
+			}
+		}
 		while (asked < count && requests[asked].due_ns <= now_ns())
 			ask(&at, asked++);
 		if (asked == count && now_ns() > requests[count - 1].due_ns + PATIENCE_NS)

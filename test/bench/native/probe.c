@@ -105,7 +105,7 @@ static int is_server(const char *socket, const char *backend, const char *addres
 	return !strcmp(what, "in") ? in : !strcmp(what, "out") ? !in && !drain : !in;
 }
 
-/* The 18th column of the CSV is the status. */
+/* The 18th column of the CSV is the status. A server that is not there has no line. */
 static int is_stat(const char *socket, int proxy, int server, const char *what)
 {
 	char command[96];
@@ -113,12 +113,12 @@ static int is_stat(const char *socket, int proxy, int server, const char *what)
 
 	snprintf(command, sizeof(command), "show stat %d 4 %d\n", proxy, server);
 	ask_socket(socket, command);
+	if (strncmp(answer, "# pxname", 8))
+		return 0;
 	status = strchr(answer, '\n');
 	for (int column = 0; status && column < 17; column++)
 		status = strchr(status + 1, ',');
-	if (!status)
-		return 0;
-	if (!strncmp(status + 1, "MAINT", 5))
+	if (!status || !strncmp(status + 1, "MAINT", 5))
 		return !strcmp(what, "out");
 	return !strcmp(what, strncmp(status + 1, "DRAIN", 5) ? "in" : "drain");
 }

@@ -18,7 +18,7 @@ export interface Served {
 export type Opener = (owned: Lifetime, size: number) => Promise<Served>;
 
 /** An application works so long on a request: a kill finds some in flight. */
-const WORK_US = 2000;
+export const WORK_US = 2000;
 
 const services = { web: { match: { port: PORT, netns: `slt-${process.pid}-web-*` } } };
 const settings = { flap: false };

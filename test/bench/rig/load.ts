@@ -16,10 +16,21 @@ export interface Load {
 	readonly max: number;
 }
 
-/** Asks `perSecond` times a second, `count` times in all; resolves when the last answer is in. */
-export async function applyLoad(port: number, perSecond: number, count: number): Promise<Load> {
-	const { stdout } = await execa(await native("load"), ["127.0.0.1", port, perSecond, count].map(String));
-	const requests = stdout.split("\n").map((line) => line.split(" ").map(Number));
+export interface RunningLoad {
+	/** Resolves when the last answer is in. */
+	readonly ended: Promise<Load>;
+	/** Asks no more. */
+	stop(): void;
+}
+
+/** Asks `perSecond` times a second, `most` times at most. */
+export async function startLoad(port: number, perSecond: number, most: number): Promise<RunningLoad> {
+	const subprocess = execa(await native("load"), ["127.0.0.1", port, perSecond, most].map(String), { stdin: "pipe" });
+	return { ended: subprocess.then(({ stdout }) => summed(stdout)), stop: () => void subprocess.stdin.end() };
+}
+
+function summed(lines: string): Load {
+	const requests = lines.split("\n").map((line) => line.split(" ").map(Number));
 	const times = requests.map(([, us = 0]) => us / 1000);
 	return {
 		asked: requests.length,
