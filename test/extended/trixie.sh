@@ -36,6 +36,11 @@ mirror=$(apt-get indextargets --format '$(CREATED_BY) $(CODENAME) $(COMPONENT) $
 	sed -n "s/^Packages $codename main //p" | head -n 1)
 [ -n "$mirror" ] || fail "apt has no repository with $codename main (is there a Debian mirror in its sources?)"
 
+# As apt reaches it.
+http_proxy=${http_proxy:-}
+eval "$(apt-config shell http_proxy Acquire::http::Proxy)"
+case $http_proxy in "" | DIRECT) unset http_proxy ;; *) export http_proxy ;; esac
+
 say "making a root of Debian 13 in $ROOT (two minutes; remove it with: rm -r $(dirname "$ROOT"))"
 rm -rf "$ROOT" "$ROOT.new"
 # In mounts of its own: whatever ends it, nothing stays mounted.
