@@ -19,7 +19,7 @@ mkdir -p "$(dirname "$ROOT")"
 exec 9>"$ROOT.lock"
 flock 9
 
-works() { "$HERE/haproxy" -v && "$HERE/nginx" -v; }
+works() { [ "$(cat "$ROOT/made-with")" = "$PACKAGES" ] && "$HERE/haproxy" -v && "$HERE/nginx" -v; }
 if works >/dev/null 2>&1; then exit 0; fi
 
 if ! command -v debootstrap >/dev/null 2>&1; then
@@ -41,7 +41,7 @@ http_proxy=${http_proxy:-}
 eval "$(apt-config shell http_proxy Acquire::http::Proxy)"
 case $http_proxy in "" | DIRECT) unset http_proxy ;; *) export http_proxy ;; esac
 
-say "making a root of Debian 13 in $ROOT (two minutes; remove it with: rm -r $(dirname "$ROOT"))"
+say "making a root of Debian 13 in $ROOT (a minute; remove it with: rm -r $(dirname "$ROOT"))"
 rm -rf "$ROOT" "$ROOT.new"
 # In mounts of its own: whatever ends it, nothing stays mounted.
 if ! unshare --mount --propagation private debootstrap --variant=minbase --include="$PACKAGES" trixie "$ROOT.new" \
@@ -50,5 +50,6 @@ if ! unshare --mount --propagation private debootstrap --variant=minbase --inclu
 	fail "debootstrap did not work (its last words are above; is there a network?)"
 fi
 rm -rf "$ROOT.new"/var/cache/apt/archives/*.deb
+echo "$PACKAGES" >"$ROOT.new/made-with"
 mv "$ROOT.new" "$ROOT"
 works >"$ROOT.log" 2>&1 || fail "its programs do not run: $(tail -n 1 "$ROOT.log")"
