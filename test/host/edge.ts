@@ -9,6 +9,7 @@ import { type Haproxy, startHaproxy } from "./haproxy.js";
 import { type Lifetime, lifetime } from "./lifetime.js";
 import { openSegment, type Segment } from "./netns.js";
 import { freePort } from "./port.js";
+import { HAPROXY } from "./programs.js";
 import { tempFolder } from "./temp-folder.js";
 
 export interface Edge extends AsyncDisposable {
@@ -18,7 +19,9 @@ export interface Edge extends AsyncDisposable {
 	readonly segment: Segment;
 	/** Where HAProxy serves. */
 	readonly url: string;
+	readonly port: number;
 	readonly haproxy: Haproxy;
+	readonly runtimeSocket: string;
 	/** The configuration, and the file that is written. */
 	readonly config: string;
 	readonly output: string;
@@ -33,6 +36,7 @@ export interface Edge extends AsyncDisposable {
 	startDaemon(): Promise<Daemon>;
 	/** The file that HAProxy loads. */
 	written(): Promise<string>;
+	close(): Promise<void>;
 }
 
 export interface EdgeChanges {
@@ -44,13 +48,15 @@ export interface EdgeChanges {
 /** Every listener on port 80 of this process's own namespaces: another run's may be there, too. */
 const SERVICES = { web: { match: { port: 80, netns: `slt-${process.pid}-*` } } };
 
-export async function openEdge(changes: EdgeChanges = {}): Promise<Edge> {
+/** @param program the HAProxy to run and to check with */
+export async function openEdge(changes: EdgeChanges = {}, program = HAPROXY): Promise<Edge> {
 	const owned = lifetime();
 	try {
 		const { path: folder } = owned.own(await tempFolder());
 		const segment = owned.own(await openSegment());
 		const port = await freePort();
 		const output = join(folder, "haproxy", "haproxy.cfg");
+		const runtimeSocket = join(folder, "runtime.sock");
 		const config = join(folder, "solistend.yaml");
 		const templates = join(folder, "templates");
 		const socket = join(folder, "admin.sock");
@@ -64,9 +70,9 @@ export async function openEdge(changes: EdgeChanges = {}): Promise<Edge> {
 				type: "haproxy",
 				template: "haproxy.cfg.hbs",
 				output,
-				check: ["haproxy", "-c", "-f", "{{output}}"],
+				check: [program, "-c", "-f", "{{output}}"],
 				masterSocket: join(folder, "master.sock"),
-				runtimeSocket: join(folder, "runtime.sock"),
+				runtimeSocket,
 				reloadInterval: "100ms",
 				options: { bind: `127.0.0.1:${port}` },
 				...proxy,
@@ -74,17 +80,19 @@ export async function openEdge(changes: EdgeChanges = {}): Promise<Edge> {
 			return writeFile(config, stringify({ services, proxies: [edge], state, admin: { socket }, ...settings }));
 		};
 		await configure(changes);
-		const [program, ...words] = solistend("render", "--config", config);
-		const { stdout } = await execa(program, words, { stripFinalNewline: false });
+		const [command, ...words] = solistend("render", "--config", config);
+		const { stdout } = await execa(command, words, { stripFinalNewline: false });
 		await writeFile(output, stdout);
-		const haproxy = await startHaproxy({ dir: folder, configFiles: [output] });
+		const haproxy = await startHaproxy({ dir: folder, configFiles: [output], program });
 		owned.own({ close: haproxy.stop });
 		return {
 			owned,
 			folder,
 			segment,
 			url: `http://127.0.0.1:${port}/`,
+			port,
 			haproxy,
+			runtimeSocket,
 			config,
 			output,
 			socket,
@@ -97,6 +105,7 @@ export async function openEdge(changes: EdgeChanges = {}): Promise<Edge> {
 				return daemon;
 			},
 			written: () => readFile(output, "utf8"),
+			close: owned.close,
 			[Symbol.asyncDispose]: owned.close,
 		};
 	} catch (error) {

@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { HAPROXY } from "./programs.js";
 
 export interface HaproxyOptions {
 	/** Holds the master socket. */
@@ -11,6 +12,8 @@ export interface HaproxyOptions {
 	/** In the order of `-f`. */
 	readonly configFiles: readonly string[];
 	readonly signal?: AbortSignal;
+	/** Default: the one that the tests run. */
+	readonly program?: string;
 }
 
 export interface Haproxy {
@@ -28,12 +31,12 @@ export interface Haproxy {
 const STOP_GRACE_MS = 5000;
 
 /** Resolves when the workers serve; rejects with HAProxy's own words when it does not start. */
-export async function startHaproxy({ dir, configFiles, signal }: HaproxyOptions): Promise<Haproxy> {
+export async function startHaproxy({ dir, configFiles, signal, program = HAPROXY }: HaproxyOptions): Promise<Haproxy> {
 	const texts = await Promise.all(configFiles.map((file) => readFile(file, "utf8")));
 	const runtimeSocket = /^\s*stats socket (\S+)/m.exec(texts.join("\n"))?.[1];
 	const masterSocket = join(dir, "master.sock");
 	const args = ["-W", "-S", masterSocket, ...configFiles.flatMap((file) => ["-f", file])];
-	const child = spawn("haproxy", args, { stdio: ["ignore", "ignore", "pipe"] });
+	const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
 	const killOnExit = () => child.kill("SIGKILL");
 	process.once("exit", killOnExit);
 	let log = "";

@@ -33,8 +33,13 @@ export interface Segment extends AsyncDisposable {
 	readonly subnet: string;
 	/** The host's own address on the bridge. */
 	readonly gateway: string;
-	/** @param name short: it becomes part of the namespace's name */
-	addNetns(name: string): Promise<ConnectedNetns>;
+	/**
+	 * Its MAC address follows from its address, as Docker has it: who comes back with an address is known at once.
+	 *
+	 * @param name short: it becomes part of the namespace's name
+	 * @param address one of the subnet that is free, such as that of a namespace that was closed; default: the next
+	 */
+	addNetns(name: string, address?: string): Promise<ConnectedNetns>;
 	/** Removes its namespaces, last first, then the bridge. */
 	close(): Promise<void>;
 }
@@ -83,19 +88,21 @@ export async function openSegment(naming: NamingOptions = {}): Promise<Segment> 
 		bridge,
 		subnet,
 		gateway,
-		async addNetns(name) {
-			last += 1;
-			const address = `10.203.${number}.${last}`;
-			const port = `${bridge}-${last}`;
-			const netns = owned.own(await addNetns(name, naming));
-			// Goes with the namespace, too, but only some time after it.
-			owned.own({ close: () => removeLink(port) });
+		async addNetns(name, address = `10.203.${number}.${++last}`) {
+			const port = `${bridge}-${address.split(".").at(-1)}`;
+			const netns = await addNetns(name, naming);
+			const close = async () => {
+				await netns.close();
+				// Goes with the namespace, too, but only some time after it.
+				await removeLink(port);
+			};
+			owned.own({ close });
 			await ip([
-				`link add ${port} type veth peer name eth0 netns ${netns.name}`,
+				`link add ${port} type veth peer name eth0 address ${macOf(address)} netns ${netns.name}`,
 				`link set ${port} master ${bridge} up`,
 			]);
 			await ip([`addr add ${address}/24 dev eth0`, "link set eth0 up"], netns.name);
-			return { ...netns, address };
+			return { name: netns.name, address, close, [Symbol.asyncDispose]: close };
 		},
 		close: owned.close,
 		[Symbol.asyncDispose]: owned.close,
@@ -130,6 +137,9 @@ function nameFor(name: string, { prefix = DEFAULT_PREFIX, friendly = false }: Na
 	return `${prefix}-${process.pid}-${name}`;
 }
 
+const macOf = (address: string) =>
+	["02", "42", ...address.split(".").map((byte) => Number(byte).toString(16).padStart(2, "0"))].join(":");
+
 const bridgeOf = (number: number) => `${BRIDGE_PREFIX}-${number}`;
 
 /** Makes a bridge. Its name stands for the subnet: who makes it first has it. */
@@ -159,5 +169,9 @@ async function removeNetns(name: string): Promise<void> {
 }
 
 async function removeLink(name: string): Promise<void> {
-	if (existsSync(`/sys/class/net/${name}`)) await ip([`link del ${name}`]);
+	if (!existsSync(`/sys/class/net/${name}`)) return;
+	await ip([`link del ${name}`]).catch((error: unknown) => {
+		// The kernel was faster.
+		if (existsSync(`/sys/class/net/${name}`)) throw error;
+	});
 }

@@ -29,6 +29,8 @@ export interface Process extends AsyncDisposable {
 	readonly exited: Promise<Exit>;
 	/** The last lines it wrote, both streams, for error messages. */
 	lastLines(): string;
+	/** Writes to its standard input, where that is open. */
+	write(text: string): void;
 	/** Sends a signal; false when it has ended already. */
 	signal(name: NodeJS.Signals): boolean;
 	/** SIGTERM, then SIGKILL after `patienceMs` (default 5 s), also for what it left in its process group. */
@@ -85,6 +87,7 @@ export function startProcess(command: readonly string[], options: ProcessOptions
 		pid,
 		exited,
 		lastLines: () => lines.join("\n"),
+		write: (text) => void subprocess.stdin?.write(text),
 		signal: (name) => subprocess.kill(name),
 		close,
 		[Symbol.asyncDispose]: () => close(),

@@ -1,17 +1,26 @@
 /** How long after `listen()` an event is there: as a line of `solistend watch --json`, and in the daemon's main thread. */
 
-import { solistend } from "../host/daemon.js";
-import { eventually } from "../host/eventually.js";
-import { startProcess } from "../host/process.js";
-import { rawSocket } from "../host/raw-socket.js";
-import { openWatchedTable } from "../host/table.js";
-import type { Figure } from "./figure.js";
-import { percentile, summary } from "./statistics.js";
+import { solistend } from "../../host/daemon.js";
+import { eventually } from "../../host/eventually.js";
+import { startProcess } from "../../host/process.js";
+import { rawSocket } from "../../host/raw-socket.js";
+import type { Figure, Section } from "../figure.js";
+import { openSensor } from "../rig/sensor.js";
+import { percentile, summary } from "../statistics.js";
 
 const RUNS = 300;
 const GOAL_MS = 5;
 
-export async function watchLatency(): Promise<Figure> {
+export async function sensor(): Promise<Section> {
+	return {
+		title: "The sensor",
+		text: `A process listens and notes the time just before the system call; \`solistend watch --json\`, another process,
+writes a line.`,
+		figures: [await watchLatency(), await stopLatency()],
+	};
+}
+
+async function watchLatency(): Promise<Figure> {
 	const seen = new Map<number, number>();
 	const [program, ...words] = solistend("watch", "--json", "--no-close", "--pid", String(process.pid));
 	await using _watch = startProcess([program, ...words], {
@@ -37,15 +46,24 @@ export async function watchLatency(): Promise<Figure> {
 	};
 }
 
-export async function stopLatency(): Promise<Figure> {
+async function stopLatency(): Promise<Figure> {
 	const goalMs = 200;
 	const times: number[] = [];
 	for (let i = 0; i < 20; i++) {
-		const { sensor, listening } = openWatchedTable();
-		using socket = rawSocket();
-		socket.bind(0);
-		socket.listen(1);
-		await listening(socket.port()); // so the worker is up
+		let events = 0;
+		const sensor = openSensor({
+			onEvents(batch) {
+				events += batch.length;
+			},
+			onRead() {},
+			onTrouble(message) {
+				throw new Error(message);
+			},
+		});
+		await eventually("the worker is up", () => {
+			listenOnce();
+			return events > 0;
+		});
 		const startedMs = performance.now();
 		await sensor.close();
 		times.push(performance.now() - startedMs);

@@ -1,0 +1,43 @@
+/** A client that asks at fixed times (native/load.c), and what became of its requests. */
+
+import { execa } from "execa";
+import { percentile } from "../statistics.js";
+import { native } from "./native.js";
+
+export interface Load {
+	readonly asked: number;
+	/** Answered with anything but 200, or not at all. */
+	readonly bad: number;
+	/** Of these 502: the proxy had a connection to the application when it broke. */
+	readonly broken: number;
+	/** Of all answers, in milliseconds from when the request was due. */
+	readonly p50: number;
+	readonly p99: number;
+	readonly max: number;
+}
+
+export interface RunningLoad {
+	/** Resolves when the last answer is in. */
+	readonly ended: Promise<Load>;
+	/** Asks no more. */
+	stop(): void;
+}
+
+/** Asks `perSecond` times a second, `most` times at most. */
+export async function startLoad(port: number, perSecond: number, most: number): Promise<RunningLoad> {
+	const subprocess = execa(await native("load"), ["127.0.0.1", port, perSecond, most].map(String), { stdin: "pipe" });
+	return { ended: subprocess.then(({ stdout }) => summed(stdout)), stop: () => void subprocess.stdin.end() };
+}
+
+function summed(lines: string): Load {
+	const requests = lines.split("\n").map((line) => line.split(" ").map(Number));
+	const times = requests.map(([, us = 0]) => us / 1000);
+	return {
+		asked: requests.length,
+		bad: requests.filter(([status]) => status !== 200).length,
+		broken: requests.filter(([status]) => status === 502).length,
+		p50: percentile(times, 0.5),
+		p99: percentile(times, 0.99),
+		max: Math.max(...times),
+	};
+}

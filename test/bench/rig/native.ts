@@ -1,0 +1,26 @@
+/** The small C programs of the benchmarks, compiled when needed: what is measured must not wait for a garbage collector. */
+
+import { mkdir, rename, stat } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+
+const SOURCES = fileURLToPath(new URL("../native/", import.meta.url));
+const FOLDER = fileURLToPath(new URL("../../../node_modules/.cache/solistend/bench/", import.meta.url));
+
+/** Path of the program that `native/NAME.c` makes. */
+export async function native(name: "app" | "load" | "probe"): Promise<string> {
+	const source = `${SOURCES}${name}.c`;
+	const program = `${FOLDER}${name}`;
+	const [built, ...sources] = await Promise.all([program, source, `${SOURCES}clock.h`].map(changedMs));
+	if (built !== undefined && sources.every((ms) => ms !== undefined && ms < built)) return program;
+	await mkdir(FOLDER, { recursive: true });
+	await execa("clang", ["-O2", "-Wall", "-Wextra", "-o", `${program}.new`, source]);
+	await rename(`${program}.new`, program);
+	return program;
+}
+
+const changedMs = (path: string) =>
+	stat(path).then(
+		({ mtimeMs }) => mtimeMs,
+		() => undefined,
+	);

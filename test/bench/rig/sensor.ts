@@ -1,0 +1,6 @@
+/** The sensor as it was built: its worker thread needs real JavaScript. */
+
+const built = (module: string) => import(new URL(`../../../dist/sensor/${module}`, import.meta.url).href);
+
+export const { openSensor }: typeof import("../../../src/sensor/sensor.js") = await built("sensor.js");
+export const { libbpfVersion }: typeof import("../../../src/sensor/libbpf.js") = await built("libbpf.js");
