@@ -6,6 +6,7 @@
 
 import { closeSync, readSync } from "node:fs";
 import { constants } from "node:os";
+import { isMainThread } from "node:worker_threads";
 import koffi, { type LibraryHandle } from "koffi";
 import { messageOf, SolistendError } from "../errors.js";
 
@@ -107,8 +108,9 @@ let bound: Native | undefined;
 function native(): Native {
 	if (bound === undefined) {
 		bound = bind(open("libbpf.so.1", "install it: apt-get install libbpf1"), open("libc.so.6", "it is glibc's"));
-		// what it has to say belongs into our errors, not onto the terminal
-		bound.libbpf_set_print(null);
+		// What it has to say belongs into our errors, not onto the terminal. It is the whole process's: a worker that starts
+		// must not take away what the main thread is listening to.
+		if (isMainThread) bound.libbpf_set_print(null);
 	}
 	return bound;
 }

@@ -9,6 +9,7 @@ import type { DesiredSet } from "../../backends/backend.js";
 import type { ProxyConfig } from "../../config/schema.js";
 import { SolistendError } from "../../errors.js";
 import { outputFiles, readOutput } from "../atomic-write.js";
+import { checker } from "../check.js";
 import { runCommand } from "../command.js";
 import type { Driver, OperatorChange, Outcome, ServerAddress } from "../driver.js";
 import type { Template } from "../render.js";
@@ -48,6 +49,7 @@ const LAST_WORDS_MS = 3000;
 export function createHaproxyDriver(options: HaproxyOptions): Driver<Found, HaproxyStep> {
 	const { proxy } = options;
 	const board = createBoard();
+	const check = checker(proxy);
 	const current = ({ file, live, mark }: Found): HaproxyActual =>
 		live.state === "known" ? { file, live: { ...live, servers: board.overlay(live, mark) } } : { file, live };
 
@@ -96,7 +98,7 @@ export function createHaproxyDriver(options: HaproxyOptions): Driver<Found, Hapr
 				{
 					output: proxy.output,
 					...(write !== undefined && { text: write.text }),
-					...(proxy.check !== undefined && { check: checker(proxy, proxy.check) }),
+					...(check !== undefined && { check }),
 					...(reload !== undefined && {
 						reload: (output: string, abort: AbortSignal) => reloadHaproxy(proxy, output, abort),
 						verify: (abort: AbortSignal) => verify(proxy, reload, abort),
@@ -160,11 +162,6 @@ function runtimeFailure(why: string, stagesMs: { readonly runtime?: number }): O
 		serving: "what it had, with the changes that it took",
 		stagesMs,
 	};
-}
-
-function checker(proxy: ProxyConfig, command: readonly string[]) {
-	return (candidate: string, signal: AbortSignal) =>
-		runCommand({ what: "check", command, output: candidate, timeoutMs: proxy.timeout, signal });
 }
 
 async function reloadHaproxy(proxy: ProxyConfig, output: string, signal: AbortSignal): Promise<void> {
