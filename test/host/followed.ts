@@ -1,6 +1,7 @@
 /** One proxy, kept equal by its driver and loop to what a test desires: no sensor, no daemon. */
 
 import { fileURLToPath } from "node:url";
+import { isDeepStrictEqual } from "node:util";
 import { pino } from "pino";
 import {
 	type Backend,
@@ -11,6 +12,7 @@ import {
 } from "../../src/backends/backend.js";
 import { configSchema, type ProxyConfig } from "../../src/config/schema.js";
 import { endpointKey, netnsKey } from "../../src/listeners/ids.js";
+import type { OperatorChange } from "../../src/proxies/driver.js";
 import { openLoop, type ProxyStatus } from "../../src/proxies/loop.js";
 import { openDriver, renderProxy } from "../../src/proxies/open.js";
 import { eventually } from "./eventually.js";
@@ -25,6 +27,12 @@ export interface Followed extends AsyncDisposable {
 	readonly lines: readonly Line[];
 	/** Changes what is desired; resolves with the line that says what became of it. */
 	change(services: DesiredSet, message?: string): Promise<Line>;
+	/** The same, naming the backends that changed: by the fast lane, where the proxy has one. */
+	changeFast(services: DesiredSet, message?: string): Promise<Line>;
+	/** The same, without waiting for what becomes of it. */
+	touch(services: DesiredSet): void;
+	/** What persons told the proxy itself, as the loop found it. */
+	readonly operator: readonly OperatorChange[];
 	/** The first line with this message, from an index on. */
 	untilLine(message: string, from?: number): Promise<Line>;
 	untilState(state: ProxyStatus["state"]): Promise<void>;
@@ -41,8 +49,22 @@ export async function follow(proxy: ProxyConfig, desired: DesiredSet): Promise<F
 	let now = desired;
 	const backend = ({ service, id }: BackendRef) =>
 		now.find(({ name }) => name === service)?.backends.find((one) => one.id === id);
-	const loop = openLoop({ proxy, driver, desired: () => now, backend, settle: { quiet: 20, max: 200 }, log });
+	const operator: OperatorChange[] = [];
+	const loop = openLoop({
+		proxy,
+		driver,
+		desired: () => now,
+		backend,
+		onOperator: (changes) => operator.push(...changes),
+		settle: { quiet: 20, max: 200 },
+		log,
+	});
 	const look = () => loop.notify({ atMs: performance.now(), removal: false, touched: undefined });
+	const touch = (services: DesiredSet) => {
+		const before = now;
+		now = services;
+		loop.notify({ atMs: performance.now(), removal: false, touched: differing(before, now) });
+	};
 	const untilLine = (message: string, from = 0) =>
 		eventually(
 			`"${message}" is logged after ${JSON.stringify(lines.slice(from))}`,
@@ -64,6 +86,13 @@ export async function follow(proxy: ProxyConfig, desired: DesiredSet): Promise<F
 			look();
 			return untilLine(message, from);
 		},
+		touch,
+		changeFast(services, message = "applied") {
+			const from = lines.length;
+			touch(services);
+			return untilLine(message, from);
+		},
+		operator,
 		untilLine,
 		async untilState(state) {
 			await eventually(`the proxy is ${state}`, () => loop.status.state === state, { timeoutMs: 20_000, everyMs: 2 });
@@ -72,6 +101,16 @@ export async function follow(proxy: ProxyConfig, desired: DesiredSet): Promise<F
 		close: loop.close,
 		[Symbol.asyncDispose]: loop.close,
 	};
+}
+
+/** The backends that are not the same in both. */
+function differing(before: DesiredSet, after: DesiredSet): BackendRef[] {
+	const byName = (set: DesiredSet) =>
+		new Map(set.flatMap(({ name, backends }) => backends.map((one) => [`${name}/${one.id}`, one] as const)));
+	const [old, next] = [byName(before), byName(after)];
+	return [...new Map([...old, ...next])].flatMap(([name, { service, id }]) =>
+		isDeepStrictEqual(old.get(name), next.get(name)) ? [] : [{ service, id }],
+	);
 }
 
 /** A proxy's configuration, with all defaults. */
