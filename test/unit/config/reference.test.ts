@@ -52,6 +52,7 @@ describe("the page docs/configuration.md", () => {
 			"Configuration",
 			"A full example",
 			"Problems",
+			"A proxy in a container",
 			"In your editor",
 		]);
 		for (const { heading, problems } of outcomes) {
