@@ -9,6 +9,7 @@ import { formatProblem, loadConfig, templateFolders } from "./config/load.js";
 import type { Config } from "./config/schema.js";
 import { type FileWatch, watchFiles } from "./config/watch.js";
 import { messageOf, SolistendError } from "./errors.js";
+import { createNetnsNames } from "./identity/netns-names.js";
 import { presenceOf } from "./identity/presence.js";
 import { createProcfs } from "./identity/procfs.js";
 import { createResolver } from "./identity/resolver.js";
@@ -69,10 +70,11 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 		});
 	};
 	const procfs = createProcfs();
+	const names = createNetnsNames({ procfs });
 	const pipeline = createPipeline({
 		config,
 		resolver: createResolver({ procfs }),
-		presenceOf: (address, port) => presenceOf(procfs, address, port),
+		presenceOf: (place) => presenceOf(procfs, names, place),
 		log,
 		now: () => performance.now(),
 		bootTimeNs,

@@ -6,9 +6,12 @@
 import { constants } from "node:os";
 import type { Claim } from "./backends/claims.js";
 import { createJudge, type Judgement, type Verdict } from "./backends/judge.js";
+import { isIn } from "./backends/proxy-netns.js";
 import { signalNames, toldToStop } from "./backends/stopping.js";
 import type { Config } from "./config/schema.js";
+import type { Place } from "./identity/presence.js";
 import type { Resolved, Resolver } from "./identity/resolver.js";
+import { isLoopback, parseIp } from "./ip.js";
 import type { EndpointKey } from "./listeners/ids.js";
 import type { Endpoint } from "./listeners/table.js";
 
@@ -30,7 +33,7 @@ export interface Judged {
 	all(): IterableIterator<JudgedListener>;
 	forget(key: EndpointKey): void;
 	/** Whether the verdict is known on a listener that a connection to the address would reach. */
-	hasAt(address: string, port: number): boolean;
+	hasAt(place: Place): boolean;
 	/** Judges by other rules from now on. */
 	reconfigure(config: Config): void;
 }
@@ -55,10 +58,10 @@ export function createJudged(config: Config, resolver: Resolver, toMs: (atNs: nu
 		get: (key) => known.get(key),
 		all: () => known.values(),
 		forget: (key) => known.delete(key),
-		hasAt(address, port) {
+		hasAt(place) {
 			for (const { endpoint, resolved, verdict } of known.values()) {
-				if (endpoint.port !== port || verdict.state === "pending") continue;
-				if (leadsTo(endpoint, resolved, address)) return true;
+				if (endpoint.port !== place.port || verdict.state === "pending") continue;
+				if (leadsTo(endpoint, resolved, place)) return true;
 			}
 			return false;
 		},
@@ -81,10 +84,13 @@ function whyNotElsewhere({ verdict }: Judgement): string {
 	return `its listener is ${verdict.places.map(({ service, backend }) => `${backend} of ${service}`).join(", ")} by now`;
 }
 
-/** Whether a connection to the address would reach the endpoint. */
-function leadsTo({ address: bound }: Endpoint, { addresses, isHost }: Resolved, address: string): boolean {
+/** Whether a connection to the place would reach the endpoint. */
+function leadsTo({ address: bound }: Endpoint, resolved: Resolved, { address, netns }: Place): boolean {
+	const { identity, isHost, addresses } = resolved;
+	const ip = parseIp(address);
+	if (ip !== undefined && isLoopback(ip) && !isIn(netns, { ...identity, isHost })) return false;
 	if (bound === address) return true;
 	if (bound !== "0.0.0.0" && bound !== "::") return false;
-	if (isHost && (address === "127.0.0.1" || address === "::1")) return true;
+	if (address === "127.0.0.1" || address === "::1") return true;
 	return addresses.state === "known" && [...addresses.ipv4, ...addresses.ipv6].includes(address);
 }

@@ -9,9 +9,10 @@ import { type AdoptedServer, createAdopted } from "./backends/adopted.js";
 import type { Backend, BackendRef, DesiredSet, Hold } from "./backends/backend.js";
 import { withStatus } from "./backends/judge.js";
 import { createPools } from "./backends/pools.js";
+import { netnsOfService } from "./backends/proxy-netns.js";
 import type { ServiceStatus } from "./backends/status.js";
 import type { Config } from "./config/schema.js";
-import type { Presence } from "./identity/presence.js";
+import type { Place, Presence } from "./identity/presence.js";
 import type { Resolver } from "./identity/resolver.js";
 import { createJudged, type JudgedListener } from "./judged.js";
 import type { KernelEvent, Read } from "./listeners/event.js";
@@ -39,7 +40,7 @@ export interface PipelineOptions {
 	readonly config: Config;
 	readonly resolver: Resolver;
 	/** The second opinion on a server that a proxy has and that the kernel's table lacks. */
-	presenceOf(address: string, port: number): Presence;
+	presenceOf(place: Place): Presence;
 	readonly log: Logger;
 	/** What a person said of backends, in an earlier run. */
 	readonly holds?: readonly Hold[];
@@ -81,14 +82,16 @@ export interface Pipeline {
 export function createPipeline(options: PipelineOptions): Pipeline {
 	const { config, resolver, log, now, bootTimeNs, onChange, onHolds, requestRead } = options;
 	const table = createTable();
-	let { services } = config;
+	let { services, proxies } = config;
 	const pools = createPools(config, options.holds);
 	/** A time of the kernel's clock in that of `now`. */
 	const toMs = (atNs: number) => now() - (bootTimeNs() - atNs) / 1e6;
 	const judged = createJudged(config, resolver, toMs);
 	/** A listener that the kernel's table has was judged already: an old file must not overrule its verdict. */
-	const presenceOf = (address: string, port: number): Presence =>
-		judged.hasAt(address, port) ? "closed" : options.presenceOf(address, port);
+	const presenceOf = ({ service, address, port }: AdoptedServer): Presence => {
+		const place = { address, port, netns: netnsOfService(service, proxies) };
+		return judged.hasAt(place) ? "closed" : options.presenceOf(place);
+	};
 	let adopted = createAdopted(presenceOf);
 	let hasRead = false;
 	let expiryTimer: NodeJS.Timeout | undefined;
@@ -238,7 +241,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			settle();
 		},
 		reconfigure(next) {
-			({ services } = next);
+			({ services, proxies } = next);
 			judged.reconfigure(next);
 			pools.reconfigure(next);
 			table.endpoints().forEach(look);

@@ -1,6 +1,6 @@
 /**
- * Which address a proxy connects to for a listener. Pure. The proxy runs in the host's network namespace; what an
- * address of another namespace needs to be routable from there is not judged here.
+ * Which address a proxy connects to for a listener. Pure. What an address needs to be routable from the proxy's own
+ * network namespace is not judged here.
  */
 
 import type { Addresses } from "../identity/identity.js";
@@ -21,8 +21,8 @@ export interface AddressQuestion {
 	readonly bound: string;
 	/** An IPv6 socket that does not serve IPv4. */
 	readonly ipv6Only: boolean;
-	/** Whether the socket is in the host's own namespace, where the proxy is. */
-	readonly isHost: boolean;
+	/** Whether the socket is in the network namespace where the proxy runs. */
+	readonly isLocal: boolean;
 	/** Those of the socket's namespace. */
 	readonly addresses: Addresses;
 	/** `addresses` of the configuration: prefixes, the most wanted first; none: IPv4 before IPv6. */
@@ -36,25 +36,25 @@ export type AddressChoice =
 
 /** The address for the proxy, in canonical text. */
 export function chooseAddress(question: AddressQuestion): AddressChoice {
-	const { bound, isHost } = question;
+	const { bound, isLocal } = question;
 	const parsed = parseIp(bound);
 	if (parsed === undefined) return refuse(`it is bound to ${bound}, which is no address`);
 	const ip = unmapIp(parsed);
 	if (isUnspecified(ip)) return chooseForWildcard(question, ip.length === 4);
 	const address = formatIp(ip);
 	const refuseBound = (who: string) => refuse(`it is bound to ${address}, which only ${who} reaches`);
-	if (isLoopback(ip) && !isHost) return refuseBound("its own network namespace");
+	if (isLoopback(ip) && !isLocal) return refuseBound("its own network namespace");
 	if (isLinkLocal(ip) && ip.length === 16) return refuseBound("its own link");
 	return { ok: true, address };
 }
 
 /** A wildcard bind serves all addresses of the namespace; `isIpv4` also for one that is IPv4-mapped. */
 function chooseForWildcard(
-	{ bound, ipv6Only, isHost, addresses, preferred }: AddressQuestion,
+	{ bound, ipv6Only, isLocal, addresses, preferred }: AddressQuestion,
 	isIpv4: boolean,
 ): AddressChoice {
 	const servesIpv4 = isIpv4 || !ipv6Only;
-	if (isHost) return { ok: true, address: servesIpv4 ? "127.0.0.1" : "::1" };
+	if (isLocal) return { ok: true, address: servesIpv4 ? "127.0.0.1" : "::1" };
 	if (addresses.state === "unknown") return wait(`its addresses are not known: ${addresses.why}`);
 	const offered = [...(servesIpv4 ? addresses.ipv4 : []), ...(isIpv4 ? [] : addresses.ipv6)];
 	const [first] = offered;

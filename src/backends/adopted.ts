@@ -27,12 +27,12 @@ export interface Adopted {
 	servers(): AdoptedServer[];
 }
 
-export function createAdopted(presenceOf: (address: string, port: number) => Presence): Adopted {
+export function createAdopted(presenceOf: (server: AdoptedServer) => Presence): Adopted {
 	const adopted = new Map<EndpointKey, Backend>();
 
 	const review = (pools: Pools) => {
 		for (const [key, backend] of adopted) {
-			if (!pools.hasOthers(backend) && presenceOf(backend.address, backend.port) !== "closed") continue;
+			if (!pools.hasOthers(backend) && presenceOf(backend) !== "closed") continue;
 			pools.drop(key);
 			adopted.delete(key);
 		}

@@ -9,6 +9,7 @@ import type { Endpoint } from "../listeners/table.js";
 import { chooseAddress } from "./address.js";
 import { type Backend, type BackendId, type BackendRef, type BackendState, backendId } from "./backend.js";
 import { compileMatch } from "./match.js";
+import { isIn, netnsOfService, proxyFinder } from "./proxy-netns.js";
 import type { BackendStatus } from "./status.js";
 
 /** A service that a listener serves, and where; with the state that is not plainly ready, and why it is so. */
@@ -38,11 +39,14 @@ export type Judge = (endpoint: Endpoint, resolved: Resolved) => Judgement;
 const MAX_REASONS = 3;
 
 /** The judge of a configuration; matches are compiled once. */
-export function createJudge({ services, addresses: preferred }: Pick<Config, "services" | "addresses">): Judge {
-	const rules = Object.entries(services).map(([name, service]) => ({
+export function createJudge(config: Pick<Config, "services" | "addresses" | "proxies">): Judge {
+	const { services, addresses: preferred, proxies } = config;
+	const proxyAt = proxyFinder(config);
+	const rules = Object.entries(services).map(([name, { weight, match }]) => ({
 		name,
-		weight: service.weight,
-		match: compileMatch(service.match),
+		weight,
+		match: compileMatch(match, proxyAt),
+		seenFrom: netnsOfService(name, proxies),
 	}));
 
 	return (endpoint, resolved) => {
@@ -55,36 +59,55 @@ export function createJudge({ services, addresses: preferred }: Pick<Config, "se
 		});
 		if (matched.length === 0) return { verdict: { state: "out", why: summary(reasons) }, backends: [] };
 
-		const choice = chooseAddress({
-			bound: endpoint.address,
-			// one socket that serves IPv4 is enough
-			ipv6Only: endpoint.sockets.every(({ ipv6Only }) => ipv6Only),
-			isHost: resolved.isHost,
-			addresses: resolved.addresses,
-			preferred,
-		});
-		if (!choice.ok) {
-			const why = `${matched.map(({ name }) => name).join(", ")}: ${choice.why}`;
-			return { verdict: { state: choice.pending ? "pending" : "out", why }, backends: [] };
+		const backends: Backend[] = [];
+		const refused: { readonly pending: boolean; readonly why: string }[] = [];
+		for (const isLocal of [true, false]) {
+			const seen = matched.filter(({ seenFrom }) => isIn(seenFrom, who) === isLocal);
+			if (seen.length === 0) continue;
+			const choice = chooseAddress({
+				bound: endpoint.address,
+				// one socket that serves IPv4 is enough
+				ipv6Only: endpoint.sockets.every(({ ipv6Only }) => ipv6Only),
+				isLocal,
+				addresses: resolved.addresses,
+				preferred,
+			});
+			if (choice.ok) backends.push(...seen.map((rule) => backendOf(rule, choice.address, endpoint, resolved)));
+			else refused.push({ ...choice, why: `${seen.map(({ name }) => name).join(", ")}: ${choice.why}` });
 		}
-
-		const id = backendId(choice.address, endpoint.port);
-		const backends = matched.map(
-			({ name, weight }): Backend => ({
-				id,
-				service: name,
-				address: choice.address,
-				port: endpoint.port,
-				weight,
-				state: "ready",
-				held: false,
-				endpoint: endpoint.key,
-				netns: endpoint.netns,
-				identity: resolved.identity,
-			}),
-		);
-		return { verdict: { state: "in", places: matched.map(({ name }) => ({ service: name, backend: id })) }, backends };
+		return { verdict: verdictOf(backends, refused), backends };
 	};
+}
+
+function backendOf(
+	{ name, weight }: { readonly name: string; readonly weight: number },
+	address: string,
+	{ port, key, netns }: Endpoint,
+	{ identity }: Resolved,
+): Backend {
+	return {
+		id: backendId(address, port),
+		service: name,
+		address,
+		port,
+		weight,
+		state: "ready",
+		held: false,
+		endpoint: key,
+		netns,
+		identity,
+	};
+}
+
+/** Pending as long as one service waits, so that it is looked at again; it may be in others all the same. */
+function verdictOf(
+	backends: readonly Backend[],
+	refused: readonly { readonly pending: boolean; readonly why: string }[],
+): Verdict {
+	const waiting = refused.filter(({ pending }) => pending);
+	if (waiting.length > 0) return { state: "pending", why: waiting.map(({ why }) => why).join("; ") };
+	if (backends.length === 0) return { state: "out", why: refused.map(({ why }) => why).join("; ") };
+	return { state: "in", places: backends.map(({ service, id }) => ({ service, backend: id })) };
 }
 
 /** The verdict with what came of each place, where that is not simply ready; `out` when none of them is in the set. */

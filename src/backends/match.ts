@@ -4,10 +4,7 @@
  */
 
 import type { MatchConfig } from "../config/schema.js";
-import type { Identity } from "../identity/identity.js";
-
-/** Who listens, and whether in the host's own network namespace. */
-export type Candidate = Identity & { readonly isHost: boolean };
+import { type Candidate, HOST } from "./proxy-netns.js";
 
 /** The outcome, and where it failed: the key of the match, and a clause that a person can read. */
 export type MatchResult =
@@ -23,16 +20,13 @@ type Test = (port: number, who: Candidate) => string | undefined;
 
 const NAME_KEYS = ["hostname", "comm", "unit", "cgroup"] as const;
 
-/** Programs that pass connections on; in the host's namespace they are no application. */
-const PROXIES: ReadonlySet<string> = new Set(["haproxy", "docker-proxy"]);
-
-/** The word for the host's namespace; no other namespace has this name. */
-const HOST = "host";
-
-/** The matcher of a service: cheap to ask for every listener. All keys must hold; a list means any of. */
-export function compileMatch(match: MatchConfig): Matcher {
+/**
+ * The matcher of a service: cheap to ask for every listener. All keys must hold; a list means any of.
+ * @param proxyAt where the listener's program runs, as a phrase, when it is a proxy and no application
+ */
+export function compileMatch(match: MatchConfig, proxyAt: (who: Candidate) => string | undefined): Matcher {
 	const tests: [MatchKey, Test][] = [["netns", hostIsWanted(match)]];
-	if (match.comm === undefined) tests.push(["comm", notAProxy]);
+	if (match.comm === undefined) tests.push(["comm", notAProxy(proxyAt)]);
 	if (match.port !== undefined) tests.push(["port", portIsOneOf(match.port)]);
 	for (const key of NAME_KEYS) {
 		const globs = match[key];
@@ -46,11 +40,6 @@ export function compileMatch(match: MatchConfig): Matcher {
 		}
 		return { matched: true };
 	};
-}
-
-/** One listener against one match. Where many are asked, keep what {@link compileMatch} gives. */
-export function matches(match: MatchConfig, listener: { readonly port: number }, who: Candidate): boolean {
-	return compileMatch(match)(listener, who).matched;
 }
 
 /**
@@ -91,10 +80,13 @@ function hostIsWanted({ netns = [] }: MatchConfig): Test {
 	};
 }
 
-const notAProxy: Test = (_port, { isHost, comm }) =>
-	isHost && PROXIES.has(comm)
-		? `${comm} on the host is a proxy itself (a service that means it names it as comm)`
-		: undefined;
+function notAProxy(proxyAt: (who: Candidate) => string | undefined): Test {
+	return (_port, who) => {
+		const at = proxyAt(who);
+		if (at === undefined) return undefined;
+		return `${who.comm} ${at} is a proxy itself (a service that means it names it as comm)`;
+	};
+}
 
 function portIsOneOf(ranges: NonNullable<MatchConfig["port"]>): Test {
 	const wanted = ranges.map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`)).join(", ");

@@ -23,7 +23,8 @@ const proxyOutline = z
 		reload: z.unknown().optional(),
 		masterSocket: z.unknown().optional(),
 		pidFile: z.unknown().optional(),
-		services: z.array(z.unknown()).catch([]),
+		netns: z.union([z.string(), z.number()]).default("host").optional().catch(undefined),
+		services: z.array(z.unknown()).optional().catch([]),
 	})
 	.catch({ mode: "", services: [] });
 
@@ -54,6 +55,7 @@ export function crossChecks(value: unknown): Finding[] {
 		...proxies.flatMap(withoutTemplate),
 		...proxies.flatMap((proxy, at) => repeatedServices(proxy, at)),
 		...(services === null ? [] : proxies.flatMap((proxy, at) => unknownServices(proxy, at, Object.keys(services)))),
+		...(services === null ? [] : seenFromTwo(proxies, Object.keys(services))),
 	];
 }
 
@@ -83,13 +85,13 @@ function withoutTemplate({ type, template }: ProxyOutline, at: number): Finding[
 	return [finding(["proxies", at], "needs template: a proxy of type file has none by default")];
 }
 
-function repeatedServices({ services }: ProxyOutline, at: number): Finding[] {
+function repeatedServices({ services = [] }: ProxyOutline, at: number): Finding[] {
 	return repeated(services).map(({ at: item, first }) =>
 		finding(["proxies", at, "services", item], `is there already, as services[${first}] (keep one)`),
 	);
 }
 
-function unknownServices({ services }: ProxyOutline, at: number, known: readonly string[]): Finding[] {
+function unknownServices({ services = [] }: ProxyOutline, at: number, known: readonly string[]): Finding[] {
 	return services.flatMap((name, item) => {
 		if (typeof name !== "string" || known.includes(name)) return [];
 		const near = nearest(name, known);
@@ -98,6 +100,25 @@ function unknownServices({ services }: ProxyOutline, at: number, known: readonly
 		return [
 			finding(["proxies", at, "services", item], `no service is named "${printable(name)}"${guess} (${allowed})`),
 		];
+	});
+}
+
+/** Proxies of another network namespace than an earlier one that serves the same: an address holds for one of the two. */
+function seenFromTwo(proxies: readonly ProxyOutline[], known: readonly string[]): Finding[] {
+	return proxies.flatMap(({ netns, services = known }, at) => {
+		for (const [first, other] of proxies.slice(0, at).entries()) {
+			if (netns === undefined || other.netns === undefined || netns === other.netns) continue;
+			const shared = known.find((name) => services.includes(name) && (other.services ?? known).includes(name));
+			if (shared === undefined) continue;
+			const [here, there] = [netns, other.netns].map((one) => printable(String(one)));
+			return [
+				finding(
+					["proxies", at, "netns"],
+					`is ${here}, but proxies[${first}] serves ${printable(shared)} too, from ${there} (give each services of its own)`,
+				),
+			];
+		}
+		return [];
 	});
 }
 

@@ -6,6 +6,7 @@
 
 import { formatIp, isLoopback, isUnspecified, parseIp, unmapIp } from "../ip.js";
 import { namespaceAddresses } from "./addresses.js";
+import { HOST_NETNS, type NetnsNames } from "./netns-names.js";
 import type { Procfs } from "./procfs.js";
 
 /** `unknown`: no namespace with that address may be looked into. Unknown is not absent. */
@@ -14,11 +15,26 @@ export type Presence = "listening" | "closed" | "unknown";
 /** `TCP_LISTEN`, as the fourth column of proc_pid_net_tcp(5) has it. */
 const LISTEN = "0A";
 
-/** Whether a socket listens at `address` and `port`, in any namespace that has the address. Synchronous. */
-export function presenceOf(procfs: Procfs, address: string, port: number): Presence {
+/** A place to connect to. */
+export interface Place {
+	readonly address: string;
+	readonly port: number;
+	/** Whose loopback is meant where the address is one: `host`, a name under `/run/netns`, or an inode number. */
+	readonly netns: string | number;
+}
+
+/** Whether a socket listens there, in any namespace that has the address. Synchronous. */
+export function presenceOf(procfs: Procfs, names: Pick<NetnsNames, "nameOf">, place: Place): Presence {
+	const { address, port, netns } = place;
 	const ip = parseIp(address);
 	if (ip === undefined) return "unknown";
 	const own = procfs.netTag("self");
+	/** Undefined where it can't be told. */
+	const isOwner = (pid: number, tag: number): boolean | undefined => {
+		if (netns === HOST_NETNS) return tag === own;
+		const inode = procfs.netnsInode(pid);
+		return inode === undefined ? undefined : inode === netns || names.nameOf(inode) === netns;
+	};
 	const seen = new Set<number>();
 	const unreadable = new Set<number>();
 	for (const pid of procfs.pids()) {
@@ -26,14 +42,15 @@ export function presenceOf(procfs: Procfs, address: string, port: number): Prese
 		if (tag === undefined || seen.has(tag)) continue;
 		const fibTrie = procfs.readFibTrie(pid);
 		const tables = [procfs.readTcp(pid, 4), procfs.readTcp(pid, 6)];
-		if (fibTrie === undefined || tables.every((table) => table === undefined)) {
+		const isLocal = isLoopback(ip) ? isOwner(pid, tag) : false;
+		if (fibTrie === undefined || isLocal === undefined || tables.every((table) => table === undefined)) {
 			// gone by now, perhaps: another process of the namespace may tell
 			unreadable.add(tag);
 			continue;
 		}
 		seen.add(tag);
 		const { ipv4, ipv6 } = namespaceAddresses(fibTrie, procfs.readIfInet6(pid) ?? "");
-		const isThere = isLoopback(ip) ? tag === own : ipv4.includes(address) || ipv6.includes(address);
+		const isThere = isLocal || ipv4.includes(address) || ipv6.includes(address);
 		if (isThere && tables.some((table) => listensAt(table ?? "", formatIp(unmapIp(ip)), port))) return "listening";
 	}
 	// Where processes are hidden from us, an address that nobody has may be one that we can't see.

@@ -2,13 +2,15 @@ import { readdirSync, readlinkSync, statSync } from "node:fs";
 import { constants, hostname } from "node:os";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { presenceOf } from "../../src/identity/presence.js";
+import { createNetnsNames } from "../../src/identity/netns-names.js";
+import { type Presence, presenceOf } from "../../src/identity/presence.js";
 import { createProcfs } from "../../src/identity/procfs.js";
 import { openKernel } from "../../src/sensor/kernel.js";
 import { eventually } from "../host/eventually.js";
 import { lifetime } from "../host/lifetime.js";
 import { startListenStorm } from "../host/listen-storm.js";
 import { addNetns } from "../host/netns.js";
+import { freePort } from "../host/port.js";
 import { requirePrivileges, skipPrivileged } from "../host/privileges.js";
 import { startProcess } from "../host/process.js";
 import {
@@ -41,6 +43,11 @@ function listener(options: RawSocketOptions = {}, backlog = 77): RawSocket {
 function serve(netns: { name: string }, port: number) {
 	const script = `require("node:net").createServer().listen({ host: "0.0.0.0", port: ${port}, backlog: 33 })`;
 	return startProcess(["nsenter", `--net=/run/netns/${netns.name}`, "--", process.execPath, "-e", script]);
+}
+
+function presenceAt(port: number, netns: string | number = "host"): Presence {
+	const procfs = createProcfs();
+	return presenceOf(procfs, createNetnsNames({ procfs }), { address: "127.0.0.1", port, netns });
 }
 
 describe.skipIf(skipPrivileged)("a socket that opens and closes", () => {
@@ -190,10 +197,25 @@ describe.skipIf(skipPrivileged)("a socket in flight between two processes", () =
 		kernel.seed();
 		expect(kernel.read().rows.filter((row) => row.port === port)).toEqual([]);
 		kernel.close();
-		expect(presenceOf(createProcfs(), "127.0.0.1", port)).toBe("listening");
+		expect(presenceAt(port)).toBe("listening");
 		closeFd(flight.land());
 		flight.close();
-		expect(presenceOf(createProcfs(), "127.0.0.1", port)).toBe("closed");
+		expect(presenceAt(port)).toBe("closed");
+	});
+});
+
+describe.skipIf(skipPrivileged)("whether somebody listens at a loopback address", () => {
+	test("is asked of the namespace that is meant, by name or number", async () => {
+		await using netns = await addNetns("loopback");
+		const port = await freePort();
+		const inode = statSync(`/run/netns/${netns.name}`).ino;
+		expect(presenceAt(port, inode)).toBe("closed");
+		await using _server = serve(netns, port);
+		await watched.listening(port);
+		expect(presenceAt(port, netns.name)).toBe("listening");
+		expect(presenceAt(port, inode)).toBe("listening");
+		expect(presenceAt(port, "host")).toBe("closed");
+		expect(presenceAt(port, `${netns.name}-other`)).toBe("closed");
 	});
 });
 

@@ -36,7 +36,8 @@ function setup(config: Config = web({ port: 80 }), holds: readonly Hold[] = []) 
 				isHost: false,
 			}),
 		},
-		presenceOf: (address, port) => presence.get(`${address}:${port}`) ?? "unknown",
+		presenceOf: ({ address, port, netns }) =>
+			presence.get(`${address}:${port}${netns === "host" ? "" : ` in ${netns}`}`) ?? "unknown",
 		log: pino({ enabled: false }),
 		now: () => performance.now(),
 		bootTimeNs,
@@ -191,6 +192,23 @@ describe("a server that the proxy has and the seed did not find", () => {
 		pipeline.onRead(read([listenerOf(9, 11, { ...inNetns("9"), port: 8001 }), other], 20));
 		pipeline.adopt([{ ...server, port: 8001 }]);
 		expect(ids(pipeline)).toEqual(["10.0.0.2:8002"]);
+	});
+
+	test("at a loopback address concerns the namespace of its proxy alone", () => {
+		const [inode, other] = [4_026_532_300, 4_026_532_177];
+		const proxy = { name: "edge", type: "haproxy", output: "/run/a.cfg", masterSocket: "/run/m", netns: inode };
+		const services = { web: { match: { port: 80, comm: "nginx" } } };
+		const { pipeline, presence } = setup(configSchema.parse({ services, proxies: [proxy] }));
+		const local = { service: "web", address: "127.0.0.1", port: 80 };
+		presence.set("127.0.0.1:80", "closed");
+		presence.set(`127.0.0.1:80 in ${inode}`, "listening");
+		const loopback = { address: "127.0.0.1", comm: "java" };
+		pipeline.onRead(read([listenerOf(1, 10, { ...loopback, netnsInode: other })], 20));
+		pipeline.adopt([local]);
+		expect(ids(pipeline)).toEqual(["127.0.0.1:80"]);
+		pipeline.onEvents([listen(listenerOf(2, 30, { ...loopback, ...inNetns("9"), netnsInode: inode }))]);
+		vi.advanceTimersByTime(3000);
+		expect(ids(pipeline)).toEqual([]);
 	});
 
 	test("stays through a change of the rules", () => {

@@ -9,7 +9,7 @@ const both: Addresses = {
 	ipv4: ["10.0.0.9", "172.17.0.2"],
 	ipv6: ["2001:db8::9", "fd00::2"],
 };
-const wildcard: AddressQuestion = { bound: "0.0.0.0", ipv6Only: false, isHost: false, addresses: both, preferred: [] };
+const wildcard: AddressQuestion = { bound: "0.0.0.0", ipv6Only: false, isLocal: false, addresses: both, preferred: [] };
 
 const ask = (question: Partial<AddressQuestion>) => chooseAddress({ ...wildcard, ...question });
 const ok = (address: string) => ({ ok: true, address });
@@ -23,7 +23,7 @@ describe("a specific bind", () => {
 	])("of %s is reached as %s, whatever is preferred or known", (bound, address) => {
 		const unknown: Addresses = { state: "unknown", why: "gone" };
 		expect(ask({ bound, preferred: ["192.168.0.0/16"], addresses: unknown })).toEqual(ok(address));
-		expect(ask({ bound, isHost: true })).toEqual(ok(address));
+		expect(ask({ bound, isLocal: true })).toEqual(ok(address));
 	});
 
 	test.each([
@@ -31,13 +31,13 @@ describe("a specific bind", () => {
 		["127.8.0.1", "127.8.0.1"],
 		["::1", "::1"],
 		["::ffff:127.0.0.1", "127.0.0.1"],
-	])("of loopback %s is refused in another namespace and used in the host's", (bound, address) => {
+	])("of loopback %s is refused elsewhere and used in the proxy's own namespace", (bound, address) => {
 		expect(ask({ bound })).toEqual({
 			ok: false,
 			pending: false,
 			why: `it is bound to ${address}, which only its own network namespace reaches`,
 		});
-		expect(ask({ bound, isHost: true })).toEqual(ok(address));
+		expect(ask({ bound, isLocal: true })).toEqual(ok(address));
 	});
 
 	test("of an IPv6 link-local address is refused: it means nothing without its link", () => {
@@ -53,7 +53,7 @@ describe("a specific bind", () => {
 	});
 });
 
-describe("a wildcard bind in the host's namespace", () => {
+describe("a wildcard bind in the proxy's own namespace", () => {
 	test.each([
 		[{ bound: "0.0.0.0" }, "127.0.0.1"],
 		[{ bound: "::", ipv6Only: false }, "127.0.0.1"],
@@ -61,7 +61,7 @@ describe("a wildcard bind in the host's namespace", () => {
 		[{ bound: "0.0.0.0", preferred: ["10.0.0.0/8"] }, "127.0.0.1"],
 		[{ bound: "0.0.0.0", addresses: { state: "unknown", why: "?" } as const }, "127.0.0.1"],
 	])("%j is reached by loopback", (question, address) => {
-		expect(ask({ ...question, isHost: true })).toEqual(ok(address));
+		expect(ask({ ...question, isLocal: true })).toEqual(ok(address));
 	});
 });
 

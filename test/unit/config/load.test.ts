@@ -279,6 +279,29 @@ describe("a problem", () => {
 		expect(problem.length).toBeLessThan(250);
 	});
 
+	test("of proxies in two namespaces that serve one service is at the second, and says how to mend it", () => {
+		const edges = (second: string) => `
+services: {web: {match: {port: 80}}, api: {match: {port: 81}}}
+proxies:
+  - {name: one, type: haproxy, output: /run/a.cfg, masterSocket: /run/m, services: [api], netns: blue}
+  - {name: two, type: haproxy, output: /run/b.cfg, masterSocket: /run/m, ${second}}
+`;
+		expect(problems(edges("netns: 4026532177"))).toEqual([
+			"5:81: proxies[1].netns: is 4026532177, but proxies[0] serves api too, from blue (give each services of its own)",
+		]);
+		expect(problems(edges("mode: apply"))).toEqual([
+			"5:5: proxies[1].netns: is host, but proxies[0] serves api too, from blue (give each services of its own)",
+		]);
+		expect(problems(edges("services: [web, api], netns: host"))).toEqual([
+			"5:103: proxies[1].netns: is host, but proxies[0] serves api too, from blue (give each services of its own)",
+		]);
+		expect(problems(edges("netns: blue"))).toEqual([]);
+		expect(problems(edges("services: [web], netns: red"))).toEqual([]);
+		expect(problems(edges("netns: []")).map((problem) => problem.replace(/ must be .*/, ""))).toEqual([
+			"5:81: proxies[1].netns:",
+		]);
+	});
+
 	test("is reported together with all others, in the order of the file", () => {
 		expect(
 			problems(`

@@ -55,6 +55,7 @@ describe("the page docs/configuration.md", () => {
 			"Nginx",
 			"Any program that reads a file",
 			"Problems",
+			"A proxy in a container",
 			"In your editor",
 		]);
 		for (const { heading, problems } of outcomes) {
