@@ -79,6 +79,11 @@ export interface Pipeline {
 	close(): void;
 }
 
+/** What the log is told of a listener. */
+type News =
+	| { readonly what: "listening"; readonly key: EndpointKey }
+	| { readonly what: "closed"; readonly listener: JudgedListener };
+
 export function createPipeline(options: PipelineOptions): Pipeline {
 	const { config, resolver, log, now, bootTimeNs, onChange, onHolds, requestRead } = options;
 	const table = createTable();
@@ -164,18 +169,22 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		retryIn(Math.min(retryMs * 2, RETRY_MS.last));
 	};
 
-	/** Takes in what changed in the table; what a read no longer has is absent, and not known to have closed. */
-	const take = ({ changes, again }: Merged, source: "events" | "read"): EndpointKey[] => {
-		const fresh: EndpointKey[] = [];
+	/**
+	 * Takes in what changed in the table; what a read no longer has is absent, and not known to have closed. Gives what
+	 * is to be told of it, once it was acted on: a line of the log takes as long as the rest.
+	 */
+	const take = ({ changes, again }: Merged, source: "events" | "read"): News[] => {
+		const news: News[] = [];
 		let pending = false;
 		for (const change of changes) {
 			const { key } = change.endpoint;
 			if (change.kind === "up") {
 				look(change.endpoint);
 				pending ||= judged.get(key)?.verdict.state === "pending";
-				if (change.isNew) fresh.push(key);
+				if (change.isNew) news.push({ what: "listening", key });
 			} else {
-				report("closed", key);
+				const listener = judged.get(key);
+				if (listener !== undefined) news.push({ what: "closed", listener: withPools(listener) });
 				judged.forget(key);
 				if (source === "events") pools.close(key, now());
 				else pools.set(key, [], "the kernel's table no longer has it", now());
@@ -183,13 +192,16 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		}
 		if (pending) retryIn(RETRY_MS.first);
 		if (again) requestRead();
-		return fresh;
+		return news;
 	};
 
-	const report = (what: "listening" | "closed", key: EndpointKey) => {
-		const listener = judged.get(key);
-		// what listened already at the start is no news
-		if (listener !== undefined) reportListener(log, what, withPools(listener), hasRead);
+	const tell = (news: readonly News[]) => {
+		for (const one of news) {
+			const listener = one.what === "closed" ? one.listener : judged.get(one.key);
+			if (listener === undefined) continue;
+			// what listened already at the start is no news
+			reportListener(log, one.what, one.what === "closed" ? listener : withPools(listener), hasRead);
+		}
 	};
 
 	const tellHolds = () => {
@@ -210,15 +222,15 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		onEvents(events) {
 			const review = events.some((event) => event.kind !== "stopping" && adopted.concerns(event.listener.port));
 			const [first] = events;
-			const fresh = take(table.fold(events), "events");
+			const news = take(table.fold(events), "events");
 			if (review) adopted.review(pools);
 			settle({ kernelAtNs: first?.kind === "stopping" ? first.atNs : first?.listener.atNs });
-			for (const key of fresh) report("listening", key);
+			tell(news);
 		},
 		onRead(read) {
 			const beganMs = toMs(read.beganNs);
 			const waiting = pools.withheldBefore(beganMs);
-			const fresh = take(table.merge(read), "read");
+			const news = take(table.merge(read), "read");
 			if (read.complete) {
 				for (const key of waiting) {
 					const entry = judged.get(key);
@@ -228,7 +240,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			}
 			adopted.review(pools);
 			settle();
-			for (const key of fresh) report("listening", key);
+			tell(news);
 			hasRead = true;
 		},
 		adopt(servers) {

@@ -3,11 +3,27 @@
 import type { Backend, BackendRef } from "../backends/backend.js";
 import type { FastLane, FastOutcome } from "./driver.js";
 
+/** Runs one piece of work at a time, in the order of the calls; at once where nobody else is at it. */
+export type Turns = <T>(work: () => Promise<T>) => Promise<T>;
+
+export function createTurns(): Turns {
+	let last: Promise<unknown> | undefined;
+	return (work) => {
+		const mine = last === undefined ? work() : last.then(work);
+		const settled = mine
+			.catch(() => {})
+			.then(() => {
+				if (last === settled) last = undefined;
+			});
+		last = settled;
+		return mine;
+	};
+}
+
 export interface FastQueueOptions {
 	readonly fast: FastLane;
 	readonly backend: (ref: BackendRef) => Backend | undefined;
-	/** Runs one thing at a time. */
-	inTurn<T>(work: () => Promise<T>): Promise<T>;
+	readonly inTurn: Turns;
 	/** Called as a run takes what waits; its result comes with the outcome. */
 	onBegin(): OnOutcome;
 	readonly signal: AbortSignal;

@@ -13,7 +13,7 @@ import { messageOf } from "../errors.js";
 import { retryDelayMs } from "./backoff.js";
 import { countApplied, countFailed, type LoopCounts, NO_COUNTS } from "./counts.js";
 import type { Driver, OperatorChange, Plan, ServerDiff, StageTimes } from "./driver.js";
-import { createFastQueue } from "./fast-queue.js";
+import { createFastQueue, createTurns } from "./fast-queue.js";
 import { type ReloadLimiter, reloadAllowedAtMs, reloaded } from "./reload-limiter.js";
 import { type AppliedLine, createReporter } from "./report.js";
 
@@ -97,17 +97,11 @@ export function openLoop({
 	let wake = () => {};
 	let counts = NO_COUNTS;
 	/** One at a time changes the running proxy; a file is checked, and a reload awaited, outside of it. */
-	let turn: Promise<unknown> = Promise.resolve();
+	const inTurn = createTurns();
 
 	const setStatus = (next: ProxyStatus) => {
 		status = next;
 		onChange?.(next);
-	};
-
-	const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-		const mine = turn.then(work);
-		turn = mine.catch(() => {});
-		return mine;
 	};
 
 	/** Until the time has come, or something happens. */

@@ -145,7 +145,7 @@ describe.skipIf(skipPrivileged)("a single change", () => {
 	});
 
 	test("for more backends than there are slots costs one reload before the last is taken, or none where servers can be added", async () => {
-		const all = await servers(SLOTS + 3);
+		const all = await servers(SLOTS + 2);
 		const loop = await followed(await configured(), web());
 		const expected = (await isDynamic()) ? 1 : 2;
 		for (let count = 1; count <= all.length; count++) {

@@ -49,15 +49,15 @@ test("a stop signal counts for the services that name it, at its time in the clo
 test("the verdict covers an address where a connection would reach the listener", () => {
 	const judged = judgedOf();
 	judged.look(endpointOf());
-	expect(judged.hasAt("10.0.0.2", 80)).toBe(true);
-	expect(judged.hasAt("10.0.0.2", 81)).toBe(false);
-	expect(judged.hasAt("10.0.0.3", 80)).toBe(false);
+	expect(judged.hasAt({ address: "10.0.0.2", port: 80, netns: "host" })).toBe(true);
+	expect(judged.hasAt({ address: "10.0.0.2", port: 81, netns: "host" })).toBe(false);
+	expect(judged.hasAt({ address: "10.0.0.3", port: 80, netns: "host" })).toBe(false);
 	judged.forget(endpointOf().key);
-	expect(judged.hasAt("10.0.0.2", 80)).toBe(false);
+	expect(judged.hasAt({ address: "10.0.0.2", port: 80, netns: "host" })).toBe(false);
 });
 
 test("a listener whose address is not known yet says nothing of any address", () => {
 	const judged = judgedOf([]);
 	judged.look(endpointOf());
-	expect(judged.hasAt("0.0.0.0", 80)).toBe(false);
+	expect(judged.hasAt({ address: "0.0.0.0", port: 80, netns: "host" })).toBe(false);
 });

@@ -26,9 +26,10 @@ export async function runServerSteps(
 	if (socket === undefined || worker === undefined) return "HAProxy's servers are not known yet";
 	try {
 		return await converse({ socket, timeoutMs, signal }, async (ask) => {
-			const [info = ""] = await ask(["show info"]);
+			// All in one go: each command says how things are to be, so it does no harm to a new worker. What was not known
+			// of that one is then read and planned.
+			const [info = "", ...answers] = await ask(["show info", ...steps.flatMap(commandsOf)]);
 			if (parseInfo(info).worker !== worker) return "HAProxy was reloaded or started anew";
-			const answers = await ask(steps.flatMap(commandsOf));
 			for (const step of steps) {
 				const commands = commandsOf(step);
 				const own = answers.splice(0, commands.length);

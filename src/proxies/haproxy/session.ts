@@ -84,17 +84,16 @@ export function converse<T>({ socket, timeoutMs, signal }: SessionOptions, talk:
 		});
 		connection.on("error", (error) => fail(`can not be used: ${messageOf(error)}`, error));
 		connection.on("close", () => fail("was closed before all was answered (was HAProxy stopped?)"));
-		connection.on("connect", () => {
-			talk(ask).then(
-				(result) => {
-					end();
-					resolve(result);
-				},
-				(error) => {
-					end();
-					reject(error);
-				},
-			);
-		});
+		// At once: what is written goes out with the connection.
+		talk(ask).then(
+			(result) => {
+				end();
+				resolve(result);
+			},
+			(error) => {
+				end();
+				reject(error);
+			},
+		);
 	});
 }

@@ -34,8 +34,8 @@ export interface SlotPolicy {
 /** Where a free slot points to in the file: nobody listens there, and it is disabled besides. */
 export const NOWHERE = { address: "127.0.0.1", port: 1 } as const;
 
-/** Unless they can be added at run time, a quarter of the slots is kept free: growing then comes before the last is taken. */
-const SPARE = 0.25;
+/** Unless they can be added at run time, an eighth of the slots, two at least, is kept free: growing comes before the last is taken. */
+const SPARE = 1 / 8;
 
 /** Whether a server's name is one of ours. */
 export function isSlotName(name: string): boolean {
@@ -88,7 +88,7 @@ export function assignSlots(
 function slotCount(found: number, occupied: number, { min, growth, dynamic }: SlotPolicy): number {
 	if (dynamic) return Math.max(min, occupied, Math.min(found, Math.ceil(occupied * growth)));
 	let size = Math.max(min, found);
-	while (size - occupied < Math.max(1, Math.floor(size * SPARE))) size = Math.ceil(size * growth);
+	while (size - occupied < Math.max(2, Math.floor(size * SPARE))) size = Math.ceil(size * growth);
 	return size;
 }
 
