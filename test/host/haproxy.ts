@@ -36,7 +36,9 @@ export async function startHaproxy({ dir, configFiles, signal, program = HAPROXY
 	const runtimeSocket = /^\s*stats socket (\S+)/m.exec(texts.join("\n"))?.[1];
 	const masterSocket = join(dir, "master.sock");
 	const args = ["-W", "-S", masterSocket, ...configFiles.flatMap((file) => ["-f", file])];
-	const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
+	// The kernel ends it with this process, also where that one crashes.
+	const words = ["--pdeathsig", "KILL", "--", program, ...args];
+	const child = spawn("setpriv", words, { stdio: ["ignore", "ignore", "pipe"] });
 	const killOnExit = () => child.kill("SIGKILL");
 	process.once("exit", killOnExit);
 	let log = "";

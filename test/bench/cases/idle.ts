@@ -6,6 +6,7 @@ import { beside, type Section } from "../figure.js";
 import { startApp } from "../rig/app.js";
 import { openPlainHaproxy } from "../rig/plain-haproxy.js";
 import { startProbe } from "../rig/probe.js";
+import { openSensor } from "../rig/sensor.js";
 import { cpuMs, rssMb, tcpSegments } from "../rig/usage.js";
 import { workerPid } from "../rig/workers.js";
 
@@ -40,6 +41,19 @@ export async function idle(): Promise<Section> {
 	const pids = [daemon.pid, await workerPid(runtimeSocket), await workerPid(plain.runtimeSocket)];
 	const used = () => Promise.all(pids.map(cpuMs));
 	const packets = () => Promise.all([tcpSegments(app.pid), tcpSegments(checked.pid)]);
+	// Whatever listens on this machine is the daemon's to look at, also what is none of this benchmark's.
+	let events = 0;
+	owned.own(
+		openSensor({
+			onEvents(batch) {
+				events += batch.length;
+			},
+			onRead() {},
+			onTrouble(message) {
+				throw new Error(message);
+			},
+		}),
+	);
 	const [beforeMs, before, startedMs] = [await used(), await packets(), performance.now()];
 	await pause(SECONDS * 1000);
 	const [afterMs, after, tookMs] = [await used(), await packets(), performance.now() - startedMs];
@@ -60,6 +74,7 @@ these send back are the answers to SYNs.`,
 				goal: `≤ ${CPU_GOAL} %`,
 				met: daemonShare <= CPU_GOAL,
 			},
+			beside("– listeners that others opened or closed on this machine meanwhile", String(events)),
 			beside("– CPU of its HAProxy", percent(haproxyShare)),
 			{
 				what: "packets to backends",

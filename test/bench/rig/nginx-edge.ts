@@ -37,7 +37,10 @@ export async function openNginxEdge({ services = {}, proxy = {}, settings = {} }
 		const pidFile = join(folder, "nginx.pid");
 		const output = join(folder, "upstreams", "solistend.conf");
 		const config = join(folder, "solistend.yaml");
+		const state = join(folder, "state");
+		const admin = { socket: join(folder, "admin.sock") };
 		await mkdir(join(folder, "upstreams"));
+		await mkdir(state);
 		await writeFile(own, configuration(folder, port, output));
 		const edge = {
 			name: "edge",
@@ -49,7 +52,7 @@ export async function openNginxEdge({ services = {}, proxy = {}, settings = {} }
 			reloadInterval: "100ms",
 			...proxy,
 		};
-		await writeFile(config, stringify({ services, proxies: [edge], ...settings }));
+		await writeFile(config, stringify({ services, proxies: [edge], state, admin, ...settings }));
 		const [command, ...words] = solistend("render", "--config", config);
 		const { stdout } = await execa(command, words, { stripFinalNewline: false });
 		await writeFile(output, stdout);
