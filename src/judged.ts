@@ -22,13 +22,18 @@ export interface JudgedListener {
 	readonly verdict: Verdict;
 }
 
+/** What a look at an endpoint comes to. */
+export interface Looked {
+	readonly claims: readonly Claim[];
+	/** Why it leads to nothing else, as a clause. */
+	readonly why: string;
+}
+
 export interface Judged {
 	/** Resolves and judges an endpoint, as it is now. */
-	look(endpoint: Endpoint): {
-		readonly claims: readonly Claim[];
-		/** Why it leads to nothing else, as a clause. */
-		readonly why: string;
-	};
+	look(endpoint: Endpoint): Looked;
+	/** Judges one of which no more is new than what its processes were told; looks at it where more is. */
+	lookAtSignals(endpoint: Endpoint): Looked;
 	get(key: EndpointKey): JudgedListener | undefined;
 	all(): IterableIterator<JudgedListener>;
 	forget(key: EndpointKey): void;
@@ -44,16 +49,27 @@ export function createJudged(config: Config, resolver: Resolver, toMs: (atNs: nu
 	let judge = createJudge(config);
 	let stopSignals = stopSignalsOf(config);
 
+	const judgeAs = (endpoint: Endpoint, resolved: Resolved): Looked => {
+		const judgement = judge(endpoint, resolved);
+		known.set(endpoint.key, { endpoint, resolved, verdict: judgement.verdict });
+		const claims = judgement.backends.map((backend) => {
+			const told = toldToStop(endpoint.stopping, stopSignals.get(backend.service) ?? new Map());
+			return { backend, told: told && { ...told, atMs: toMs(told.atNs) } };
+		});
+		return { claims, why: whyNotElsewhere(judgement) };
+	};
+	const look = (endpoint: Endpoint) => judgeAs(endpoint, resolver.resolve(endpoint.sockets[0]));
+
 	return {
-		look(endpoint) {
-			const resolved = resolver.resolve(endpoint.sockets[0]);
-			const judgement = judge(endpoint, resolved);
-			known.set(endpoint.key, { endpoint, resolved, verdict: judgement.verdict });
-			const claims = judgement.backends.map((backend) => {
-				const told = toldToStop(endpoint.stopping, stopSignals.get(backend.service) ?? new Map());
-				return { backend, told: told && { ...told, atMs: toMs(told.atNs) } };
-			});
-			return { claims, why: whyNotElsewhere(judgement) };
+		look,
+		lookAtSignals(endpoint) {
+			const before = known.get(endpoint.key);
+			const { sockets } = endpoint;
+			const isSame =
+				before?.endpoint.sockets.length === sockets.length &&
+				sockets.every((socket, index) => socket === before.endpoint.sockets[index]);
+			// A process that is about to stop has no time for another look at its namespace.
+			return isSame ? judgeAs(endpoint, before.resolved) : look(endpoint);
 		},
 		get: (key) => known.get(key),
 		all: () => known.values(),

@@ -14,7 +14,7 @@ import type { ServiceStatus } from "./backends/status.js";
 import type { Config } from "./config/schema.js";
 import type { Place, Presence } from "./identity/presence.js";
 import type { Resolver } from "./identity/resolver.js";
-import { createJudged, type JudgedListener } from "./judged.js";
+import { createJudged, type JudgedListener, type Looked } from "./judged.js";
 import type { KernelEvent, Read } from "./listeners/event.js";
 import type { EndpointKey } from "./listeners/ids.js";
 import { createTable, type Endpoint, type Merged } from "./listeners/table.js";
@@ -106,10 +106,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	let retryDueMs = Number.POSITIVE_INFINITY;
 	let closed = false;
 
-	const look = (endpoint: Endpoint) => {
-		const { claims, why } = judged.look(endpoint);
-		pools.set(endpoint.key, claims, why, now());
-	};
+	const put = ({ key }: Endpoint, { claims, why }: Looked) => pools.set(key, claims, why, now());
+	const look = (endpoint: Endpoint) => put(endpoint, judged.look(endpoint));
 
 	/** What is known of a listener, with what came of it in the pools. */
 	const withPools = ({ verdict, ...listener }: JudgedListener): JudgedListener => ({
@@ -179,12 +177,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		for (const change of changes) {
 			const { key } = change.endpoint;
 			if (change.kind === "up") {
-				look(change.endpoint);
+				const { endpoint, isNew } = change;
+				put(endpoint, isNew ? judged.look(endpoint) : judged.lookAtSignals(endpoint));
 				pending ||= judged.get(key)?.verdict.state === "pending";
-				if (change.isNew) news.push({ what: "listening", key });
+				if (isNew) news.push({ what: "listening", key });
 			} else {
 				const listener = judged.get(key);
-				if (listener !== undefined) news.push({ what: "closed", listener: withPools(listener) });
+				if (listener !== undefined) news.push({ what: "closed", listener });
 				judged.forget(key);
 				if (source === "events") pools.close(key, now());
 				else pools.set(key, [], "the kernel's table no longer has it", now());

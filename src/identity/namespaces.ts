@@ -55,6 +55,11 @@ interface Walk {
 
 export function createNamespaces({ procfs, now, interfaces = networkInterfaces }: NamespacesOptions): Namespaces {
 	const namespaces = createRecent<NetnsKey, Namespace>(MAX_NAMESPACES);
+	let own: number | undefined;
+	const isOwn = ({ inode }: Namespace) => {
+		own ??= procfs.netnsInode("self");
+		return inode === own;
+	};
 	let walk: Walk = { atMs: Number.NEGATIVE_INFINITY, byInode: new Map(), byTag: new Map() };
 
 	/**
@@ -81,7 +86,7 @@ export function createNamespaces({ procfs, now, interfaces = networkInterfaces }
 	};
 
 	const look = (namespace: Namespace, listener: Listener): Addresses => {
-		if (namespace.inode === procfs.netnsInode("self")) return ownAddresses(interfaces);
+		if (isOwn(namespace)) return ownAddresses(interfaces);
 		const { pid } = listener;
 		const reporter = listener.taskNetnsInode === listener.netnsInode ? listener : undefined;
 		for (const candidate of reporter === undefined ? namespace.members : [pid, ...namespace.members]) {

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { eventually } from "./eventually.js";
 import { kill, startProcess } from "./process.js";
+import { NGINX } from "./programs.js";
 
 export interface Nginx extends AsyncDisposable {
 	/** The master. */
@@ -16,7 +17,6 @@ export interface Nginx extends AsyncDisposable {
 }
 
 /** The program, where a PATH without sbin does not find it. */
-export const NGINX = "/usr/sbin/nginx";
 
 /** How many workers each configuration has, so that one can tell when all are there. */
 export const WORKERS = 2;

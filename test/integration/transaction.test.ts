@@ -9,10 +9,11 @@ import { eventually } from "../host/eventually.js";
 import { type Followed, follow, proxyConfig, rendered, service } from "../host/followed.js";
 import { ask } from "../host/http.js";
 import { type Lifetime, lifetime } from "../host/lifetime.js";
-import { httpLines, mainLines, NGINX, type Nginx, pidFileIn, startNginx, WORKERS } from "../host/nginx.js";
+import { httpLines, mainLines, type Nginx, pidFileIn, startNginx, WORKERS } from "../host/nginx.js";
 import { freePort } from "../host/port.js";
 import { startPortServer } from "../host/port-server.js";
 import { requirePrivileges } from "../host/privileges.js";
+import { NGINX } from "../host/programs.js";
 import { tempFolder } from "../host/temp-folder.js";
 
 requirePrivileges();

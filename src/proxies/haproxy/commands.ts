@@ -79,6 +79,21 @@ export function isDone({ kind }: ServerStep, answers: readonly string[]): boolea
 	}
 }
 
+/**
+ * Cuts the answers to commands joined by `;` apart: a text and an empty line each, or the empty line alone.
+ * @param count how many there are; the last one is all that is left
+ */
+export function splitAnswers(text: string, count: number): string[] {
+	const answers: string[] = [];
+	let rest = text;
+	while (answers.length < count - 1) {
+		const end = rest.startsWith("\n") ? 0 : rest.indexOf("\n\n") + 1;
+		answers.push(rest.slice(0, end).trim());
+		rest = rest.slice(end + 1);
+	}
+	return [...answers, rest.trim()];
+}
+
 /** The server after a step that was done; undefined: there is none any more. */
 export function afterStep(server: LiveServer | undefined, step: ServerStep): LiveServer | undefined {
 	switch (step.kind) {

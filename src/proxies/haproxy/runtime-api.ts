@@ -53,7 +53,8 @@ export function askSocket({ socket, command, timeoutMs, signal, openEnd }: AskOp
 			timeoutMs,
 		);
 		signal.addEventListener("abort", onAbort, { once: true });
-		connection.on("connect", () => connection.write(`${command}\n`));
+		// At once: it goes out with the connection.
+		connection.write(`${command}\n`);
 		connection.on("data", (chunk) => {
 			chunks.push(chunk);
 			length += chunk.length;
