@@ -41,10 +41,15 @@ export interface EdgeChanges {
 	readonly settings?: object;
 }
 
+export interface EdgeOptions extends EdgeChanges {
+	/** What HAProxy loads besides, such as backends of a user's own. */
+	readonly beside?: string;
+}
+
 /** Every listener on port 80 of this process's own namespaces: another run's may be there, too. */
 const SERVICES = { web: { match: { port: 80, netns: `slt-${process.pid}-*` } } };
 
-export async function openEdge(changes: EdgeChanges = {}): Promise<Edge> {
+export async function openEdge({ beside = "", ...changes }: EdgeOptions = {}): Promise<Edge> {
 	const owned = lifetime();
 	try {
 		const { path: folder } = owned.own(await tempFolder());
@@ -77,7 +82,10 @@ export async function openEdge(changes: EdgeChanges = {}): Promise<Edge> {
 		const [program, ...words] = solistend("render", "--config", config);
 		const { stdout } = await execa(program, words, { stripFinalNewline: false });
 		await writeFile(output, stdout);
-		const haproxy = await startHaproxy({ dir: folder, configFiles: [output] });
+		const own = join(folder, "own.cfg");
+		await writeFile(own, beside);
+		const configFiles = beside === "" ? [output] : [output, own];
+		const haproxy = await startHaproxy({ dir: folder, configFiles });
 		owned.own({ close: haproxy.stop });
 		return {
 			owned,

@@ -97,7 +97,7 @@ export function afterStep(server: LiveServer | undefined, step: ServerStep): Liv
 		case "weight":
 			return server && { ...server, weight: step.weight };
 		case "state":
-			return server && { ...server, admin: step.state };
+			return server && { ...server, admin: step.state, checks: checksAfter(server, step.state) };
 		case "checks":
 			return server && { ...server, checks: step.on ? "on" : "off" };
 		case "up":
@@ -105,4 +105,10 @@ export function afterStep(server: LiveServer | undefined, step: ServerStep): Liv
 		default:
 			return step satisfies never;
 	}
+}
+
+/** Maintenance pauses the checks; whoever leaves it while they are off takes the pause along. */
+function checksAfter({ admin, checks }: LiveServer, next: AdminState): LiveServer["checks"] {
+	if (next === "maint") return checks === "paused" ? "off" : checks;
+	return admin === "maint" && checks === "off" ? "paused" : checks;
 }

@@ -16,6 +16,7 @@ import { runTransaction } from "../transaction.js";
 import { createBoard } from "./board.js";
 import { commandsOf, type ServerStep } from "./commands.js";
 import { declaredAddresses, parseDeclared, splitHostPort } from "./declared.js";
+import { switchChecksOn } from "./fallback.js";
 import { createFastLane, runServerSteps } from "./fast-lane.js";
 import { type LiveServers, missingFrom, readLive } from "./live.js";
 import { reloadByMaster } from "./master.js";
@@ -40,9 +41,6 @@ type ReloadStep = Extract<HaproxyStep, { kind: "reload" }>;
 
 /** Waits between two looks at the live state after a reload: doubled from the first to the last. */
 const VERIFY_PAUSE_MS = { first: 2, last: 100 } as const;
-
-/** How long the checks of all servers may take to be switched on again at the end. */
-const LAST_WORDS_MS = 3000;
 
 /** A driver; between calls it remembers what the running HAProxy has. */
 export function createHaproxyDriver(options: HaproxyOptions): Driver<Found, HaproxyStep> {
@@ -122,25 +120,6 @@ export async function previewHaproxy(options: HaproxyOptions, desired: DesiredSe
 	const file = await outputFiles(proxy.output).then(readOutput);
 	const live = await readLive(proxy, AbortSignal.timeout(proxy.timeout));
 	return renderHaproxy(options, { file, live }, desired).wanted.text;
-}
-
-/** HAProxy's own checks take over where they were switched off. What can't be reached now needs nothing. */
-export async function switchChecksOn(proxy: ProxyConfig): Promise<void> {
-	const signal = AbortSignal.timeout(LAST_WORDS_MS);
-	const board = createBoard();
-	const file = await outputFiles(proxy.output).then(readOutput);
-	const declared = parseDeclared(file.text ?? "").backends;
-	const live = await readLive(proxy, signal);
-	if (live.state !== "known") return;
-	board.take(live, board.mark());
-	const steps = [...live.servers].flatMap(([backend, servers]) =>
-		[...servers].flatMap(([server, { checks }]): ServerStep[] =>
-			checks === "off" && declared.get(backend)?.has(server) === true
-				? [{ kind: "checks", backend, server, on: true }]
-				: [],
-		),
-	);
-	await runServerSteps(proxy, board, steps, signal);
 }
 
 function liveAddresses(live: LiveServers): ServerAddress[] {

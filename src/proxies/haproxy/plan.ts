@@ -4,7 +4,7 @@
  */
 
 import type { Plan, ServerDiff } from "../driver.js";
-import type { ServerStep } from "./commands.js";
+import { afterStep, type ServerStep } from "./commands.js";
 import {
 	type Declared,
 	type DeclaredFile,
@@ -130,7 +130,7 @@ function declaredSteps(
 		const aim = { address: line.address, weight: weight ?? line.weight, state, options: line.options } as const;
 		const has = there.get(server);
 		if (has !== undefined) steps.push(...changeServer({ backend, server }, has, aim, checksOff));
-		else if (dynamic.has(backend)) steps.push(...addServer({ backend, server }, aim));
+		else if (dynamic.has(backend)) steps.push(...addServer({ backend, server }, aim, checksOff));
 	}
 	return steps;
 }
@@ -182,20 +182,27 @@ export function changeServer(of: OfServer, has: LiveServer, aim: Aim, checksOff:
 	if (aim.state !== "maint" && aim.weight !== undefined && aim.weight !== has.weight) {
 		steps.push({ kind: "weight", ...of, weight: aim.weight });
 	}
-	if (checksOff && has.checks === "on") steps.push({ kind: "checks", ...of, on: false });
-	if (aim.state !== "maint") {
-		if (has.admin !== aim.state) steps.push({ kind: "state", ...of, state: aim.state });
-		if (checksOff && !has.running && has.checks !== "none") steps.push({ kind: "up", ...of });
+	let { checks } = has;
+	if (aim.state !== "maint" && has.admin !== aim.state) {
+		// Maintenance pauses its checks, and they go on after it only if they are on as it ends.
+		if (checksOff && has.admin === "maint" && checks === "off") {
+			steps.push({ kind: "checks", ...of, on: true });
+			checks = "on";
+		}
+		steps.push({ kind: "state", ...of, state: aim.state });
 	}
+	if (checksOff && checks === "on") steps.push({ kind: "checks", ...of, on: false });
+	if (aim.state !== "maint" && checksOff && !has.running && checks !== "none") steps.push({ kind: "up", ...of });
 	return steps;
 }
 
 /** The steps for a server that is not there, where HAProxy takes new ones. */
-export function addServer(of: OfServer, { address, weight, state, options }: Aim): ServerStep[] {
-	const place = splitHostPort(address);
+export function addServer(of: OfServer, aim: Aim, checksOff: boolean): ServerStep[] {
+	const place = splitHostPort(aim.address);
 	if (place === undefined) return [];
-	const add: ServerStep = { kind: "add", ...of, ...place, weight: weight ?? 1, options };
-	return state === "maint" ? [add] : [add, { kind: "state", ...of, state }];
+	const add: ServerStep = { kind: "add", ...of, ...place, weight: aim.weight ?? 1, options: aim.options };
+	const added = afterStep(undefined, add);
+	return added === undefined ? [add] : [add, ...changeServer(of, added, aim, checksOff)];
 }
 
 /** Where a proxy sends something, as `service/address:port`. */
