@@ -64,7 +64,8 @@ export function isDone({ kind }: ServerStep, answers: readonly string[]): boolea
 	const [first = ""] = answers;
 	switch (kind) {
 		case "address":
-			return first.startsWith("IP changed") || first.startsWith("no need to change the addr");
+			// 3.0 speaks of the port alone where the address is the same.
+			return /^(IP changed|port changed|no need to change the addr)/.test(first);
 		case "add":
 			return first === "New server registered.";
 		case "delete":
