@@ -10,11 +10,12 @@ import type { ProxyConfig } from "../../config/schema.js";
 import { SolistendError } from "../../errors.js";
 import { outputFiles, readOutput } from "../atomic-write.js";
 import { runCommand } from "../command.js";
-import type { Driver, OperatorChange, Outcome, ServerAddress } from "../driver.js";
+import type { CompareOptions, Driver, OperatorChange, Outcome, ServerAddress } from "../driver.js";
 import type { Template } from "../render.js";
 import { runTransaction } from "../transaction.js";
 import { createBoard } from "./board.js";
 import { commandsOf, type ServerStep } from "./commands.js";
+import { openComparison } from "./comparison.js";
 import { declaredAddresses, parseDeclared, splitHostPort } from "./declared.js";
 import { switchChecksOn } from "./fallback.js";
 import { createFastLane, runServerSteps } from "./fast-lane.js";
@@ -107,6 +108,7 @@ export function createHaproxyDriver(options: HaproxyOptions): Driver<Found, Hapr
 		...(proxy.runtimeSocket !== undefined && {
 			fast: createFastLane(proxy, board),
 			watch: (onRestart: () => void) => watchWorker(proxy, onRestart),
+			compare: (how: CompareOptions) => openComparison(proxy, how),
 		}),
 		async close() {
 			if (proxy.fallbackChecks && proxy.mode === "apply") await switchChecksOn(proxy);
