@@ -120,6 +120,8 @@ export interface Plan<Step> {
 	readonly diff: ServerDiff;
 	/** Whether a step is a reload, which the limiter has to allow. */
 	readonly reload: boolean;
+	/** The proxy has nothing of it yet, nor has anybody written the file: who only observes it is told of this once. */
+	readonly isFirst?: boolean;
 	/** Why the proxy can't be reached now, as a clause; the loop looks again later. */
 	readonly unreachable?: string;
 }

@@ -143,6 +143,7 @@ describe.skipIf(skipPrivileged)("a HAProxy that is only observed", () => {
 		expect(await status()).toMatch(/^edge: its own checks, compared with the kernel: 1 up seen \d/m);
 
 		await daemon.stop();
+		expect(daemon.lines.filter(({ msg }) => msg === "would apply")).toHaveLength(1);
 		expect(daemon.lines.filter(({ level }) => level === "error" || level === "warn")).toEqual([]);
 		expect(existsSync(old.output)).toBe(false);
 		expect(await readFile(old.own, "utf8")).toBe(old.text);

@@ -186,16 +186,16 @@ function lacks(missing: readonly string[], output: string): string | undefined {
 	return `its new worker has no ${missing[0]}${more} (does HAProxy load ${output}? start it with -f ${output})`;
 }
 
-function describe({ name, output, reload, masterSocket }: ProxyConfig, step: HaproxyStep): string {
+function describe({ output, reload, masterSocket }: ProxyConfig, step: HaproxyStep): string {
 	switch (step.kind) {
 		case "write":
-			return `${name}: write ${output} (${Buffer.byteLength(step.text)} bytes)`;
+			return `write ${output} (${Buffer.byteLength(step.text)} bytes)`;
 		case "reload": {
 			const servers = [...step.declared.values()].reduce((sum, { size }) => sum + size, 0);
-			const how = reload?.join(" ") ?? `the master socket ${masterSocket}`;
-			return `${name}: reload by ${how}, then verify ${servers} servers in ${step.declared.size} backends`;
+			const byMaster = masterSocket === undefined ? "whatever will be configured" : `the master socket ${masterSocket}`;
+			return `reload by ${reload?.join(" ") ?? byMaster}, then verify ${servers} servers in ${step.declared.size} backends`;
 		}
 		default:
-			return `${name}: ${commandsOf(step).join("; ")}`;
+			return commandsOf(step).join("; ");
 	}
 }

@@ -73,12 +73,14 @@ export function planHaproxy({ file, live }: HaproxyActual, wanted: Wanted): Plan
 				...leftoverSteps(backend, servers, live.servers, wanted, reload),
 			]);
 			// HAProxy may have to wait for a last connection: nobody else should have to.
+			const isFirst = file.text === undefined && ![...next.backends.keys()].some((name) => live.servers.has(name));
 			const deletions = changes.filter(({ kind }) => kind === "delete").slice(0, DELETIONS);
 			return {
 				urgent: changes.filter(({ kind }) => kind !== "delete"),
 				steps: [...write, ...(reload ? [step] : deletions)],
 				reload,
 				diff: diffPlaces(livePlaces(live.servers, last.backends, next.backends), declaredPlaces(next.backends)),
+				...(isFirst && { isFirst }),
 			};
 		}
 		case "unknown": {
