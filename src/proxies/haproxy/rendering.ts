@@ -66,7 +66,7 @@ function foundSlots(service: string, live: HaproxyActual["live"], declared: Decl
 	const nowhere = `${NOWHERE.address}:${NOWHERE.port}`;
 	const idOf = (address: string | undefined) => (address === nowhere ? undefined : address);
 	if (running !== undefined) {
-		return [...running].map(([name, { address, admin }]) => ({ name, id: idOf(address), inUse: admin !== "maint" }));
+		return [...running].map(([name, { address, admin }]) => ({ name, id: idOf(address), inUse: admin === "ready" }));
 	}
 	return [...(declared.get(service) ?? [])].map(([name, { address, disabled }]) => ({
 		name,
