@@ -82,6 +82,10 @@ describe.skipIf(skipPrivileged)("HAProxy's own checks as a fallback", () => {
 		await reloadByMaster({ socket: edge.haproxy.masterSocket, timeoutMs: 5000, signal });
 		await untilChecks(edge, "off");
 		expect(await serverOf(edge, green.id)).toMatchObject({ admin: "ready", running: true });
+
+		await edge.configure({ services, proxy: { fallbackChecks: true }, settings: { resync: "30s" } });
+		await daemon.waitFor("configuration taken");
+		expect(await checksOf(edge)).toEqual(new Set(["off"]));
 	});
 
 	test("are on once it stopped, and what they did is undone when it is back", async () => {

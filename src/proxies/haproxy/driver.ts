@@ -47,11 +47,14 @@ const VERIFY_PAUSE_MS = { first: 2, last: 100 } as const;
 export function createHaproxyDriver(options: HaproxyOptions): Driver<Found, HaproxyStep> {
 	const { proxy } = options;
 	const board = createBoard();
+	/** One that was opened and never used leaves everything to whoever is. */
+	let isUsed = false;
 	const current = ({ file, live, mark }: Found): HaproxyActual =>
 		live.state === "known" ? { file, live: { ...live, servers: board.overlay(live, mark) } } : { file, live };
 
 	return {
 		async read(signal) {
+			isUsed = true;
 			const mark = board.mark();
 			const [file, live] = await Promise.all([outputFiles(proxy.output).then(readOutput), readLive(proxy, signal)]);
 			return { file, live, mark, operator: board.take(live, mark) };
@@ -111,7 +114,7 @@ export function createHaproxyDriver(options: HaproxyOptions): Driver<Found, Hapr
 			compare: (how: CompareOptions) => openComparison(proxy, how),
 		}),
 		async close() {
-			if (proxy.fallbackChecks && proxy.mode === "apply") await switchChecksOn(proxy);
+			if (isUsed && proxy.fallbackChecks && proxy.mode === "apply") await switchChecksOn(proxy);
 		},
 	};
 }
