@@ -102,6 +102,8 @@ describe.skipIf(skipPrivileged)("HAProxy's own checks as a fallback", () => {
 		await green.server.stop();
 		await eventually("a check has found it dead", async () => (await serverOf(edge, green.id))?.running === false);
 		expect(await serverOf(edge, blue.id)).toMatchObject({ admin: "ready", running: true });
+		// one that was down for a moment would be told, too
+		expect(edge.haproxy.log().match(/Server web\/s\d+ is DOWN/g)).toHaveLength(1);
 		await green.start();
 		await edge.startDaemon();
 		await eventually("it is up", async () => (await serverOf(edge, green.id))?.running);
