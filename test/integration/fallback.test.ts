@@ -135,5 +135,10 @@ describe.skipIf(skipPrivileged)("HAProxy's own checks as a fallback", () => {
 
 		await edge.haproxy.stop();
 		expect(await fallback()).toEqual({ stdout: "", stderr: "", exitCode: 0 });
+		const mute = createServer().listen(join(edge.folder, "runtime.sock"));
+		const { exitCode, stderr } = await fallback();
+		await new Promise((resolve) => mute.close(resolve));
+		expect(stderr).toMatch(/^solistend: cannot switch on the checks of proxy edge: /);
+		expect(exitCode).toBe(1);
 	});
 });

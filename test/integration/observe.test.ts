@@ -118,11 +118,12 @@ describe.skipIf(skipPrivileged)("a HAProxy that is only observed", () => {
 		});
 		await daemon.waitFor("listens, and HAProxy has it down");
 
-		const status = async (...words: string[]) => {
-			const [program, ...rest] = solistend("status", "--config", old.config, ...words);
+		const run = async (command: string, ...words: string[]) => {
+			const [program, ...rest] = solistend(command, "--config", old.config, ...words);
 			return (await execa(program, rest)).stdout;
 		};
-		const [told] = JSON.parse(await status("--json")).proxies;
+		expect(await run("doctor")).not.toContain(old.output);
+		const [told] = JSON.parse(await run("status", "--json")).proxies;
 		expect(told).toMatchObject({
 			state: "observing",
 			compared: {
@@ -140,7 +141,7 @@ describe.skipIf(skipPrivileged)("a HAProxy that is only observed", () => {
 		for (const key of ["compared", ...Object.keys(told.compared), ...Object.keys(told.compared.up)]) {
 			expect(page, `docs/commands.md explains ${key}`).toContain(`\`${key}\``);
 		}
-		expect(await status()).toMatch(/^edge: its own checks, compared with the kernel: 1 up seen \d/m);
+		expect(await run("status")).toMatch(/^edge: its own checks, compared with the kernel: 1 up seen \d/m);
 
 		await daemon.stop();
 		expect(daemon.lines.filter(({ msg }) => msg === "would apply")).toHaveLength(1);

@@ -76,7 +76,7 @@ export function createHaproxyDriver(options: HaproxyOptions): Driver<Found, Hapr
 						const servers = declared.get(service);
 						// A template that names its servers otherwise is followed by plans alone.
 						if (servers === undefined || !of.every(({ name }) => servers.has(name))) return [];
-						const [sample] = servers.values();
+						const sample = servers.get(of[0]?.name ?? "");
 						const add = wanted.dynamic.has(service) ? { options: sample?.options ?? "" } : undefined;
 						return [{ service, slots: of, add }];
 					}),

@@ -46,8 +46,11 @@ export interface Wanted {
 	readonly draining: ReadonlyMap<string, ReadonlyMap<string, number>>;
 	/** The backends to which servers can be added at run time. */
 	readonly dynamic: ReadonlySet<string>;
-	/** Whether HAProxy's own checks are to be off. */
-	readonly checksOff: boolean;
+	/**
+	 * The ids of the backends whose servers are to have HAProxy's own checks off, as free slots are; undefined: checks are
+	 * none of our business. What a template adds besides is known to HAProxy's checks alone.
+	 */
+	readonly checksOff: ReadonlySet<string> | undefined;
 }
 
 const NO_PLACE = hostPort(NOWHERE.address, NOWHERE.port);
@@ -131,8 +134,9 @@ function declaredSteps(
 		const state = line.disabled ? "maint" : weight === undefined ? "ready" : "drain";
 		const aim = { address: line.address, weight: weight ?? line.weight, state, options: line.options } as const;
 		const has = there.get(server);
-		if (has !== undefined) steps.push(...changeServer({ backend, server }, has, aim, checksOff));
-		else if (dynamic.has(backend)) steps.push(...addServer({ backend, server }, aim, checksOff));
+		const isOff = checksOff !== undefined && (isSlotName(server) || checksOff.has(line.address ?? ""));
+		if (has !== undefined) steps.push(...changeServer({ backend, server }, has, aim, isOff));
+		else if (dynamic.has(backend)) steps.push(...addServer({ backend, server }, aim, isOff));
 	}
 	return steps;
 }

@@ -57,7 +57,9 @@ export function renderHaproxy(
 		]),
 	);
 	const text = template.render(templateContext(proxy, host, desired, contexts));
-	return { wanted: { text, draining, dynamic, checksOff: proxy.fallbackChecks }, slots };
+	const ids = services.flatMap(({ backends }) => backends.map(({ id }) => id));
+	const checksOff = proxy.fallbackChecks ? new Set<string>(ids) : undefined;
+	return { wanted: { text, draining, dynamic, checksOff }, slots };
 }
 
 /** The running HAProxy knows best; without it the file does. */

@@ -208,6 +208,17 @@ describe("the plan for HAProxy", () => {
 		]);
 	});
 
+	test("leaves the checks of what a template adds besides as they are", () => {
+		const options = { backendLines: ["server old1 10.0.9.9:80 check"] };
+		const set = [service("web", web("10.0.0.1")[0]?.backends ?? [], { options })];
+		const settings = { fallbackChecks: true };
+		const checked = textOf(set, settings);
+		const actual = { file: { text: checked, confirmed: true }, live: started(checked) };
+		const { urgent = [] } = plan(actual, set, settings);
+		expect(commands(urgent)).toContain("disable health web/s1");
+		expect(commands(urgent).join()).not.toContain("old1");
+	});
+
 	test("has the checks of one that joins on as it leaves maintenance, since they would stay paused", () => {
 		const settings = { fallbackChecks: true };
 		const checked = textOf(web("10.0.0.1"), settings);
