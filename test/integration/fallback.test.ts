@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -135,7 +135,9 @@ describe.skipIf(skipPrivileged)("HAProxy's own checks as a fallback", () => {
 
 		await edge.haproxy.stop();
 		expect(await fallback()).toEqual({ stdout: "", stderr: "", exitCode: 0 });
-		const mute = createServer().listen(join(edge.folder, "runtime.sock"));
+		const socket = join(edge.folder, "runtime.sock");
+		await rm(socket, { force: true });
+		const mute = createServer().listen(socket);
 		const { exitCode, stderr } = await fallback();
 		await new Promise((resolve) => mute.close(resolve));
 		expect(stderr).toMatch(/^solistend: cannot switch on the checks of proxy edge: /);
