@@ -137,7 +137,7 @@ describe.skipIf(skipPrivileged)("HAProxy's own checks as a fallback", () => {
 		expect(await fallback()).toEqual({ stdout: "", stderr: "", exitCode: 0 });
 		const socket = join(edge.folder, "runtime.sock");
 		await rm(socket, { force: true });
-		const mute = createServer().listen(socket);
+		const mute = createServer((connection) => connection.resume()).listen(socket);
 		const { exitCode, stderr } = await fallback();
 		await new Promise((resolve) => mute.close(resolve));
 		expect(stderr).toMatch(/^solistend: cannot switch on the checks of proxy edge: /);
