@@ -130,9 +130,10 @@ describe.skipIf(skipPrivileged)("HAProxy's own checks as a fallback", () => {
 		expect(await checksOf(edge)).toEqual(new Set(["on"]));
 		await green.server.stop();
 		await eventually("a check has found it dead", async () => (await serverOf(edge, green.id))?.running === false);
-		await edge.startDaemon();
+		const next = await edge.startDaemon();
 		await untilChecks(edge, "off");
 
+		await next.stop();
 		await edge.haproxy.stop();
 		expect(await fallback()).toEqual({ stdout: "", stderr: "", exitCode: 0 });
 		const socket = join(edge.folder, "runtime.sock");
