@@ -311,7 +311,7 @@ describe.skipIf(skipPrivileged)("render --diff", () => {
 		const { stdout, exitCode } = await run(words);
 		expect(exitCode).toBe(0);
 		expect(stdout.startsWith(`--- ${edge.output}\n+++ ${edge.output}\n@@ -`)).toBe(true);
-		expect(stdout).toMatch(new RegExp(`^\\+.*server ${netns.address}:80 `, "m"));
+		expect(stdout).toMatch(new RegExp(`^\\+.*server s1 ${netns.address}:80 `, "m"));
 		await writeFile(join(edge.folder, "live.diff"), `${stdout}\n`);
 		await execa("patch", [edge.output, join(edge.folder, "live.diff")]);
 		expect(await run(words)).toMatchObject({ exitCode: 0, stdout: "" });
