@@ -77,7 +77,7 @@ function serviceView({ name, backends }: ServiceStatus): ServiceView {
 	};
 }
 
-function proxyView({ status, lastApplied, ...counts }: ProxyReport): ProxyView {
+function proxyView({ status, lastApplied, compared, ...counts }: ProxyReport): ProxyView {
 	const { name, type, mode, applied, reloads, failed, fastChanges } = counts;
 	return {
 		name,
@@ -91,6 +91,7 @@ function proxyView({ status, lastApplied, ...counts }: ProxyReport): ProxyView {
 		...(lastApplied !== undefined && {
 			lastApplied: { at: new Date(lastApplied.atMs).toISOString(), stagesMs: rounded(lastApplied.stagesMs) },
 		}),
+		...(compared !== undefined && { compared }),
 	};
 }
 

@@ -62,6 +62,33 @@ export interface ProxyView {
 	/** Backends put in or taken out in the running proxy, without a reload. */
 	readonly fastChanges: number;
 	readonly lastApplied?: LastApplied;
+	/** With `observing`, where the proxy has health checks of its own. */
+	readonly compared?: ComparedView;
+}
+
+/** How much later than the kernel a proxy's own checks were; without times when there was nothing yet. */
+export interface DelaysView {
+	readonly count: number;
+	readonly medianMs?: number;
+	readonly maxMs?: number;
+}
+
+/** What the proxy's own health checks said beside the kernel, since it is observed. */
+export interface ComparedView {
+	readonly up: DelaysView;
+	readonly down: DelaysView;
+	/** How often one came or went, and back, before a check noticed. */
+	readonly unnoticed: number;
+	/** How often the proxy changed its mind, and the kernel did not. */
+	readonly byChecksAlone: number;
+	/** As the proxy names them. */
+	readonly onlyInProxy: readonly string[];
+	/** As `service/address:port`. */
+	readonly onlyInSolistend: readonly string[];
+	/** They listen, and the proxy has them out. */
+	readonly downInProxy: readonly string[];
+	/** The proxy does not check them. */
+	readonly unchecked: readonly string[];
 }
 
 export interface DaemonStatus {

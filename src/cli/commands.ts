@@ -129,6 +129,12 @@ export async function runCommandLine(words: readonly string[], interrupted: Abor
 				(args) => exitWith(import("./check.js").then(({ check }) => check(args))),
 			)
 			.command(
+				"fallback",
+				"HAProxy's own checks on, where fallbackChecks has them; for when the daemon died",
+				(y) => y.options({ config }),
+				(args) => exitWith(import("./fallback.js").then(({ fallback }) => fallback(args))),
+			)
+			.command(
 				"doctor",
 				"what this host has and lacks, each with its mend",
 				(y) => y.options({ json, config }),

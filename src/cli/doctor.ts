@@ -113,9 +113,10 @@ async function configFindings(file: string): Promise<Finding[]> {
 }
 
 async function proxyFindings(proxy: ProxyConfig): Promise<Finding[]> {
-	const { name, output, check, reload, runtimeSocket, masterSocket } = proxy;
+	const { name, mode, output, check, reload, runtimeSocket, masterSocket } = proxy;
 	const about = (what: string) => `proxy ${name}: ${what}`;
-	const findings = [await outputFinding(about("output"), output)];
+	// Who only observes writes nothing.
+	const findings = mode === "observe" ? [] : [await outputFinding(about("output"), output)];
 	for (const [what, program] of [
 		["check", check?.[0]],
 		["reload", reload?.[0]],

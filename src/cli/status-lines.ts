@@ -1,6 +1,6 @@
 /** The daemon's status as lines for a person: services and backends, proxies, losses. Pure but for colour. */
 
-import type { BackendView, DaemonStatus, ProxyView } from "../admin/view.js";
+import type { BackendView, ComparedView, DaemonStatus, DelaysView, ProxyView } from "../admin/view.js";
 import { printable } from "../config/wording.js";
 import { type Cell, colour, table } from "./output.js";
 
@@ -80,14 +80,35 @@ function absentHolds({ services, holds }: DaemonStatus): string[] {
 }
 
 /** What a proxy's row has no room for. */
-function details({ name, why, serving, steps = [] }: ProxyView): string[] {
+function details({ name, why, serving, steps = [], compared }: ProxyView): string[] {
 	return [
 		// a tool's own words, which may repeat anything
 		...(why === undefined ? [] : ["", `${name}: ${printable(why, MAX_WHY)}`]),
 		...(serving === undefined ? [] : [`${name}: it goes on serving ${serving}`]),
+		...(compared === undefined ? [] : ["", `${name}: ${comparedText(compared)}`]),
 		...(steps.length === 0 ? [] : ["", ...steps.map((step) => `${name}: would ${step}`)]),
 	];
 }
+
+/** How the proxy's own checks did, in one line. */
+function comparedText({ up, down, unnoticed, ...rest }: ComparedView): string {
+	const delays = (what: string, { count, medianMs, maxMs }: DelaysView) =>
+		medianMs === undefined || maxMs === undefined
+			? `no ${what} yet`
+			: `${count} ${what} seen ${seconds(medianMs)} later (median; at most ${seconds(maxMs)})`;
+	const counted = [
+		[unnoticed, "not noticed"],
+		[rest.byChecksAlone, "by its checks alone"],
+		[rest.onlyInProxy.length, "only in the proxy"],
+		[rest.onlyInSolistend.length, "only in solistend"],
+		[rest.downInProxy.length, "listening but down in the proxy"],
+		[rest.unchecked.length, "not checked"],
+	] as const;
+	const others = counted.flatMap(([count, what]) => (count > 0 ? [`${count} ${what}`] : []));
+	return `its own checks, compared with the kernel: ${[delays("up", up), delays("down", down), ...others].join("; ")}`;
+}
+
+const seconds = (ms: number) => `${(ms / 1000).toFixed(2)} s`;
 
 function lossLines(losses: DaemonStatus["losses"]): string[] {
 	const lost = Object.entries(losses).filter(([, count]) => count > 0);

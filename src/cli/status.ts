@@ -20,6 +20,8 @@ const backend = z.object({
 	since: z.iso.datetime(),
 });
 
+const delays = z.object({ count, medianMs: z.number().exactOptional(), maxMs: z.number().exactOptional() });
+
 const proxy = z.object({
 	name: z.string(),
 	type: z.string(),
@@ -33,6 +35,18 @@ const proxy = z.object({
 	failed: count,
 	fastChanges: count,
 	lastApplied: z.object({ at: z.iso.datetime(), stagesMs: z.record(z.string(), z.number()) }).exactOptional(),
+	compared: z
+		.object({
+			up: delays,
+			down: delays,
+			unnoticed: count,
+			byChecksAlone: count,
+			onlyInProxy: z.array(z.string()),
+			onlyInSolistend: z.array(z.string()),
+			downInProxy: z.array(z.string()),
+			unchecked: z.array(z.string()),
+		})
+		.exactOptional(),
 });
 
 const daemonStatus: z.ZodType<DaemonStatus> = z.object({

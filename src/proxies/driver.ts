@@ -3,6 +3,7 @@
  * what is, compare without acting, carry out. Knows no kind of proxy.
  */
 
+import type { Logger } from "pino";
 import type { Backend, BackendRef, DesiredSet } from "../backends/backend.js";
 import type { SolistendError } from "../errors.js";
 
@@ -26,7 +27,56 @@ export interface Driver<Actual = unknown, Step = unknown> {
 	watch?(onRestart: () => void): { close(): void };
 	/** Absent where every change takes a file and a reload. */
 	readonly fast?: FastLane;
+	/** Holds what is desired against what the proxy's own health checks say; for one that is observed. */
+	compare?(options: CompareOptions): Comparison;
 	close(): Promise<void>;
+}
+
+export interface CompareOptions {
+	/** The newest desired set; undefined while it is not known. */
+	desired(): DesiredSet | undefined;
+	/** The newest word on one backend; undefined: it is out. */
+	backend(ref: BackendRef): Backend | undefined;
+	readonly log: Logger;
+}
+
+export interface Comparison {
+	/** The desired set changed: for these backends, or for any; times in milliseconds of `performance.now()`. */
+	notify(change: {
+		readonly touched: readonly BackendRef[] | undefined;
+		readonly atMs: number;
+		readonly kernelToHereMs?: number;
+	}): void;
+	readonly summary: Compared;
+	close(): Promise<void>;
+}
+
+/** How much later than the kernel a proxy's own checks were. */
+export interface Delays {
+	readonly count: number;
+	/** Of the newest thousand. */
+	readonly medianMs?: number;
+	readonly maxMs?: number;
+}
+
+/** What a comparison has found so far. */
+export interface Compared {
+	/** Backends that began to listen. */
+	readonly up: Delays;
+	/** Backends that closed. */
+	readonly down: Delays;
+	/** How often one came or went, and back, before a check noticed. */
+	readonly unnoticed: number;
+	/** How often the proxy changed its mind, and the kernel did not. */
+	readonly byChecksAlone: number;
+	/** Servers that the proxy has in, and solistend does not know; as the proxy names them. */
+	readonly onlyInProxy: readonly string[];
+	/** Backends that the proxy does not have, as `service/address:port`. */
+	readonly onlyInSolistend: readonly string[];
+	/** Servers that listen, and that the proxy has out. */
+	readonly downInProxy: readonly string[];
+	/** Servers that both have, and that the proxy does not check. */
+	readonly unchecked: readonly string[];
 }
 
 /** Changes single backends in the running proxy at once, in constant time each; the file follows by a plan. */
@@ -70,6 +120,8 @@ export interface Plan<Step> {
 	readonly diff: ServerDiff;
 	/** Whether a step is a reload, which the limiter has to allow. */
 	readonly reload: boolean;
+	/** The proxy has nothing of it yet, nor has anybody written the file: who only observes it is told of this once. */
+	readonly isFirst?: boolean;
 	/** Why the proxy can't be reached now, as a clause; the loop looks again later. */
 	readonly unreachable?: string;
 }

@@ -247,9 +247,9 @@ export function openLoop({
 			},
 		});
 
-	const observe = ({ urgent = [], steps, diff, unreachable }: Plan<unknown>) => {
+	const observe = ({ urgent = [], steps, diff, isFirst = false, unreachable }: Plan<unknown>) => {
 		const lines = [...urgent, ...steps].map((step) => driver.describe(step));
-		report.observed({ ...diff, steps: lines });
+		report.observed({ ...diff, steps: lines, isFirst });
 		if (unreachable === undefined) {
 			failures = 0;
 			report.fine();

@@ -8,7 +8,7 @@ import type { Logger } from "pino";
 import type { Backend, BackendRef, DesiredSet } from "../backends/backend.js";
 import type { Config, ProxyConfig } from "../config/schema.js";
 import type { LoopCounts } from "./counts.js";
-import type { Driver, OperatorChange, ServerAddress } from "./driver.js";
+import type { Compared, Comparison, Driver, OperatorChange, ServerAddress } from "./driver.js";
 import { type Loop, type LoopChange, openLoop, type ProxyStatus } from "./loop.js";
 import { openDriver, tryTemplate } from "./open.js";
 import { createOutputLocks } from "./output-locks.js";
@@ -52,6 +52,8 @@ export interface ProxyReport extends LoopCounts {
 	readonly type: ProxyConfig["type"];
 	readonly mode: ProxyConfig["mode"];
 	readonly status: ProxyStatus;
+	/** Of one that is observed, where it has checks of its own. */
+	readonly compared?: Compared;
 }
 
 interface Prepared {
@@ -62,6 +64,7 @@ interface Prepared {
 
 interface Running extends Prepared {
 	readonly loop: Loop;
+	readonly comparison: Comparison | undefined;
 }
 
 /**
@@ -92,8 +95,14 @@ export async function openProxies(options: ProxiesOptions): Promise<Proxies> {
 				if (state !== "starting") resolve();
 			};
 			const loop = openLoop({ proxy, driver, desired, backend, onOperator, settle, log, onChange });
-			running.set(proxy.name, { proxy, host, driver, loop });
+			const comparison = proxy.mode === "observe" ? driver.compare?.({ desired, backend, log }) : undefined;
+			running.set(proxy.name, { proxy, host, driver, loop, comparison });
 		});
+
+	const stop = async ({ loop, comparison }: Running) => {
+		await comparison?.close();
+		await loop.close();
+	};
 
 	let prepared = await prepare(config, folders);
 	await locks.take(written(config));
@@ -112,28 +121,33 @@ export async function openProxies(options: ProxiesOptions): Promise<Proxies> {
 			return firstRound;
 		},
 		notify(change) {
-			for (const { loop } of running.values()) loop.notify(change);
+			for (const { loop, comparison } of running.values()) {
+				comparison?.notify(change);
+				loop.notify(change);
+			}
 		},
 		status: () =>
-			[...running.values()].map(({ proxy: { name, type, mode }, loop: { status, counts } }) => ({
+			[...running.values()].map(({ proxy: { name, type, mode }, loop: { status, counts }, comparison }) => ({
 				name,
 				type,
 				mode,
 				status,
 				...counts,
+				...(comparison !== undefined && { compared: comparison.summary }),
 			})),
 		async reconfigure(next, among, templatesChanged, take) {
 			const fresh = await prepare(next, among);
 			await locks.take(written(next));
 			settle = next.settle;
 			const kept = new Set<string>();
-			for (const [name, { proxy, host, loop }] of running) {
+			for (const [name, one] of running) {
+				const { proxy, host, loop } = one;
 				const same = fresh.some((other) => other.host === host && isDeepStrictEqual(other.proxy, proxy));
 				if (same && !templatesChanged) {
 					kept.add(name);
 					loop.setSettle(settle);
 				} else {
-					await loop.close();
+					await stop(one);
 					running.delete(name);
 				}
 			}
@@ -145,7 +159,7 @@ export async function openProxies(options: ProxiesOptions): Promise<Proxies> {
 			}
 		},
 		async close() {
-			await Promise.all([...running.values()].map(({ loop }) => loop.close()));
+			await Promise.all([...running.values()].map(stop));
 			await locks.close();
 		},
 	};

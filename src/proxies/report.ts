@@ -29,7 +29,8 @@ export interface Trouble {
 
 export interface Reporter {
 	applied(line: AppliedLine): void;
-	observed(line: ServerDiff & { readonly steps: readonly string[] }): void;
+	/** `isFirst`: the proxy has nothing of it yet, so all of it would come at once, whatever changes meanwhile. */
+	observed(line: ServerDiff & { readonly steps: readonly string[]; readonly isFirst: boolean }): void;
 	failed(trouble: Trouble & { readonly serving: string }): void;
 	unreachable(trouble: Trouble): void;
 	/** The proxy has what it should have. */
@@ -65,8 +66,8 @@ export function createReporter(log: Logger, proxy: string): Reporter {
 				"applied",
 			);
 		},
-		observed({ joined, left, steps }) {
-			const now = JSON.stringify([joined, left, steps]);
+		observed({ joined, left, steps, isFirst }) {
+			const now = isFirst ? "first" : JSON.stringify([joined, left, steps]);
 			if (now === observedBefore) return;
 			observedBefore = now;
 			log.info({ proxy, joined: listed(joined), left: listed(left), steps }, "would apply");

@@ -45,11 +45,16 @@ export interface EdgeChanges {
 	readonly settings?: object;
 }
 
+export interface EdgeOptions extends EdgeChanges {
+	/** What HAProxy loads besides, such as backends of a user's own. */
+	readonly beside?: string;
+}
+
 /** Every listener on port 80 of this process's own namespaces: another run's may be there, too. */
 const SERVICES = { web: { match: { port: 80, netns: `slt-${process.pid}-*` } } };
 
 /** @param program the HAProxy to run and to check with */
-export async function openEdge(changes: EdgeChanges = {}, program = HAPROXY): Promise<Edge> {
+export async function openEdge({ beside = "", ...changes }: EdgeOptions = {}, program = HAPROXY): Promise<Edge> {
 	const owned = lifetime();
 	try {
 		const { path: folder } = owned.own(await tempFolder());
@@ -83,7 +88,10 @@ export async function openEdge(changes: EdgeChanges = {}, program = HAPROXY): Pr
 		const [command, ...words] = solistend("render", "--config", config);
 		const { stdout } = await execa(command, words, { stripFinalNewline: false });
 		await writeFile(output, stdout);
-		const haproxy = await startHaproxy({ dir: folder, configFiles: [output], program });
+		const own = join(folder, "own.cfg");
+		await writeFile(own, beside);
+		const configFiles = beside === "" ? [output] : [output, own];
+		const haproxy = await startHaproxy({ dir: folder, configFiles, program });
 		owned.own({ close: haproxy.stop });
 		return {
 			owned,

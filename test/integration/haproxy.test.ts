@@ -567,9 +567,9 @@ test("in observe mode nothing is changed", async () => {
 	const line = await change([web(one)], "would apply");
 	expect(line["joined"]).toEqual([`web/127.0.0.1:${one}`]);
 	expect(line["steps"]).toEqual([
-		`edge: set server web/s1 addr 127.0.0.1 port ${one}`,
-		"edge: set server web/s1 state ready",
-		expect.stringMatching(/^edge: write /),
+		`set server web/s1 addr 127.0.0.1 port ${one}`,
+		"set server web/s1 state ready",
+		expect.stringMatching(/^write /),
 	]);
 	expect(await live()).toBe(before);
 	expect(workersStarted()).toBe(1);

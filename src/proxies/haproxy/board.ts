@@ -172,7 +172,7 @@ export function createBoard(): Board {
 			pool.occupied.set(name, id);
 			pool.free.delete(name);
 			pool.last = Math.max(pool.last, numberOf(name));
-			return has === undefined ? addServer(of, aim) : changeServer(of, has, aim, checksOff);
+			return has === undefined ? addServer(of, aim, checksOff) : changeServer(of, has, aim, checksOff);
 		},
 		has: (service) => pools.has(service),
 		forget() {

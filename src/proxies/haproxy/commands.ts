@@ -64,7 +64,8 @@ export function isDone({ kind }: ServerStep, answers: readonly string[]): boolea
 	const [first = ""] = answers;
 	switch (kind) {
 		case "address":
-			return first.startsWith("IP changed") || first.startsWith("no need to change the addr");
+			// 3.0 speaks of the port alone where the address is the same.
+			return /^(IP changed|port changed|no need to change the addr)/.test(first);
 		case "add":
 			return first === "New server registered.";
 		case "delete":
@@ -112,7 +113,7 @@ export function afterStep(server: LiveServer | undefined, step: ServerStep): Liv
 		case "weight":
 			return server && { ...server, weight: step.weight };
 		case "state":
-			return server && { ...server, admin: step.state };
+			return server && { ...server, admin: step.state, checks: checksAfter(server, step.state) };
 		case "checks":
 			return server && { ...server, checks: step.on ? "on" : "off" };
 		case "up":
@@ -120,4 +121,10 @@ export function afterStep(server: LiveServer | undefined, step: ServerStep): Liv
 		default:
 			return step satisfies never;
 	}
+}
+
+/** Maintenance pauses the checks; whoever leaves it while they are off takes the pause along. */
+function checksAfter({ admin, checks }: LiveServer, next: AdminState): LiveServer["checks"] {
+	if (next === "maint") return checks === "paused" ? "off" : checks;
+	return admin === "maint" && checks === "off" ? "paused" : checks;
 }

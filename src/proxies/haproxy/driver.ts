@@ -11,12 +11,14 @@ import { SolistendError } from "../../errors.js";
 import { outputFiles, readOutput } from "../atomic-write.js";
 import { checker } from "../check.js";
 import { runCommand } from "../command.js";
-import type { Driver, OperatorChange, Outcome, ServerAddress } from "../driver.js";
+import type { CompareOptions, Driver, OperatorChange, Outcome, ServerAddress } from "../driver.js";
 import type { Template } from "../render.js";
 import { runTransaction } from "../transaction.js";
 import { createBoard } from "./board.js";
 import { commandsOf, type ServerStep } from "./commands.js";
+import { openComparison } from "./comparison.js";
 import { declaredAddresses, parseDeclared, splitHostPort } from "./declared.js";
+import { switchChecksOn } from "./fallback.js";
 import { createFastLane, runServerSteps } from "./fast-lane.js";
 import { type LiveServers, missingFrom, readLive } from "./live.js";
 import { reloadByMaster } from "./master.js";
@@ -42,19 +44,19 @@ type ReloadStep = Extract<HaproxyStep, { kind: "reload" }>;
 /** Waits between two looks at the live state after a reload: doubled from the first to the last. */
 const VERIFY_PAUSE_MS = { first: 2, last: 100 } as const;
 
-/** How long the checks of all servers may take to be switched on again at the end. */
-const LAST_WORDS_MS = 3000;
-
 /** A driver; between calls it remembers what the running HAProxy has. */
 export function createHaproxyDriver(options: HaproxyOptions): Driver<Found, HaproxyStep> {
 	const { proxy } = options;
 	const board = createBoard();
 	const check = checker(proxy);
+	/** One that was opened and never used leaves everything to whoever is. */
+	let isUsed = false;
 	const current = ({ file, live, mark }: Found): HaproxyActual =>
 		live.state === "known" ? { file, live: { ...live, servers: board.overlay(live, mark) } } : { file, live };
 
 	return {
 		async read(signal) {
+			isUsed = true;
 			const mark = board.mark();
 			const [file, live] = await Promise.all([outputFiles(proxy.output).then(readOutput), readLive(proxy, signal)]);
 			return { file, live, mark, operator: board.take(live, mark) };
@@ -70,13 +72,14 @@ export function createHaproxyDriver(options: HaproxyOptions): Driver<Found, Hapr
 			const actual = current(found);
 			const { wanted, slots } = renderHaproxy(options, actual, desired);
 			if (actual.live.state === "known") {
-				const declared = parseDeclared(wanted.text).backends;
 				board.assign(
 					[...slots].flatMap(([service, of]) => {
-						const servers = declared.get(service);
-						// A template that names its servers otherwise is followed by plans alone.
+						const servers = wanted.next.backends.get(service);
+						// A template that names its servers otherwise, and a backend that our file has not brought to HAProxy yet,
+						// are followed by plans alone.
 						if (servers === undefined || !of.every(({ name }) => servers.has(name))) return [];
-						const [sample] = servers.values();
+						if (!wanted.last.backends.has(service)) return [];
+						const sample = servers.get(of[0]?.name ?? "");
 						const add = wanted.dynamic.has(service) ? { options: sample?.options ?? "" } : undefined;
 						return [{ service, slots: of, add }];
 					}),
@@ -111,9 +114,10 @@ export function createHaproxyDriver(options: HaproxyOptions): Driver<Found, Hapr
 		...(proxy.runtimeSocket !== undefined && {
 			fast: createFastLane(proxy, board),
 			watch: (onRestart: () => void) => watchWorker(proxy, onRestart),
+			compare: (how: CompareOptions) => openComparison(proxy, how),
 		}),
 		async close() {
-			if (proxy.fallbackChecks && proxy.mode === "apply") await switchChecksOn(proxy);
+			if (isUsed && proxy.fallbackChecks && proxy.mode === "apply") await switchChecksOn(proxy);
 		},
 	};
 }
@@ -124,25 +128,6 @@ export async function previewHaproxy(options: HaproxyOptions, desired: DesiredSe
 	const file = await outputFiles(proxy.output).then(readOutput);
 	const live = await readLive(proxy, AbortSignal.timeout(proxy.timeout));
 	return renderHaproxy(options, { file, live }, desired).wanted.text;
-}
-
-/** HAProxy's own checks take over where they were switched off. What can't be reached now needs nothing. */
-export async function switchChecksOn(proxy: ProxyConfig): Promise<void> {
-	const signal = AbortSignal.timeout(LAST_WORDS_MS);
-	const board = createBoard();
-	const file = await outputFiles(proxy.output).then(readOutput);
-	const declared = parseDeclared(file.text ?? "").backends;
-	const live = await readLive(proxy, signal);
-	if (live.state !== "known") return;
-	board.take(live, board.mark());
-	const steps = [...live.servers].flatMap(([backend, servers]) =>
-		[...servers].flatMap(([server, { checks }]): ServerStep[] =>
-			checks === "off" && declared.get(backend)?.has(server) === true
-				? [{ kind: "checks", backend, server, on: true }]
-				: [],
-		),
-	);
-	await runServerSteps(proxy, board, steps, signal);
 }
 
 function liveAddresses(live: LiveServers): ServerAddress[] {
@@ -202,16 +187,16 @@ function lacks(missing: readonly string[], output: string): string | undefined {
 	return `its new worker has no ${missing[0]}${more} (does HAProxy load ${output}? start it with -f ${output})`;
 }
 
-function describe({ name, output, reload, masterSocket }: ProxyConfig, step: HaproxyStep): string {
+function describe({ output, reload, masterSocket }: ProxyConfig, step: HaproxyStep): string {
 	switch (step.kind) {
 		case "write":
-			return `${name}: write ${output} (${Buffer.byteLength(step.text)} bytes)`;
+			return `write ${output} (${Buffer.byteLength(step.text)} bytes)`;
 		case "reload": {
 			const servers = [...step.declared.values()].reduce((sum, { size }) => sum + size, 0);
-			const how = reload?.join(" ") ?? `the master socket ${masterSocket}`;
-			return `${name}: reload by ${how}, then verify ${servers} servers in ${step.declared.size} backends`;
+			const byMaster = masterSocket === undefined ? "whatever will be configured" : `the master socket ${masterSocket}`;
+			return `reload by ${reload?.join(" ") ?? byMaster}, then verify ${servers} servers in ${step.declared.size} backends`;
 		}
 		default:
-			return `${name}: ${commandsOf(step).join("; ")}`;
+			return commandsOf(step).join("; ");
 	}
 }

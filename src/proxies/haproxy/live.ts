@@ -16,8 +16,8 @@ export interface LiveServer {
 	readonly admin: AdminState;
 	/** False when HAProxy's own checks hold it for down. */
 	readonly running: boolean;
-	/** HAProxy's own checks of it. */
-	readonly checks: "none" | "on" | "off";
+	/** HAProxy's own checks of it; `paused`: they do not run, also when they are on, until it was in maintenance again. */
+	readonly checks: "none" | "on" | "off" | "paused";
 }
 
 /** By backend, then by server. */
@@ -88,15 +88,23 @@ const MAINT = 0x01 | 0x02 | 0x20 | 0x40;
 /** Bits of `srv_check_state`, haproxy/check-t.h. */
 const CHECK_CONFIGURED = 0x02;
 const CHECK_ENABLED = 0x04;
+const CHECK_PAUSED = 0x08;
 
 function liveServer({ address, port, weight, admin, operational, check }: ServerState): LiveServer {
+	const isOut = (admin & MAINT) !== 0;
 	return {
 		address: hostPort(address, port),
 		weight,
-		admin: (admin & MAINT) !== 0 ? "maint" : (admin & DRAIN) !== 0 ? "drain" : "ready",
+		admin: isOut ? "maint" : (admin & DRAIN) !== 0 ? "drain" : "ready",
 		running: operational !== 0,
-		checks: (check & CHECK_CONFIGURED) === 0 ? "none" : (check & CHECK_ENABLED) !== 0 ? "on" : "off",
+		checks: checksOf(check, isOut),
 	};
+}
+
+function checksOf(check: number, isOut: boolean): LiveServer["checks"] {
+	if ((check & CHECK_CONFIGURED) === 0) return "none";
+	if (!isOut && (check & CHECK_PAUSED) !== 0) return "paused";
+	return (check & CHECK_ENABLED) !== 0 ? "on" : "off";
 }
 
 /** What a file declares and the live state lacks, as `backend` or `backend/server`. Whatever else is live is no concern. */

@@ -4,15 +4,8 @@
  */
 
 import type { Plan, ServerDiff } from "../driver.js";
-import type { ServerStep } from "./commands.js";
-import {
-	type Declared,
-	type DeclaredFile,
-	type DeclaredServer,
-	hostPort,
-	parseDeclared,
-	splitHostPort,
-} from "./declared.js";
+import { afterStep, type ServerStep } from "./commands.js";
+import { type Declared, type DeclaredFile, type DeclaredServer, hostPort, splitHostPort } from "./declared.js";
 import type { AdminState, Live, LiveServer, LiveServers } from "./live.js";
 import { isSlotName, NOWHERE } from "./slots.js";
 
@@ -42,12 +35,18 @@ export type HaproxyStep =
 /** What is wanted, beside the text of the file. */
 export interface Wanted {
 	readonly text: string;
+	/** What the text declares, and what the file that is there does. */
+	readonly next: DeclaredFile;
+	readonly last: DeclaredFile;
 	/** What a file can't say: that a server drains, with its weight. By backend, then by server. */
 	readonly draining: ReadonlyMap<string, ReadonlyMap<string, number>>;
 	/** The backends to which servers can be added at run time. */
 	readonly dynamic: ReadonlySet<string>;
-	/** Whether HAProxy's own checks are to be off. */
-	readonly checksOff: boolean;
+	/**
+	 * The ids of the backends whose servers are to have HAProxy's own checks off, as free slots are; undefined: checks are
+	 * none of our business. What a template adds besides is known to HAProxy's checks alone.
+	 */
+	readonly checksOff: ReadonlySet<string> | undefined;
 }
 
 const NO_PLACE = hostPort(NOWHERE.address, NOWHERE.port);
@@ -57,10 +56,8 @@ const DELETIONS = 32;
 
 /** The plan for a rendered text. */
 export function planHaproxy({ file, live }: HaproxyActual, wanted: Wanted): Plan<HaproxyStep> {
-	const { text } = wanted;
-	const next = parseDeclared(text);
+	const { text, next, last } = wanted;
 	const isSame = file.text === text;
-	const last = isSame ? next : parseDeclared(file.text ?? "");
 	const write: HaproxyStep[] = isSame ? [] : [{ kind: "write", text }];
 	const diffOfFiles = () => diffPlaces(declaredPlaces(last.backends), declaredPlaces(next.backends));
 	switch (live.state) {
@@ -68,17 +65,21 @@ export function planHaproxy({ file, live }: HaproxyActual, wanted: Wanted): Plan
 			const isRead = file.text !== undefined && file.confirmed;
 			const reload = !isRead || !isSameShape(last, next) || lacksShape(live.servers, next.backends, wanted.dynamic);
 			const step: HaproxyStep = { kind: "reload", declared: next.backends, oldWorker: live.worker };
-			const changes = [...next.backends].flatMap(([backend, servers]) => [
+			// Only where our own file was there before: a backend of that name may still be somebody else's.
+			const ours = [...next.backends].filter(([backend]) => last.backends.has(backend));
+			const changes = ours.flatMap(([backend, servers]) => [
 				...declaredSteps(backend, servers, live.servers, wanted),
 				...leftoverSteps(backend, servers, live.servers, wanted, reload),
 			]);
 			// HAProxy may have to wait for a last connection: nobody else should have to.
+			const isFirst = file.text === undefined && ![...next.backends.keys()].some((name) => live.servers.has(name));
 			const deletions = changes.filter(({ kind }) => kind === "delete").slice(0, DELETIONS);
 			return {
 				urgent: changes.filter(({ kind }) => kind !== "delete"),
 				steps: [...write, ...(reload ? [step] : deletions)],
 				reload,
 				diff: diffPlaces(livePlaces(live.servers, last.backends, next.backends), declaredPlaces(next.backends)),
+				...(isFirst && { isFirst }),
 			};
 		}
 		case "unknown": {
@@ -129,8 +130,9 @@ function declaredSteps(
 		const state = line.disabled ? "maint" : weight === undefined ? "ready" : "drain";
 		const aim = { address: line.address, weight: weight ?? line.weight, state, options: line.options } as const;
 		const has = there.get(server);
-		if (has !== undefined) steps.push(...changeServer({ backend, server }, has, aim, checksOff));
-		else if (dynamic.has(backend)) steps.push(...addServer({ backend, server }, aim));
+		const isOff = checksOff !== undefined && (isSlotName(server) || checksOff.has(line.address ?? ""));
+		if (has !== undefined) steps.push(...changeServer({ backend, server }, has, aim, isOff));
+		else if (dynamic.has(backend)) steps.push(...addServer({ backend, server }, aim, isOff));
 	}
 	return steps;
 }
@@ -182,20 +184,27 @@ export function changeServer(of: OfServer, has: LiveServer, aim: Aim, checksOff:
 	if (aim.state !== "maint" && aim.weight !== undefined && aim.weight !== has.weight) {
 		steps.push({ kind: "weight", ...of, weight: aim.weight });
 	}
-	if (checksOff && has.checks === "on") steps.push({ kind: "checks", ...of, on: false });
-	if (aim.state !== "maint") {
-		if (has.admin !== aim.state) steps.push({ kind: "state", ...of, state: aim.state });
-		if (checksOff && !has.running && has.checks !== "none") steps.push({ kind: "up", ...of });
+	let { checks } = has;
+	if (aim.state !== "maint" && has.admin !== aim.state) {
+		// Maintenance pauses its checks, and they go on after it only if they are on as it ends.
+		if (checksOff && has.admin === "maint" && checks === "off") {
+			steps.push({ kind: "checks", ...of, on: true });
+			checks = "on";
+		}
+		steps.push({ kind: "state", ...of, state: aim.state });
 	}
+	if (checksOff && checks === "on") steps.push({ kind: "checks", ...of, on: false });
+	if (aim.state !== "maint" && checksOff && !has.running && checks !== "none") steps.push({ kind: "up", ...of });
 	return steps;
 }
 
 /** The steps for a server that is not there, where HAProxy takes new ones. */
-export function addServer(of: OfServer, { address, weight, state, options }: Aim): ServerStep[] {
-	const place = splitHostPort(address);
+export function addServer(of: OfServer, aim: Aim, checksOff: boolean): ServerStep[] {
+	const place = splitHostPort(aim.address);
 	if (place === undefined) return [];
-	const add: ServerStep = { kind: "add", ...of, ...place, weight: weight ?? 1, options };
-	return state === "maint" ? [add] : [add, { kind: "state", ...of, state }];
+	const add: ServerStep = { kind: "add", ...of, ...place, weight: aim.weight ?? 1, options: aim.options };
+	const added = afterStep(undefined, add);
+	return added === undefined ? [add] : [add, ...changeServer(of, added, aim, checksOff)];
 }
 
 /** Where a proxy sends something, as `service/address:port`. */

@@ -33,7 +33,7 @@ export function renderHaproxy(
 	desired: DesiredSet,
 ): Rendering {
 	const { live, file } = actual;
-	const declared = parseDeclared(file.text ?? "").backends;
+	const last = parseDeclared(file.text ?? "");
 	const canAdd = live.state === "known" && live.version[0] >= DYNAMIC_SINCE;
 	const services = servedBy(proxy, desired);
 	const dynamic = new Set(
@@ -42,7 +42,7 @@ export function renderHaproxy(
 	const slots = new Map(
 		services.map(({ name, backends }) => [
 			name,
-			assignSlots(foundSlots(name, live, declared), backends, { ...proxy.slots, dynamic: dynamic.has(name) }),
+			assignSlots(foundSlots(name, live, last.backends), backends, { ...proxy.slots, dynamic: dynamic.has(name) }),
 		]),
 	);
 	const contexts = new Map(services.map((service) => [service.name, slotContexts(service, slots.get(service.name))]));
@@ -57,16 +57,19 @@ export function renderHaproxy(
 		]),
 	);
 	const text = template.render(templateContext(proxy, host, desired, contexts));
-	return { wanted: { text, draining, dynamic, checksOff: proxy.fallbackChecks }, slots };
+	const ids = services.flatMap(({ backends }) => backends.map(({ id }) => id));
+	const checksOff = proxy.fallbackChecks ? new Set<string>(ids) : undefined;
+	const next = text === file.text ? last : parseDeclared(text);
+	return { wanted: { text, next, last, draining, dynamic, checksOff }, slots };
 }
 
-/** The running HAProxy knows best; without it the file does. */
+/** The running HAProxy knows best, of the backends that our file has brought to it; else the file does. */
 function foundSlots(service: string, live: HaproxyActual["live"], declared: Declared): FoundSlot[] {
-	const running = live.state === "known" ? live.servers.get(service) : undefined;
+	const running = live.state === "known" && declared.has(service) ? live.servers.get(service) : undefined;
 	const nowhere = `${NOWHERE.address}:${NOWHERE.port}`;
 	const idOf = (address: string | undefined) => (address === nowhere ? undefined : address);
 	if (running !== undefined) {
-		return [...running].map(([name, { address, admin }]) => ({ name, id: idOf(address), inUse: admin !== "maint" }));
+		return [...running].map(([name, { address, admin }]) => ({ name, id: idOf(address), inUse: admin === "ready" }));
 	}
 	return [...(declared.get(service) ?? [])].map(([name, { address, disabled }]) => ({
 		name,

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { ComparedView } from "../../../src/admin/view.js";
 import { span, statusLines } from "../../../src/cli/status-lines.js";
 import { daemonStatus, proxyView } from "../admin/status.js";
 
@@ -91,6 +92,27 @@ describe("the status for a person", () => {
 			"lost since the start, and repaired by reading the kernel's table: ringFull 5, workerDeaths 1",
 		]);
 	});
+});
+
+test("what is observed has a line on how its own checks did", () => {
+	const nothing = { onlyInProxy: [], onlyInSolistend: [], downInProxy: [], unchecked: [] };
+	const compared = { up: { count: 0 }, down: { count: 0 }, unnoticed: 0, byChecksAlone: 0, ...nothing };
+	const lineOf = (changes: Partial<ComparedView>) =>
+		statusLines(
+			daemonStatus({ proxies: [proxyView({ state: "observing", compared: { ...compared, ...changes } })] }),
+			NOW,
+		).at(-1);
+	expect(lineOf({})).toBe("edge: its own checks, compared with the kernel: no up yet; no down yet");
+	expect(
+		lineOf({
+			up: { count: 3, medianMs: 2104, maxMs: 2316 },
+			down: { count: 1, medianMs: 4021, maxMs: 4021 },
+			unnoticed: 2,
+			onlyInProxy: ["old/legacy"],
+		}),
+	).toBe(
+		"edge: its own checks, compared with the kernel: 3 up seen 2.10 s later (median; at most 2.32 s); 1 down seen 4.02 s later (median; at most 4.02 s); 2 not noticed; 1 only in the proxy",
+	);
 });
 
 describe("a span of time", () => {

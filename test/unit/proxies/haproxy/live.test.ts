@@ -38,6 +38,8 @@ test.each([
 	["ready after that", "2 web 2 s2 10.0.0.2 2 4 50 100 0 1 0 0 8 0", { admin: "ready", running: true, weight: 50 }],
 	["drained", "2 web 1 s1 10.0.0.1 2 8 100 100 0 1 0 2 0 0", { admin: "drain", checks: "none" }],
 	["checked", "2 web 3 s3 10.0.0.3 2 0 100 100 6 6 3 4 6 0", { admin: "ready", checks: "on" }],
+	["checked, free", "2 web 3 s3 10.0.0.3 0 5 100 100 6 6 3 0 14 0", { admin: "maint", checks: "on" }],
+	["in with its checks paused", "2 web 3 s3 10.0.0.3 2 4 100 100 6 6 3 0 14 0", { admin: "ready", checks: "paused" }],
 	["with its checks switched off", "2 web 3 s3 10.0.0.3 2 0 100 100 6 6 3 4 2 0", { checks: "off" }],
 	["down by a check", "2 web 3 s3 10.0.0.3 0 0 100 100 6 6 3 0 6 0", { admin: "ready", running: false }],
 ])("a server that is %s", (_, row, expected) => {

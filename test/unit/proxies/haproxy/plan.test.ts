@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { BackendState, DesiredSet } from "../../../../src/backends/backend.js";
 import { commandsOf } from "../../../../src/proxies/haproxy/commands.js";
-import { splitHostPort } from "../../../../src/proxies/haproxy/declared.js";
+import { parseDeclared, splitHostPort } from "../../../../src/proxies/haproxy/declared.js";
+import { checksOnSteps } from "../../../../src/proxies/haproxy/fallback.js";
 import type { Live, LiveServer } from "../../../../src/proxies/haproxy/live.js";
 import { type HaproxyActual, type HaproxyStep, planHaproxy } from "../../../../src/proxies/haproxy/plan.js";
 import { backend, service, web } from "../fixtures.js";
@@ -147,7 +148,7 @@ describe("the plan for HAProxy", () => {
 	test("leaves a slot that a new template does not have in service until the reload", () => {
 		const { wanted } = render(inStep, web("10.0.0.1"));
 		const own = "backend web\n\tserver mine 10.0.0.1:80\n";
-		const { urgent, reload } = planHaproxy(inStep, { ...wanted, text: own });
+		const { urgent, reload } = planHaproxy(inStep, { ...wanted, text: own, next: parseDeclared(own) });
 		expect({ urgent, reload }).toEqual({ urgent: [], reload: true });
 	});
 
@@ -166,6 +167,62 @@ describe("the plan for HAProxy", () => {
 			"disable health web/s2",
 		]);
 	});
+
+	test("leaves the checks of what a template adds besides as they are", () => {
+		const options = { backendLines: ["server old1 10.0.9.9:80 check"] };
+		const set = [service("web", web("10.0.0.1")[0]?.backends ?? [], { options })];
+		const settings = { fallbackChecks: true };
+		const checked = textOf(set, settings);
+		const actual = { file: { text: checked, confirmed: true }, live: started(checked) };
+		const { urgent = [] } = plan(actual, set, settings);
+		expect(commands(urgent)).toContain("disable health web/s1");
+		expect(commands(urgent).join()).not.toContain("old1");
+	});
+
+	test("has the checks of one that joins on as it leaves maintenance, since they would stay paused", () => {
+		const settings = { fallbackChecks: true };
+		const checked = textOf(web("10.0.0.1"), settings);
+		const off = new Map([...started(checked).servers].map(([name, of]) => [name, withChecks(of, "off")]));
+		const file = { text: checked, confirmed: true };
+		const join = (version: Known["version"], ...hosts: string[]) =>
+			commands(plan({ file, live: known(off, version) }, web("10.0.0.1", ...hosts), settings).urgent);
+		expect(join([2, 6], "10.0.0.2")).toEqual([
+			"set server web/s2 addr 10.0.0.2 port 80",
+			"enable health web/s2",
+			"set server web/s2 state ready",
+			"disable health web/s2",
+			"set server web/s2 health up",
+		]);
+		const hosts = Array.from({ length: 8 }, (_, index) => `10.0.0.${index + 2}`);
+		expect(join([3, 0], ...hosts).slice(-4)).toEqual([
+			"add server web/s9 10.0.0.9:80 weight 100 check",
+			"enable health web/s9",
+			"set server web/s9 state ready",
+			"disable health web/s9",
+		]);
+	});
+});
+
+const withChecks = (of: ReadonlyMap<string, LiveServer>, checks: LiveServer["checks"]) =>
+	new Map([...of].map(([server, has]) => [server, { ...has, checks }]));
+
+test("where checks are to run again, one whose checks are paused is taken through maintenance", () => {
+	const server: LiveServer = { address: "10.0.0.1:80", weight: 1, admin: "ready", running: true, checks: "off" };
+	const servers = new Map([
+		["s1", server],
+		["s2", { ...server, admin: "drain" as const, checks: "paused" as const }],
+		["s3", { ...server, checks: "on" as const }],
+		["s4", { ...server, checks: "none" as const }],
+		["mine", server],
+	]);
+	const { backends } = parseDeclared("backend web\n\tserver s1 10.0.0.1:80 check\n");
+	const steps = checksOnSteps(new Map(["web", "own"].map((name) => [name, servers])), backends);
+	expect(commands(steps)).toEqual([
+		"enable health web/s1",
+		"enable health web/s2",
+		"set server web/s2 state maint",
+		"set server web/s2 state drain",
+	]);
 });
 
 describe("for any actual state and any desired set", () => {
@@ -227,10 +284,10 @@ describe("for any actual state and any desired set", () => {
 		.map(({ text, confirmed, live }) => ({ file: { ...(text !== undefined && { text }), confirmed }, live }));
 
 	/** As the loop does: what is urgent, then the rest, and once more after a reload. */
-	function settle(actual: HaproxyActual, desired: DesiredSet): HaproxyActual {
+	function settle(actual: HaproxyActual, desired: DesiredSet, settings?: Record<string, unknown>): HaproxyActual {
 		let now = actual;
 		for (let rounds = 0; rounds < 3; rounds++) {
-			const { urgent = [], steps } = plan(now, desired);
+			const { urgent = [], steps } = plan(now, desired, settings);
 			now = carryOut(carryOut(now, urgent), steps);
 		}
 		return now;
@@ -259,6 +316,29 @@ describe("for any actual state and any desired set", () => {
 				});
 			}),
 			{ numRuns: 300 },
+		);
+	});
+
+	test("checks that are a fallback are off at the end, and all run once they are switched on", () => {
+		const settings = { fallbackChecks: true };
+		const checksOf = (live: Live) =>
+			live.state === "known"
+				? [...live.servers].flatMap(([name, of]) =>
+						name === "own" ? [] : [...of.values()].map(({ checks }) => checks),
+					)
+				: [];
+		fc.assert(
+			fc.property(actuals, desiredSets, desiredSets, (actual, first, then) => {
+				const { file, live } = settle(settle(actual, first, settings), then, settings);
+				if (live.state !== "known") return;
+				const declared = parseDeclared(file.text ?? "").backends;
+				const ours = new Map([...live.servers].filter(([name]) => declared.has(name)));
+				const slots = new Map([...ours].map(([name, of]) => [name, new Map([...of].filter(([s]) => s !== "mine"))]));
+				const servers = { ...live, servers: slots };
+				for (const checks of checksOf(servers)) expect(checks).toMatch(/^(off|none)$/);
+				const after = carryOut({ file, live: servers }, checksOnSteps(slots, declared)).live;
+				for (const checks of checksOf(after)) expect(checks).toMatch(/^(on|none)$/);
+			}),
 		);
 	});
 
