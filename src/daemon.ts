@@ -78,6 +78,8 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 		log,
 		now: () => performance.now(),
 		bootTimeNs,
+		// the next turn of the event loop sends off what this one decided
+		later: (work) => setTimeout(work, 0),
 		holds: await loadHolds(config.state, log),
 		onHolds: save,
 		onChange: (change) => proxies.notify(change),

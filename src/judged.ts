@@ -45,20 +45,22 @@ export interface Judged {
 
 /** @param toMs a time of the kernel's clock, in the clock of the pools */
 export function createJudged(config: Config, resolver: Resolver, toMs: (atNs: number) => number): Judged {
-	const known = new Map<EndpointKey, JudgedListener>();
+	const known = new Map<EndpointKey, JudgedListener & Judgement>();
 	let judge = createJudge(config);
 	let stopSignals = stopSignalsOf(config);
 
-	const judgeAs = (endpoint: Endpoint, resolved: Resolved): Looked => {
-		const judgement = judge(endpoint, resolved);
-		known.set(endpoint.key, { endpoint, resolved, verdict: judgement.verdict });
+	const remember = (endpoint: Endpoint, resolved: Resolved, judgement: Judgement): Looked => {
+		known.set(endpoint.key, { endpoint, resolved, ...judgement });
 		const claims = judgement.backends.map((backend) => {
 			const told = toldToStop(endpoint.stopping, stopSignals.get(backend.service) ?? new Map());
 			return { backend, told: told && { ...told, atMs: toMs(told.atNs) } };
 		});
 		return { claims, why: whyNotElsewhere(judgement) };
 	};
-	const look = (endpoint: Endpoint) => judgeAs(endpoint, resolver.resolve(endpoint.sockets[0]));
+	const look = (endpoint: Endpoint): Looked => {
+		const resolved = resolver.resolve(endpoint.sockets[0]);
+		return remember(endpoint, resolved, judge(endpoint, resolved));
+	};
 
 	return {
 		look,
@@ -68,8 +70,10 @@ export function createJudged(config: Config, resolver: Resolver, toMs: (atNs: nu
 			const isSame =
 				before?.endpoint.sockets.length === sockets.length &&
 				sockets.every((socket, index) => socket === before.endpoint.sockets[index]);
-			// A process that is about to stop has no time for another look at its namespace.
-			return isSame ? judgeAs(endpoint, before.resolved) : look(endpoint);
+			// A process that is about to stop leaves no time for another look at its namespace.
+			if (!isSame) return look(endpoint);
+			const { resolved, verdict, backends } = before;
+			return remember(endpoint, resolved, { verdict, backends });
 		},
 		get: (key) => known.get(key),
 		all: () => known.values(),

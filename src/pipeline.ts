@@ -32,8 +32,8 @@ export interface DesiredChange {
 	readonly removal: boolean;
 	/** The backends that came, went or changed; undefined when it may be any. */
 	readonly touched: readonly BackendRef[] | undefined;
-	/** From the kernel's event to here, where one event caused it. */
-	readonly kernelToHereMs?: number;
+	/** How long ago the kernel's event was, in milliseconds, where one event caused it. */
+	sinceKernelMs?(): number;
 }
 
 export interface PipelineOptions {
@@ -48,6 +48,8 @@ export interface PipelineOptions {
 	now(): number;
 	/** The kernel's clock, as in the events. */
 	bootTimeNs(): number;
+	/** Does what need not be done before a change is acted on: lines of the log, which take as long as the change. */
+	later?(work: () => void): void;
 	onChange(change: DesiredChange): void;
 	/** What a person said differs from before: all of it, to be kept for the next run. */
 	onHolds?(holds: readonly Hold[]): void;
@@ -85,7 +87,7 @@ type News =
 	| { readonly what: "closed"; readonly listener: JudgedListener };
 
 export function createPipeline(options: PipelineOptions): Pipeline {
-	const { config, resolver, log, now, bootTimeNs, onChange, onHolds, requestRead } = options;
+	const { config, resolver, log, now, bootTimeNs, onChange, onHolds, requestRead, later = (work) => work() } = options;
 	const table = createTable();
 	let { services, proxies } = config;
 	const pools = createPools(config, options.holds);
@@ -129,9 +131,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			atMs: now(),
 			removal,
 			touched: isAny ? undefined : touched,
-			...(kernelAtNs !== undefined && { kernelToHereMs: (bootTimeNs() - kernelAtNs) / 1e6 }),
+			...(kernelAtNs !== undefined && { sinceKernelMs: () => (bootTimeNs() - kernelAtNs) / 1e6 }),
 		});
-		for (const ref of touched) reportBackend(log, ref, pools.statusOf(ref, now()));
+		later(() => {
+			for (const ref of touched) reportBackend(log, ref, pools.statusOf(ref, now()));
+		});
 	};
 
 	const arm = (dueMs: number | undefined) => {
@@ -195,12 +199,15 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	};
 
 	const tell = (news: readonly News[]) => {
-		for (const one of news) {
-			const listener = one.what === "closed" ? one.listener : judged.get(one.key);
-			if (listener === undefined) continue;
-			// what listened already at the start is no news
-			reportListener(log, one.what, one.what === "closed" ? listener : withPools(listener), hasRead);
-		}
+		// what listened already at the start is no news
+		const isNews = hasRead;
+		later(() => {
+			for (const one of news) {
+				const listener = one.what === "closed" ? one.listener : judged.get(one.key);
+				if (listener === undefined) continue;
+				reportListener(log, one.what, one.what === "closed" ? listener : withPools(listener), isNews);
+			}
+		});
 	};
 
 	const tellHolds = () => {

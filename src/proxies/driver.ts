@@ -41,11 +41,14 @@ export interface CompareOptions {
 }
 
 export interface Comparison {
-	/** The desired set changed: for these backends, or for any; times in milliseconds of `performance.now()`. */
+	/**
+	 * The desired set changed: for these backends, or for any; times in milliseconds of `performance.now()`, and since the
+	 * kernel's event, where one event caused it.
+	 */
 	notify(change: {
 		readonly touched: readonly BackendRef[] | undefined;
 		readonly atMs: number;
-		readonly kernelToHereMs?: number;
+		sinceKernelMs?(): number;
 	}): void;
 	readonly summary: Compared;
 	close(): Promise<void>;

@@ -25,8 +25,8 @@ export interface LoopChange {
 	readonly removal: boolean;
 	/** The backends that may differ from before; undefined when it may be any. */
 	readonly touched: readonly BackendRef[] | undefined;
-	/** From the kernel's event to `atMs`, where one event caused it. */
-	readonly kernelToHereMs?: number;
+	/** How long ago the kernel's event was, in milliseconds, where one event caused it. */
+	sinceKernelMs?(): number;
 }
 
 export type ProxyStatus =
@@ -213,8 +213,7 @@ export function openLoop({
 		line: Pick<AppliedLine, "reload" | "stagesMs" | "totalMs">,
 	) => {
 		counts = countApplied(counts, diff, line, Date.now());
-		const sinceKernelMs = since?.kernelToHereMs === undefined ? undefined : line.totalMs + since.kernelToHereMs;
-		report.applied({ ...diff, ...line, sinceKernelMs });
+		report.applied({ ...diff, ...line, sinceKernelMs: since?.sinceKernelMs?.() });
 	};
 
 	const queue =

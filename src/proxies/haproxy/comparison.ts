@@ -65,11 +65,12 @@ export function openComparison(
 
 	lookNow();
 	return {
-		notify({ touched = [], atMs, kernelToHereMs = 0 }) {
+		notify({ touched = [], atMs, sinceKernelMs }) {
+			const kernelAtMs = sinceKernelMs === undefined ? atMs : performance.now() - sinceKernelMs();
 			const wasOpen = comparator.isOpen();
 			for (const { id } of touched) {
 				const listens = services.some((service) => isListening(backend({ service, id })));
-				tell(comparator.changed({ id, listens, atMs: atMs - kernelToHereMs }));
+				tell(comparator.changed({ id, listens, atMs: kernelAtMs }));
 			}
 			if (!wasOpen && comparator.isOpen()) arm();
 		},

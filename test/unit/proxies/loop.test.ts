@@ -121,7 +121,8 @@ async function open(settings: object = {}): Promise<Loop> {
 function change(...addresses: string[]): void {
 	const removal = desired === undefined || addressesOf(desired).some((address) => !addresses.includes(address));
 	desired = web(...addresses);
-	loop?.notify({ atMs: performance.now(), removal, touched: undefined, kernelToHereMs: 0.5 });
+	const atMs = performance.now();
+	loop?.notify({ atMs, removal, touched: undefined, sinceKernelMs: () => performance.now() - atMs + 0.5 });
 }
 
 const elapse = (ms: number) => vi.advanceTimersByTimeAsync(ms);
