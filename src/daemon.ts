@@ -102,7 +102,7 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 	const resync = () => {
 		sensor.requestRead();
 		pipeline.recheck();
-		proxies.notify({ atMs: performance.now(), removal: false, touched: undefined });
+		proxies.look();
 	};
 	let resyncTimer = setInterval(resync, config.resync);
 

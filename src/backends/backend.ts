@@ -81,6 +81,8 @@ export interface DesiredService {
 	readonly balance: string;
 	readonly hosts: readonly string[];
 	readonly options: Options;
+	/** Of each of its backends, unless one has another. */
+	readonly weight: number;
 	readonly backends: readonly Backend[];
 }
 

@@ -169,12 +169,13 @@ export function createPools(rules: PoolRules, heldBefore: readonly Hold[] = []):
 			claims.to(backend).some((other) => other.leaving === undefined && other.backend.endpoint !== backend.endpoint),
 		backend: ({ service, id }) => pools.get(service)?.shown.get(id),
 		desired: () =>
-			sorted().map(({ name, service: { mode, balance, hosts, options }, shown }) => ({
+			sorted().map(({ name, service: { mode, balance, hosts, options, weight }, shown }) => ({
 				name,
 				mode,
 				balance,
 				hosts,
 				options,
+				weight,
 				backends: [...shown.values()].sort((a, b) => compare(a.id, b.id)),
 			})),
 		statusOf: ({ service, id }, nowMs) => pools.get(service)?.statusOf(id, nowMs),

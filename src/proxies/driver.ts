@@ -21,12 +21,12 @@ export interface Driver<Actual = unknown, Step = unknown> {
 	describe(step: Step): string;
 	/** Carries out the steps of a plan and reads back. Rejects only when the signal is aborted. */
 	run(steps: readonly Step[], signal: AbortSignal): Promise<Outcome>;
-	/** The states that somebody else than solistend set since the last look, as a read found them. */
-	operatorChanges?(actual: Actual): readonly OperatorChange[];
+	/** Takes in a read, once, before it is planned with: what it tells that nobody here did. */
+	take?(actual: Actual): Taken;
 	/** Tells when the proxy was started anew, or is back: then all of it is to be looked at. */
 	watch?(onRestart: () => void): { close(): void };
 	/** Absent where every change takes a file and a reload. */
-	readonly fast?: FastLane;
+	readonly fast?: FastLane<Step>;
 	/** Holds what is desired against what the proxy's own health checks say; for one that is observed. */
 	compare?(options: CompareOptions): Comparison;
 	close(): Promise<void>;
@@ -82,8 +82,16 @@ export interface Compared {
 	readonly unchecked: readonly string[];
 }
 
-/** Changes single backends in the running proxy at once, in constant time each; the file follows by a plan. */
-export interface FastLane {
+/** What a read brought. */
+export interface Taken {
+	/** States that somebody else than solistend set. */
+	readonly byOthers: readonly OperatorChange[];
+	/** True when all is as it was left: then there is nothing to plan. */
+	readonly isSame: boolean;
+}
+
+/** Changes single backends in the running proxy at once, in constant time each. */
+export interface FastLane<Step = unknown> {
 	/**
 	 * Makes the proxy equal to what is desired for these backends.
 	 *
@@ -96,6 +104,8 @@ export interface FastLane {
 		wanted: (backend: BackendRef) => Backend | undefined,
 		signal: AbortSignal,
 	): Promise<FastOutcome>;
+	/** What it takes for the file to follow all that was applied; undefined where that takes a plan. */
+	follow(): readonly Step[] | undefined;
 }
 
 /** What the fast lane did; `behind`: the rest takes a plan, for the reason that is given as a clause. */

@@ -1,6 +1,7 @@
 /** What waits for the fast lane: changes that come while it is busy go together in its next run. */
 
 import type { Backend, BackendRef } from "../backends/backend.js";
+import { messageOf } from "../errors.js";
 import type { FastLane, FastOutcome } from "./driver.js";
 
 /** Runs one piece of work at a time, in the order of the calls; at once where nobody else is at it. */
@@ -50,7 +51,7 @@ export function createFastQueue({ fast, backend, inTurn, onBegin, signal }: Fast
 					const refs = [...waiting.values()];
 					waiting = new Map();
 					const onOutcome = onBegin();
-					onOutcome(await fast.apply(refs, backend, signal));
+					onOutcome(await fast.apply(refs, backend, signal).catch(asBehind));
 				});
 			}
 		} catch (error) {
@@ -58,6 +59,12 @@ export function createFastQueue({ fast, backend, inTurn, onBegin, signal }: Fast
 		} finally {
 			isRunning = false;
 		}
+	};
+
+	/** A mistake of ours must not end the daemon: a plan makes it good. */
+	const asBehind = (error: unknown): FastOutcome => {
+		if (signal.aborted) throw error;
+		return { kind: "behind", why: messageOf(error), joined: [], left: [] };
 	};
 
 	return {

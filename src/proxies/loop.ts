@@ -9,13 +9,14 @@ import type { Logger } from "pino";
 import type { Backend, BackendRef, DesiredSet } from "../backends/backend.js";
 import { acted, changed, dueAtMs, SETTLED, type SettlePolicy } from "../backends/settle.js";
 import type { ProxyConfig } from "../config/schema.js";
-import { messageOf } from "../errors.js";
 import { retryDelayMs } from "./backoff.js";
-import { countApplied, countFailed, type LoopCounts, NO_COUNTS } from "./counts.js";
-import type { Driver, OperatorChange, Plan, ServerDiff, StageTimes } from "./driver.js";
-import { createFastQueue, createTurns } from "./fast-queue.js";
-import { type ReloadLimiter, reloadAllowedAtMs, reloaded } from "./reload-limiter.js";
-import { type AppliedLine, createReporter } from "./report.js";
+import type { LoopCounts } from "./counts.js";
+import type { Driver, OperatorChange } from "./driver.js";
+import { createFastQueue, createTurns, type OnOutcome } from "./fast-queue.js";
+import { createLedger, type ProxyStatus } from "./ledger.js";
+import { createRounds, type RoundEnd, TASKS, type Task } from "./round.js";
+
+export type { ProxyStatus } from "./ledger.js";
 
 /** Something changed in the desired set. */
 export interface LoopChange {
@@ -29,18 +30,8 @@ export interface LoopChange {
 	sinceKernelMs?(): number;
 }
 
-export type ProxyStatus =
-	/** Nothing was done yet: the desired set is not known, or the first round is under way. */
-	| { readonly state: "starting" }
-	/** The proxy has what it should have. */
-	| { readonly state: "applied" }
-	/** `mode: observe`; what would be done, none when the proxy has what it should have. */
-	| { readonly state: "observing"; readonly steps: readonly string[] }
-	| { readonly state: "unreachable"; readonly why: string }
-	| { readonly state: "failed"; readonly why: string; readonly serving: string };
-
 export interface LoopOptions {
-	readonly proxy: Pick<ProxyConfig, "name" | "mode" | "reloadInterval">;
+	readonly proxy: Pick<ProxyConfig, "name" | "mode" | "reloadInterval" | "services">;
 	readonly driver: Driver;
 	/** The newest desired set; undefined when it is not known, and then nothing is done. */
 	readonly desired: () => DesiredSet | undefined;
@@ -60,6 +51,8 @@ export interface LoopOptions {
 export interface Loop {
 	/** The desired set changed. */
 	notify(change: LoopChange): void;
+	/** Looks whether the proxy still has what it was given. */
+	look(): void;
 	readonly status: ProxyStatus;
 	readonly counts: LoopCounts;
 	setSettle(policy: SettlePolicy): void;
@@ -67,25 +60,20 @@ export interface Loop {
 	close(): Promise<void>;
 }
 
+/** How long a last look at what persons set may take. */
+const LAST_LOOK_MS = 1000;
+
 /** Opens the loop and looks at the proxy at once. Closes the driver with itself. */
-export function openLoop({
-	proxy,
-	driver,
-	desired,
-	backend,
-	onOperator,
-	settle,
-	log,
-	onChange,
-	now = () => performance.now(),
-	random = Math.random,
-}: LoopOptions): Loop {
+export function openLoop(options: LoopOptions): Loop {
+	const { proxy, driver, desired, backend, onOperator, log, onChange } = options;
+	const { now = () => performance.now(), random = Math.random } = options;
 	const abort = new AbortController();
 	const isApplying = proxy.mode === "apply";
-	const report = createReporter(log, proxy.name);
-	let policy = settle;
+	const ledger = createLedger(log, proxy.name, onChange);
+	/** One at a time changes the running proxy; a file is checked, and a reload awaited, outside of it. */
+	const inTurn = createTurns();
+	let policy = options.settle;
 	let settling = changed(SETTLED, now());
-	let limiter: ReloadLimiter;
 	/** When to look again although nothing changed: after a failure, or once the limiter allows. */
 	let againAtMs: number | undefined;
 	/** Whether it is the limiter that `againAtMs` waits for. */
@@ -93,15 +81,11 @@ export function openLoop({
 	let failures = 0;
 	/** The oldest change that has not reached the proxy. */
 	let cause: LoopChange | undefined;
-	let status: ProxyStatus = { state: "starting" };
+	let task: Task = "plan";
 	let wake = () => {};
-	let counts = NO_COUNTS;
-	/** One at a time changes the running proxy; a file is checked, and a reload awaited, outside of it. */
-	const inTurn = createTurns();
 
-	const setStatus = (next: ProxyStatus) => {
-		status = next;
-		onChange?.(next);
+	const ask = (more: Task) => {
+		if (TASKS.indexOf(more) > TASKS.indexOf(task)) task = more;
 	};
 
 	/** Until the time has come, or something happens. */
@@ -128,135 +112,82 @@ export function openLoop({
 		return delayMs;
 	};
 
-	const fail = (error: unknown, serving: string) => {
-		const why = messageOf(error);
-		counts = countFailed(counts);
-		report.failed({ why, serving, retryInMs: again() });
-		setStatus({ state: "failed", why, serving });
-	};
-
-	/** The end of a round that did what could be done. */
-	const finish = (unreachable: string | undefined) => {
-		if (unreachable !== undefined) {
-			report.unreachable({ why: unreachable, retryInMs: again() });
-			setStatus({ state: "unreachable", why: unreachable });
-			return;
-		}
-		failures = 0;
-		report.fine();
-		setStatus({ state: "applied" });
-	};
-
-	/** One round: read, plan, and carry out. False when the change still waits to reach the proxy. */
-	const round = async (since: LoopChange | undefined): Promise<boolean> => {
-		const beginMs = now();
-		if (desired() === undefined) return true;
-		const actual = await driver.read(abort.signal);
-		const readMs = now();
-		const byOthers = driver.operatorChanges?.(actual) ?? [];
-		if (byOthers.length > 0) onOperator?.(byOthers);
-		let planMs = readMs;
-		// Planned and begun in one turn, so that no single change comes in between.
-		const { plan, urgent } = await inTurn(async () => {
-			const made = driver.plan(actual, desired() ?? []);
-			planMs = now();
-			const steps = made.urgent ?? [];
-			const isDue = isApplying && steps.length > 0;
-			return { plan: made, urgent: isDue ? await driver.run(steps, abort.signal) : undefined };
-		});
-		if (!isApplying) {
-			observe(plan);
-			return true;
-		}
-		const tell = (stagesMs: StageTimes, reload: boolean) => {
-			const sinceMs = since?.atMs ?? beginMs;
-			const totalMs = now() - sinceMs;
-			const stages = { settle: beginMs - sinceMs, read: readMs - beginMs, render: planMs - readMs, ...stagesMs };
-			applied(plan.diff, since, { reload, stagesMs: stages, totalMs });
-		};
-		if (urgent?.kind === "failed") {
-			fail(urgent.error, urgent.serving);
-			// Something else than expected: read back and plan anew, the first time at once.
-			if (failures === 1) againAtMs = now();
-			return false;
-		}
-		if (plan.steps.length === 0) {
-			if (urgent !== undefined) tell(urgent.stagesMs, false);
-			finish(plan.unreachable);
-			return true;
-		}
-		if (plan.reload) {
-			const allowedMs = reloadAllowedAtMs(limiter, plan.diff.left.length > 0, proxy.reloadInterval);
-			if (allowedMs > planMs) {
-				if (urgent !== undefined) tell(urgent.stagesMs, false);
-				againAtMs = allowedMs;
+	/** Takes the end of a round; whether the change reached the proxy. */
+	const end = (came: RoundEnd): boolean => {
+		switch (came.kind) {
+			case "idle":
+				return true;
+			case "done":
+				failures = 0;
+				ledger.fine();
+				if (came.atOnce === true) lookAtOnce();
+				return true;
+			case "unreachable":
+				ledger.unreachable(came.why, again());
+				return true;
+			case "limited":
+				againAtMs = came.untilMs;
 				limited = true;
 				return false;
+			case "failed":
+				ledger.failed(came.error, came.serving, again());
+				// Read back and plan anew, the first time at once.
+				if (came.unexpected === true && failures === 1) againAtMs = now();
+				return false;
+			case "observed": {
+				const { urgent = [], steps, unreachable } = came.plan;
+				if (unreachable === undefined) failures = 0;
+				else ledger.unreachable(unreachable, again());
+				ledger.observed(
+					came.plan,
+					[...urgent, ...steps].map((step) => driver.describe(step)),
+				);
+				return true;
 			}
-			limiter = reloaded(limiter, planMs, proxy.reloadInterval);
+			default:
+				return came satisfies never;
 		}
-		const outcome = await driver.run(plan.steps, abort.signal);
-		if (outcome.kind === "failed") {
-			fail(outcome.error, outcome.serving);
-			return false;
-		}
-		tell({ ...urgent?.stagesMs, ...outcome.stagesMs }, plan.reload);
-		finish(plan.unreachable);
-		// A new worker starts from its file: what changed since, and what no file can say, is to be looked at.
-		if (plan.reload && plan.urgent !== undefined) againAtMs = now();
-		return true;
 	};
 
-	const applied = (
-		diff: ServerDiff,
-		since: LoopChange | undefined,
-		line: Pick<AppliedLine, "reload" | "stagesMs" | "totalMs">,
-	) => {
-		counts = countApplied(counts, diff, line, Date.now());
-		report.applied({ ...diff, ...line, sinceKernelMs: since?.sinceKernelMs?.() });
+	const lookAtOnce = () => {
+		ask("plan");
+		againAtMs = now();
+		wake();
 	};
 
-	const queue =
-		driver.fast &&
-		createFastQueue({
-			fast: driver.fast,
-			backend,
-			inTurn,
-			signal: abort.signal,
-			onBegin() {
-				const since = cause;
-				const beginMs = now();
-				cause = undefined;
-				return (outcome) => {
-					const nowMs = now();
-					const sinceMs = since?.atMs ?? beginMs;
-					if (outcome.joined.length + outcome.left.length > 0) {
-						const stagesMs = { settle: beginMs - sinceMs, runtime: nowMs - beginMs };
-						applied(outcome, since, { reload: false, stagesMs, totalMs: nowMs - sinceMs });
-					}
-					if (outcome.kind === "applied") {
-						// The file follows once it is quiet.
-						settling = changed({ ...settling, activeMs: settling.waiting?.firstMs ?? nowMs }, nowMs);
-					} else {
-						cause = since ?? cause;
-						settling = changed(SETTLED, sinceMs);
-					}
-					wake();
-				};
-			},
-		});
+	const round = createRounds({ proxy, driver, desired, onOperator, ledger, inTurn, signal: abort.signal, now });
 
-	const observe = ({ urgent = [], steps, diff, isFirst = false, unreachable }: Plan<unknown>) => {
-		const lines = [...urgent, ...steps].map((step) => driver.describe(step));
-		report.observed({ ...diff, steps: lines, isFirst });
-		if (unreachable === undefined) {
-			failures = 0;
-			report.fine();
-		} else {
-			report.unreachable({ why: unreachable, retryInMs: again() });
-		}
-		setStatus({ state: "observing", steps: lines });
+	/** The fast lane takes what waits; what it comes to. */
+	const onBegin = (): OnOutcome => {
+		const since = cause;
+		const beginMs = now();
+		cause = undefined;
+		return (outcome) => {
+			const nowMs = now();
+			const sinceMs = since?.atMs ?? beginMs;
+			if (outcome.joined.length + outcome.left.length > 0) {
+				ledger.applied(outcome, {
+					reload: false,
+					stagesMs: { settle: beginMs - sinceMs, runtime: nowMs - beginMs },
+					totalMs: nowMs - sinceMs,
+					sinceKernelMs: since?.sinceKernelMs?.(),
+				});
+			}
+			if (outcome.kind === "applied") {
+				// The file follows once it is quiet.
+				settling = changed({ ...settling, activeMs: settling.waiting?.firstMs ?? nowMs }, nowMs);
+			} else {
+				ledger.behind(outcome.why);
+				ask("plan");
+				cause = since ?? cause;
+				// At once, unless there is trouble, which has a pace of its own.
+				settling = changed(ledger.status.state === "applied" ? SETTLED : settling, nowMs);
+			}
+			wake();
+		};
 	};
+	const fast = isApplying ? driver.fast : undefined;
+	const queue = fast && createFastQueue({ fast, backend, inTurn, signal: abort.signal, onBegin });
 
 	const run = async () => {
 		while (!abort.signal.aborted) {
@@ -269,50 +200,66 @@ export function openLoop({
 			againAtMs = undefined;
 			limited = false;
 			const since = cause;
+			const asked = task;
 			cause = undefined;
+			task = "follow";
+			let isThrough = false;
 			try {
-				if (!(await round(since))) cause = since ?? cause;
+				isThrough = end(await round(asked, since));
 			} catch (error) {
 				if (abort.signal.aborted) return;
-				cause = since ?? cause;
-				fail(error, "what it has, which was not touched");
+				ledger.failed(error, "what it has, which was not touched", again());
 			}
+			if (isThrough) continue;
+			cause = since ?? cause;
+			ask("plan");
 		}
 	};
 
 	// Not before the caller has the loop.
 	const running = Promise.resolve().then(run);
-	const onRestart = () => {
-		againAtMs = now();
-		wake();
-	};
-	const watch = isApplying ? driver.watch?.(onRestart) : undefined;
+	const watch = isApplying ? driver.watch?.(lookAtOnce) : undefined;
+	const isServed = ({ service }: BackendRef) => proxy.services?.includes(service) ?? true;
 
 	return {
 		notify(change) {
+			const touched = change.touched?.filter(isServed);
+			if (touched?.length === 0) return;
 			cause ??= change;
-			if (queue !== undefined && change.touched !== undefined && status.state !== "starting" && isApplying) {
-				queue.add(change.touched);
+			if (queue !== undefined && touched !== undefined && ledger.status.state !== "starting") {
+				queue.add(touched);
 				return;
 			}
+			ask("plan");
 			// Until the limiter allows, only a removal can be sooner: spare the work of finding that out each time.
 			if (limited && !change.removal) return;
 			settling = changed(settling, now());
 			wake();
 		},
+		look() {
+			ask("look");
+			settling = changed(settling, now());
+			wake();
+		},
 		get status() {
-			return status;
+			return ledger.status;
 		},
 		get counts() {
-			return counts;
+			return ledger.counts;
 		},
 		setSettle(next) {
 			policy = next;
 			wake();
 		},
 		async close() {
-			abort.abort();
 			watch?.close();
+			if (onOperator !== undefined && driver.take !== undefined && ledger.status.state === "applied") {
+				// What a person set since the last look must not be lost with us.
+				const actual = await driver.read(AbortSignal.timeout(LAST_LOOK_MS)).catch(() => undefined);
+				const byOthers = actual === undefined ? [] : await inTurn(async () => driver.take?.(actual).byOthers ?? []);
+				if (byOthers.length > 0) onOperator(byOthers);
+			}
+			abort.abort();
 			wake();
 			await running;
 			await queue?.idle;

@@ -35,6 +35,8 @@ export interface Proxies {
 	readonly firstRound: Promise<void>;
 	/** The desired set changed. */
 	notify(change: LoopChange): void;
+	/** Looks whether the proxies still have what they were given. */
+	look(): void;
 	status(): ProxyReport[];
 	/**
 	 * Goes over to another configuration; proxies that it does not change go on as they are, unless templates did.
@@ -125,6 +127,9 @@ export async function openProxies(options: ProxiesOptions): Promise<Proxies> {
 				comparison?.notify(change);
 				loop.notify(change);
 			}
+		},
+		look() {
+			for (const { loop } of running.values()) loop.look();
 		},
 		status: () =>
 			[...running.values()].map(({ proxy: { name, type, mode }, loop: { status, counts }, comparison }) => ({

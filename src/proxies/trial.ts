@@ -9,12 +9,13 @@ import { endpointKey, netnsKey } from "../listeners/ids.js";
 
 /** The services without backends, and with one of IPv4 and one of IPv6 each; addresses are those of RFC 5737 and 3849. */
 export function trialSets(services: Config["services"]): readonly DesiredSet[] {
-	const empty: DesiredSet = Object.entries(services).map(([name, { mode, balance, hosts, options }]) => ({
+	const empty: DesiredSet = Object.entries(services).map(([name, { mode, balance, hosts, options, weight }]) => ({
 		name,
 		mode,
 		balance,
 		hosts,
 		options,
+		weight,
 		backends: [],
 	}));
 	const full: DesiredSet = empty.map((service) => ({

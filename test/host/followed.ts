@@ -126,7 +126,7 @@ export const rendered = (proxy: ProxyConfig, desired: DesiredSet) => renderProxy
 /** A service with backends on these ports of 127.0.0.1. */
 export function service(name: string, ports: readonly number[], rest: Partial<DesiredService> = {}): DesiredService {
 	const backends = ports.map((port) => backend(name, port));
-	return { name, mode: "http", balance: "roundrobin", hosts: [], options: {}, backends, ...rest };
+	return { name, mode: "http", balance: "roundrobin", hosts: [], options: {}, weight: 100, backends, ...rest };
 }
 
 export function backend(service: string, port: number, rest: Partial<Backend> = {}): Backend {

@@ -91,7 +91,7 @@ function web(...ports: number[]): DesiredService {
 const reshaped = (at: number) => service("web", [backend(at)], { balance: "leastconn" });
 
 function service(name: string, backends: readonly Backend[], rest: Partial<DesiredService> = {}): DesiredService {
-	return { name, mode: "http", balance: "roundrobin", hosts: [], options: {}, backends, ...rest };
+	return { name, mode: "http", balance: "roundrobin", hosts: [], options: {}, weight: 100, backends, ...rest };
 }
 
 /** The desired one, by name. */

@@ -5,11 +5,10 @@
 
 import type { Backend, BackendRef } from "../../backends/backend.js";
 import type { OperatorChange } from "../driver.js";
-import { afterStep, type ServerStep } from "./commands.js";
-import { hostPort } from "./declared.js";
+import { addServer, aimOf, changeServer } from "./aim.js";
+import { afterStep, commandsOf, type ServerStep } from "./commands.js";
 import type { Live, LiveServer, LiveServers } from "./live.js";
-import { addServer, changeServer } from "./plan.js";
-import { isSlotName, NOWHERE, numberOf, type Slot } from "./slots.js";
+import { NO_PLACE, numberOf, type Slot } from "./slots.js";
 
 type Known = Extract<Live, { state: "known" }>;
 
@@ -21,23 +20,40 @@ export interface Assignment {
 	readonly add: { readonly options: string } | undefined;
 }
 
+/** What a read brought. */
+export interface Taken {
+	/** States that somebody else set. */
+	readonly byOthers: readonly OperatorChange[];
+	/** True when all of it was known before. */
+	readonly isSame: boolean;
+}
+
+/** A change of one backend. */
+export interface Change {
+	/** None: it is so already. */
+	readonly steps: readonly ServerStep[];
+	/** Undefined: it had none, and needs none. */
+	readonly slot: Slot | undefined;
+}
+
 export interface Board {
 	/** The worker that all of it is true of; undefined while nothing is known. */
 	readonly worker: string | undefined;
+	/** The commands that this worker refused. */
+	readonly refused: ReadonlySet<string>;
 	/** To be taken before a read, and given with what it found. */
 	mark(): number;
-	/** Takes in a read; tells which states somebody else set since. */
-	take(live: Live, mark: number): readonly OperatorChange[];
+	/** Takes in a read. What was changed since the mark is known better here. */
+	take(live: Live, mark: number): Taken;
 	/** A read, with what was changed since it began. */
 	overlay(live: Known, mark: number): LiveServers;
-	/** A step was done. */
-	apply(step: ServerStep): void;
 	/** Who is in which slot, after a plan. */
 	assign(assignments: readonly Assignment[]): void;
-	/** What it takes for one backend; undefined when that takes a plan. */
-	stepsFor(ref: BackendRef, backend: Backend | undefined, checksOff: boolean): ServerStep[] | undefined;
-	/** Whether a service has slots here. */
-	has(service: string): boolean;
+	/** What it takes for one backend, after all that was asked before; undefined when that takes a plan. */
+	change(ref: BackendRef, backend: Backend | undefined, checksOff: boolean): Change | undefined;
+	/** A step was done, or refused. */
+	done(step: ServerStep): void;
+	refuse(step: ServerStep): void;
 	/** Nothing is known any more. */
 	forget(): void;
 }
@@ -55,12 +71,15 @@ interface Pool {
 export function createBoard(): Board {
 	let worker: string | undefined;
 	let servers = new Map<string, Map<string, LiveServer>>();
+	let refused = new Set<string>();
 	/** Per server, when it was changed here last, in steps. */
 	let changedAt = new Map<string, number>();
 	let clock = 0;
 	let pools = new Map<string, Pool>();
+	/** How servers will be once the steps that are on their way are done. */
+	const asked = new Map<string, LiveServer | undefined>();
 
-	const nameOf = (backend: string, server: string) => `${backend}/${server}`;
+	const nameOf = ({ backend, server }: Pick<ServerStep, "backend" | "server">) => `${backend}/${server}`;
 
 	const overlay = (live: Known, mark: number): Map<string, Map<string, LiveServer>> => {
 		const merged = new Map([...live.servers].map(([backend, of]) => [backend, new Map(of)]));
@@ -89,6 +108,15 @@ export function createBoard(): Board {
 		return changes;
 	};
 
+	const isSame = (now: LiveServers): boolean =>
+		[...pools.keys()].every((service) => sameServers(servers.get(service), now.get(service)));
+
+	/** The server as it is, or will be. */
+	const look = (backend: string, server: string): LiveServer | undefined => {
+		const name = nameOf({ backend, server });
+		return asked.has(name) ? asked.get(name) : servers.get(backend)?.get(server);
+	};
+
 	const slotFor = (pool: Pool, id: string): string | undefined => {
 		const own = pool.byId.get(id);
 		if (own !== undefined && (pool.free.has(own) || pool.occupied.get(own) === id)) return own;
@@ -96,96 +124,131 @@ export function createBoard(): Board {
 		return pool.add === undefined ? undefined : `s${pool.last + 1}`;
 	};
 
+	const leave = (service: string, pool: Pool, id: BackendRef["id"]): Change => {
+		const name = pool.byId.get(id);
+		if (name === undefined || pool.occupied.get(name) !== id) return { steps: [], slot: undefined };
+		pool.occupied.delete(name);
+		pool.free.add(name);
+		const isOut = look(service, name)?.admin === "maint";
+		return {
+			steps: isOut ? [] : [{ kind: "state", backend: service, server: name, state: "maint" }],
+			slot: { name, backend: undefined },
+		};
+	};
+
+	const enter = (service: string, pool: Pool, backend: Backend, checksOff: boolean): Change | undefined => {
+		const { id } = backend;
+		const name = slotFor(pool, id);
+		if (name === undefined) return undefined;
+		const has = look(service, name);
+		if (has === undefined && pool.add === undefined) return undefined;
+		if (has !== undefined && has.address !== id && pool.byId.get(has.address) === name) pool.byId.delete(has.address);
+		pool.byId.set(id, name);
+		pool.occupied.set(name, id);
+		pool.free.delete(name);
+		pool.last = Math.max(pool.last, numberOf(name));
+		const of = { backend: service, server: name };
+		const aim = aimOf(backend, pool.add?.options ?? "");
+		const steps = has === undefined ? addServer(of, aim, checksOff) : changeServer(of, has, aim, checksOff);
+		return { steps, slot: { name, backend } };
+	};
+
 	return {
 		get worker() {
 			return worker;
+		},
+		get refused() {
+			return refused;
 		},
 		mark: () => clock,
 		take(live, mark) {
 			if (live.state !== "known") {
 				worker = undefined;
-				return [];
+				return { byOthers: [], isSame: false };
 			}
-			const merged = overlay(live, mark);
-			const changes = live.worker === worker ? changesByOthers(merged) : [];
-			if (live.worker !== worker) pools = new Map();
+			const now = overlay(live, mark);
+			const isKnown = live.worker === worker;
+			const taken = { byOthers: isKnown ? changesByOthers(now) : [], isSame: isKnown && isSame(now) };
+			if (!isKnown) {
+				pools = new Map();
+				refused = new Set();
+			}
 			worker = live.worker;
-			servers = merged;
+			servers = now;
 			changedAt = new Map([...changedAt].filter(([, at]) => at > mark));
-			return changes;
+			return taken;
 		},
 		overlay,
-		apply(step) {
+		assign(assignments) {
+			pools = new Map(assignments.map((one) => [one.service, poolOf(one, servers.get(one.service) ?? new Map())]));
+		},
+		change({ service, id }, backend, checksOff) {
+			const pool = pools.get(service);
+			if (pool === undefined) return undefined;
+			const change = backend === undefined ? leave(service, pool, id) : enter(service, pool, backend, checksOff);
+			for (const step of change?.steps ?? []) {
+				asked.set(nameOf(step), afterStep(look(step.backend, step.server), step));
+			}
+			return change;
+		},
+		done(step) {
 			const of = servers.get(step.backend);
 			const after = afterStep(of?.get(step.server), step);
 			if (after === undefined) of?.delete(step.server);
 			else of?.set(step.server, after);
-			changedAt.set(nameOf(step.backend, step.server), ++clock);
+			asked.delete(nameOf(step));
+			changedAt.set(nameOf(step), ++clock);
 		},
-		assign(assignments) {
-			pools = new Map(
-				assignments.map(({ service, slots, add }) => {
-					const pool: Pool = { byId: new Map(), occupied: new Map(), free: new Set(), last: 0, add };
-					const had: string[] = [];
-					for (const { name, backend } of slots) {
-						pool.last = Math.max(pool.last, numberOf(name));
-						const live = servers.get(service)?.get(name);
-						// One that the file has and HAProxy has not can't be taken.
-						if (live === undefined) continue;
-						if (backend !== undefined) {
-							pool.occupied.set(name, backend.id);
-							pool.byId.set(backend.id, name);
-						} else if (live.address === NO_PLACE) {
-							pool.free.add(name);
-						} else {
-							had.push(name);
-							if (!pool.byId.has(live.address)) pool.byId.set(live.address, name);
-						}
-					}
-					for (const name of had) pool.free.add(name);
-					return [service, pool];
-				}),
-			);
+		refuse(step) {
+			for (const command of commandsOf(step)) refused.add(command);
+			asked.delete(nameOf(step));
+			changedAt.set(nameOf(step), ++clock);
 		},
-		stepsFor({ service, id }, backend, checksOff) {
-			const pool = pools.get(service);
-			const there = servers.get(service);
-			if (pool === undefined || there === undefined) return undefined;
-			if (backend === undefined) {
-				const name = pool.byId.get(id);
-				if (name === undefined || pool.occupied.get(name) !== id) return [];
-				pool.occupied.delete(name);
-				pool.free.add(name);
-				const has = there.get(name);
-				if (has === undefined || has.admin === "maint") return [];
-				return [{ kind: "state", backend: service, server: name, state: "maint" }];
-			}
-			const name = slotFor(pool, id);
-			if (name === undefined || !isSlotName(name)) return undefined;
-			const of = { backend: service, server: name };
-			const has = there.get(name);
-			const aim = aimOf(backend, pool.add?.options ?? "");
-			if (has === undefined && pool.add === undefined) return undefined;
-			const before = has === undefined ? undefined : pool.byId.get(has.address);
-			if (has !== undefined && before === name && has.address !== id) pool.byId.delete(has.address);
-			pool.byId.set(id, name);
-			pool.occupied.set(name, id);
-			pool.free.delete(name);
-			pool.last = Math.max(pool.last, numberOf(name));
-			return has === undefined ? addServer(of, aim, checksOff) : changeServer(of, has, aim, checksOff);
-		},
-		has: (service) => pools.has(service),
 		forget() {
 			worker = undefined;
 			pools = new Map();
+			asked.clear();
 		},
 	};
 }
 
-const NO_PLACE = hostPort(NOWHERE.address, NOWHERE.port);
+function poolOf({ slots, add }: Assignment, live: ReadonlyMap<string, LiveServer>): Pool {
+	const pool: Pool = { byId: new Map(), occupied: new Map(), free: new Set(), last: 0, add };
+	const had: string[] = [];
+	for (const { name, backend } of slots) {
+		pool.last = Math.max(pool.last, numberOf(name));
+		const server = live.get(name);
+		// One that the file has and HAProxy has not can't be taken, unless the plan adds it.
+		if (server === undefined && add === undefined) continue;
+		if (backend !== undefined) {
+			pool.occupied.set(name, backend.id);
+			pool.byId.set(backend.id, name);
+		} else if (server === undefined || server.address === NO_PLACE) {
+			pool.free.add(name);
+		} else {
+			had.push(name);
+			if (!pool.byId.has(server.address)) pool.byId.set(server.address, name);
+		}
+	}
+	// Those that had nobody first: whoever left may come back to its own.
+	for (const name of had) pool.free.add(name);
+	return pool;
+}
 
-/** How the server of a backend is to be. */
-function aimOf({ id, weight, state }: Backend, options: string) {
-	const admin = state === "drain" ? "drain" : state === "down" ? "maint" : "ready";
-	return { address: id, weight, state: admin, options } as const;
+/** Whether a look at them tells nothing new; what HAProxy's own checks say of them is theirs. */
+function sameServers(
+	a: ReadonlyMap<string, LiveServer> = new Map(),
+	b: ReadonlyMap<string, LiveServer> = new Map(),
+): boolean {
+	if (a.size !== b.size) return false;
+	return [...a].every(([name, one]) => {
+		const other = b.get(name);
+		return (
+			other !== undefined &&
+			one.address === other.address &&
+			one.weight === other.weight &&
+			one.admin === other.admin &&
+			one.checks === other.checks
+		);
+	});
 }

@@ -15,6 +15,8 @@ export interface DeclaredServer {
 	readonly disabled: boolean;
 	/** All other words of the line, each after a blank. */
 	readonly options: string;
+	/** Its line in the file, from 0. */
+	readonly line: number;
 }
 
 /** By backend, then by server. */
@@ -54,7 +56,7 @@ export function parseDeclared(text: string): DeclaredFile {
 	const backends = new Map<string, Map<string, DeclaredServer>>();
 	const frame: string[] = [];
 	let servers: Map<string, DeclaredServer> | undefined;
-	for (const line of text.split("\n")) {
+	for (const [at, line] of text.split("\n").entries()) {
 		const [keyword = "", name, address, ...rest] = words(line);
 		if (SECTIONS.has(keyword)) {
 			servers = undefined;
@@ -63,7 +65,7 @@ export function parseDeclared(text: string): DeclaredFile {
 				backends.set(name, servers);
 			}
 		} else if (keyword === "server" && servers !== undefined && name !== undefined && address !== undefined) {
-			servers.set(name, { address: canonicalAddress(address), ...serverOptions(rest) });
+			servers.set(name, { address: canonicalAddress(address), ...serverOptions(rest), line: at });
 			continue;
 		}
 		frame.push(line);
@@ -71,7 +73,7 @@ export function parseDeclared(text: string): DeclaredFile {
 	return { backends, frame: frame.join("\n") };
 }
 
-function serverOptions(words: readonly string[]): Omit<DeclaredServer, "address"> {
+function serverOptions(words: readonly string[]): Omit<DeclaredServer, "address" | "line"> {
 	let weight: number | undefined;
 	let disabled = false;
 	let options = "";

@@ -11,19 +11,22 @@ import { SolistendError } from "../../errors.js";
 import { outputFiles, readOutput } from "../atomic-write.js";
 import { checker } from "../check.js";
 import { runCommand } from "../command.js";
-import type { CompareOptions, Driver, OperatorChange, Outcome, ServerAddress } from "../driver.js";
+import { templateContext } from "../context.js";
+import type { CompareOptions, Driver, FastLane, Outcome, ServerAddress } from "../driver.js";
 import type { Template } from "../render.js";
 import { runTransaction } from "../transaction.js";
-import { createBoard } from "./board.js";
+import { type Assignment, createBoard } from "./board.js";
 import { commandsOf, type ServerStep } from "./commands.js";
 import { openComparison } from "./comparison.js";
 import { declaredAddresses, parseDeclared, splitHostPort } from "./declared.js";
 import { switchChecksOn } from "./fallback.js";
-import { createFastLane, runServerSteps } from "./fast-lane.js";
+import { fastOutcome, runServerSteps } from "./fast-lane.js";
+import { createFollow } from "./follow.js";
 import { type LiveServers, missingFrom, readLive } from "./live.js";
 import { reloadByMaster } from "./master.js";
-import { type HaproxyActual, type HaproxyStep, planHaproxy } from "./plan.js";
-import { renderHaproxy } from "./rendering.js";
+import { type HaproxyActual, type HaproxyStep, planHaproxy, type Wanted } from "./plan.js";
+import { renderHaproxy, slotContext } from "./rendering.js";
+import type { Slot } from "./slots.js";
 import { watchWorker } from "./watch-worker.js";
 
 export interface HaproxyOptions {
@@ -36,7 +39,6 @@ export interface HaproxyOptions {
 /** What a read found, and when it began. */
 interface Found extends HaproxyActual {
 	readonly mark: number;
-	readonly operator: readonly OperatorChange[];
 }
 
 type ReloadStep = Extract<HaproxyStep, { kind: "reload" }>;
@@ -46,20 +48,53 @@ const VERIFY_PAUSE_MS = { first: 2, last: 100 } as const;
 
 /** A driver; between calls it remembers what the running HAProxy has. */
 export function createHaproxyDriver(options: HaproxyOptions): Driver<Found, HaproxyStep> {
-	const { proxy } = options;
+	const { proxy, host, template } = options;
 	const board = createBoard();
 	const check = checker(proxy);
+	/** The text of the file, as it was read or written last. */
+	let inFile: string | undefined;
 	/** One that was opened and never used leaves everything to whoever is. */
 	let isUsed = false;
-	const current = ({ file, live, mark }: Found): HaproxyActual =>
-		live.state === "known" ? { file, live: { ...live, servers: board.overlay(live, mark) } } : { file, live };
+	const follow = createFollow((service, slot) => {
+		const slots = new Map([[service.name, [slotContext(slot, service.weight)]]]);
+		return template.render(templateContext(proxy, host, [service], slots));
+	});
+	const fast: FastLane<HaproxyStep> = {
+		async apply(refs, wanted, signal) {
+			let missing: string | undefined;
+			const changes = refs.flatMap((ref) => {
+				const change = board.worker === undefined ? undefined : board.change(ref, wanted(ref), proxy.fallbackChecks);
+				if (change === undefined) {
+					missing ??= `${ref.service}/${ref.id} takes a plan`;
+					return [];
+				}
+				return [{ ref, name: `${ref.service}/${ref.id}`, ...change }];
+			});
+			const trouble = await runServerSteps(
+				proxy,
+				board,
+				changes.flatMap(({ steps }) => steps),
+				signal,
+			);
+			for (const { ref, slot } of changes) if (slot !== undefined) follow.changed(ref.service, slot);
+			const outcome = fastOutcome(changes, trouble);
+			return outcome.kind === "applied" && missing !== undefined
+				? { ...outcome, kind: "behind", why: missing }
+				: outcome;
+		},
+		follow() {
+			const text = board.worker === undefined ? undefined : follow.text();
+			if (text === undefined) return undefined;
+			return text === inFile ? [] : [{ kind: "write", text }];
+		},
+	};
 
 	return {
 		async read(signal) {
 			isUsed = true;
 			const mark = board.mark();
 			const [file, live] = await Promise.all([outputFiles(proxy.output).then(readOutput), readLive(proxy, signal)]);
-			return { file, live, mark, operator: board.take(live, mark) };
+			return { file, live, mark };
 		},
 		serversOf({ file, live }) {
 			const declared = parseDeclared(file.text ?? "").backends;
@@ -67,24 +102,18 @@ export function createHaproxyDriver(options: HaproxyOptions): Driver<Found, Hapr
 				? liveAddresses(new Map([...live.servers].filter(([backend]) => declared.has(backend))))
 				: declaredAddresses(declared);
 		},
-		operatorChanges: ({ operator }) => operator,
-		plan(found, desired) {
-			const actual = current(found);
-			const { wanted, slots } = renderHaproxy(options, actual, desired);
-			if (actual.live.state === "known") {
-				board.assign(
-					[...slots].flatMap(([service, of]) => {
-						const servers = wanted.next.backends.get(service);
-						// A template that names its servers otherwise, and a backend that our file has not brought to HAProxy yet,
-						// are followed by plans alone.
-						if (servers === undefined || !of.every(({ name }) => servers.has(name))) return [];
-						if (!wanted.last.backends.has(service)) return [];
-						const sample = servers.get(of[0]?.name ?? "");
-						const add = wanted.dynamic.has(service) ? { options: sample?.options ?? "" } : undefined;
-						return [{ service, slots: of, add }];
-					}),
-				);
-			}
+		take({ file, live, mark }) {
+			const { byOthers, isSame } = board.take(live, mark);
+			return { byOthers, isSame: isSame && file.confirmed && file.text !== undefined && file.text === inFile };
+		},
+		plan({ file, live, mark }, desired) {
+			const isKnown = live.state === "known";
+			const actual = { file, live: isKnown ? { ...live, servers: board.overlay(live, mark) } : live };
+			const { wanted, slots } = renderHaproxy(options, actual, desired, board.refused);
+			inFile = file.text;
+			if (isKnown) board.assign(assignments(wanted, slots));
+			follow.planned(wanted.text, wanted.next, desired);
+			if (wanted.text === file.text) follow.written(wanted.text);
 			return planHaproxy(actual, wanted);
 		},
 		describe: (step) => describe(proxy, step),
@@ -92,27 +121,36 @@ export function createHaproxyDriver(options: HaproxyOptions): Driver<Found, Hapr
 			const write = steps.find((step) => step.kind === "write");
 			const reload = steps.find((step) => step.kind === "reload");
 			const changes = steps.filter((step): step is ServerStep => step.kind !== "write" && step.kind !== "reload");
+			const [deletions, urgent] = [changes.filter(isDeletion), changes.filter((step) => !isDeletion(step))];
 			const beginMs = performance.now();
-			const trouble = await runServerSteps(proxy, board, changes, signal);
-			const runtimeMs = changes.length > 0 ? { runtime: performance.now() - beginMs } : {};
+			const trouble = await runServerSteps(proxy, board, urgent, signal);
+			const runtimeMs = urgent.length > 0 ? { runtime: performance.now() - beginMs } : {};
 			if (trouble !== undefined) return runtimeFailure(trouble, runtimeMs);
-			if (write === undefined && reload === undefined) return { kind: "applied", stagesMs: runtimeMs };
-			const outcome = await runTransaction(
-				{
-					output: proxy.output,
-					...(write !== undefined && { text: write.text }),
-					...(check !== undefined && { check }),
-					...(reload !== undefined && {
-						reload: (output: string, abort: AbortSignal) => reloadHaproxy(proxy, output, abort),
-						verify: (abort: AbortSignal) => verify(proxy, reload, abort),
-					}),
-				},
-				signal,
-			);
+			let outcome: Outcome = { kind: "applied", stagesMs: {} };
+			if (write !== undefined || reload !== undefined) {
+				outcome = await runTransaction(
+					{
+						output: proxy.output,
+						...(write !== undefined && { text: write.text }),
+						...(check !== undefined && { check }),
+						...(reload !== undefined && {
+							reload: (output: string, abort: AbortSignal) => reloadHaproxy(proxy, output, abort),
+							verify: (abort: AbortSignal) => verify(proxy, reload, abort),
+						}),
+					},
+					signal,
+				);
+			}
+			if (outcome.kind === "applied" && write !== undefined) {
+				inFile = write.text;
+				follow.written(write.text);
+			}
+			// Last, and whatever comes of it: one that still has connections is deleted another time.
+			if (outcome.kind === "applied") await runServerSteps(proxy, board, deletions, signal);
 			return { ...outcome, stagesMs: { ...runtimeMs, ...outcome.stagesMs } };
 		},
 		...(proxy.runtimeSocket !== undefined && {
-			fast: createFastLane(proxy, board),
+			fast,
 			watch: (onRestart: () => void) => watchWorker(proxy, onRestart),
 			compare: (how: CompareOptions) => openComparison(proxy, how),
 		}),
@@ -120,6 +158,19 @@ export function createHaproxyDriver(options: HaproxyOptions): Driver<Found, Hapr
 			if (isUsed && proxy.fallbackChecks && proxy.mode === "apply") await switchChecksOn(proxy);
 		},
 	};
+}
+
+const isDeletion = ({ kind }: ServerStep): boolean => kind === "delete";
+
+/** The services whose slots can be changed one by one. */
+function assignments({ next, last, dynamic, aims }: Wanted, slots: ReadonlyMap<string, readonly Slot[]>): Assignment[] {
+	return [...slots].flatMap(([service, of]) => {
+		// A template that names its servers otherwise, and a backend that our file has not brought to HAProxy yet, are
+		// followed by plans alone.
+		if (!aims.has(service) || !last.backends.has(service)) return [];
+		const sample = next.backends.get(service)?.get(of[0]?.name ?? "");
+		return [{ service, slots: of, add: dynamic.has(service) ? { options: sample?.options ?? "" } : undefined }];
+	});
 }
 
 /** The text that a driver would write now. */

@@ -4,10 +4,11 @@
  */
 
 import type { Plan, ServerDiff } from "../driver.js";
-import { afterStep, type ServerStep } from "./commands.js";
-import { type Declared, type DeclaredFile, type DeclaredServer, hostPort, splitHostPort } from "./declared.js";
-import type { AdminState, Live, LiveServer, LiveServers } from "./live.js";
-import { isSlotName, NOWHERE } from "./slots.js";
+import { type Aim, addServer, aimOfLine, changeServer } from "./aim.js";
+import { commandsOf, type ServerStep } from "./commands.js";
+import type { Declared, DeclaredFile, DeclaredServer } from "./declared.js";
+import type { Live, LiveServers } from "./live.js";
+import { isSlotName } from "./slots.js";
 
 export interface HaproxyActual {
 	readonly file: {
@@ -38,8 +39,8 @@ export interface Wanted {
 	/** What the text declares, and what the file that is there does. */
 	readonly next: DeclaredFile;
 	readonly last: DeclaredFile;
-	/** What a file can't say: that a server drains, with its weight. By backend, then by server. */
-	readonly draining: ReadonlyMap<string, ReadonlyMap<string, number>>;
+	/** How servers are to be, where more is known of them than their lines can say. By backend, then by server. */
+	readonly aims: ReadonlyMap<string, ReadonlyMap<string, Aim>>;
 	/** The backends to which servers can be added at run time. */
 	readonly dynamic: ReadonlySet<string>;
 	/**
@@ -47,12 +48,12 @@ export interface Wanted {
 	 * none of our business. What a template adds besides is known to HAProxy's checks alone.
 	 */
 	readonly checksOff: ReadonlySet<string> | undefined;
+	/** The commands that this worker refused: they are not tried again, and a reload has to do what they can't. */
+	readonly refused: ReadonlySet<string>;
 }
 
-const NO_PLACE = hostPort(NOWHERE.address, NOWHERE.port);
-
 /** How many servers a plan deletes at the most; each may take as long as HAProxy waits for its last connection. */
-const DELETIONS = 32;
+const DELETIONS = 8;
 
 /** The plan for a rendered text. */
 export function planHaproxy({ file, live }: HaproxyActual, wanted: Wanted): Plan<HaproxyStep> {
@@ -63,20 +64,22 @@ export function planHaproxy({ file, live }: HaproxyActual, wanted: Wanted): Plan
 	switch (live.state) {
 		case "known": {
 			const isRead = file.text !== undefined && file.confirmed;
-			const reload = !isRead || !isSameShape(last, next) || lacksShape(live.servers, next.backends, wanted.dynamic);
-			const step: HaproxyStep = { kind: "reload", declared: next.backends, oldWorker: live.worker };
+			const isShape = isSameShape(last, next) && !lacksShape(live.servers, next.backends, wanted.dynamic);
 			// Only where our own file was there before: a backend of that name may still be somebody else's.
 			const ours = [...next.backends].filter(([backend]) => last.backends.has(backend));
-			const changes = ours.flatMap(([backend, servers]) => [
-				...declaredSteps(backend, servers, live.servers, wanted),
-				...leftoverSteps(backend, servers, live.servers, wanted, reload),
-			]);
+			const changes = ours.flatMap(([backend, servers]) => declaredSteps(backend, servers, live.servers, wanted));
+			const [refused, urgent] = part(changes, (step) => isRefused(step, wanted.refused));
+			const reload = !isRead || !isShape || refused.some((step) => isInFile(step, next.backends, live.servers));
+			const leftovers = ours.flatMap(([backend, servers]) =>
+				leftoverSteps(backend, servers, live.servers, wanted, reload),
+			);
 			// HAProxy may have to wait for a last connection: nobody else should have to.
+			const [deletions, out] = part(leftovers, ({ kind }) => kind === "delete");
+			const step: HaproxyStep = { kind: "reload", declared: next.backends, oldWorker: live.worker };
 			const isFirst = file.text === undefined && ![...next.backends.keys()].some((name) => live.servers.has(name));
-			const deletions = changes.filter(({ kind }) => kind === "delete").slice(0, DELETIONS);
 			return {
-				urgent: changes.filter(({ kind }) => kind !== "delete"),
-				steps: [...write, ...(reload ? [step] : deletions)],
+				urgent: [...urgent, ...out],
+				steps: [...write, ...(reload ? [step] : deletions.slice(0, DELETIONS))],
 				reload,
 				diff: diffPlaces(livePlaces(live.servers, last.backends, next.backends), declaredPlaces(next.backends)),
 				...(isFirst && { isFirst }),
@@ -95,6 +98,24 @@ export function planHaproxy({ file, live }: HaproxyActual, wanted: Wanted): Plan
 		default:
 			return live satisfies never;
 	}
+}
+
+function part<T>(all: readonly T[], isFirst: (one: T) => boolean): [T[], T[]] {
+	return [all.filter(isFirst), all.filter((one) => !isFirst(one))];
+}
+
+function isRefused(step: ServerStep, refused: ReadonlySet<string>): boolean {
+	return commandsOf(step).some((command) => refused.has(command));
+}
+
+/** Whether a new worker would have from its file what a step is to bring: else a reload is of no use. */
+function isInFile({ backend, server }: ServerStep, declared: Declared, live: LiveServers): boolean {
+	const line = declared.get(backend)?.get(server);
+	const has = live.get(backend)?.get(server);
+	if (line === undefined || has === undefined) return line !== undefined;
+	const isDisabled = has.admin === "maint";
+	if (line.disabled !== isDisabled) return true;
+	return !isDisabled && (line.address !== has.address || (line.weight ?? has.weight) !== has.weight);
 }
 
 /** Whether two files differ only in what can be changed at run time. */
@@ -120,21 +141,17 @@ function declaredSteps(
 	backend: string,
 	declared: ReadonlyMap<string, DeclaredServer>,
 	live: LiveServers,
-	{ draining, dynamic, checksOff }: Wanted,
+	{ aims, dynamic, checksOff }: Wanted,
 ): ServerStep[] {
 	const there = live.get(backend);
 	if (there === undefined) return [];
-	const steps: ServerStep[] = [];
-	for (const [server, line] of declared) {
-		const weight = draining.get(backend)?.get(server);
-		const state = line.disabled ? "maint" : weight === undefined ? "ready" : "drain";
-		const aim = { address: line.address, weight: weight ?? line.weight, state, options: line.options } as const;
+	return [...declared].flatMap(([server, line]) => {
+		const aim = aims.get(backend)?.get(server) ?? aimOfLine(line);
 		const has = there.get(server);
 		const isOff = checksOff !== undefined && (isSlotName(server) || checksOff.has(line.address ?? ""));
-		if (has !== undefined) steps.push(...changeServer({ backend, server }, has, aim, isOff));
-		else if (dynamic.has(backend)) steps.push(...addServer({ backend, server }, aim, isOff));
-	}
-	return steps;
+		if (has !== undefined) return changeServer({ backend, server }, has, aim, isOff);
+		return dynamic.has(backend) ? addServer({ backend, server }, aim, isOff) : [];
+	});
 }
 
 /**
@@ -157,54 +174,6 @@ function leftoverSteps(
 		const out: ServerStep[] = admin === "maint" ? [] : [{ kind: "state", backend, server, state: "maint" }];
 		return dynamic.has(backend) ? [...out, { kind: "delete", backend, server }] : out;
 	});
-}
-
-/** How a server is to be; what is undefined is of no concern. */
-export interface Aim {
-	/** `address:port`; of a free slot {@link NOWHERE}, which is of no concern either. */
-	readonly address: string | undefined;
-	readonly weight: number | undefined;
-	readonly state: AdminState;
-	readonly options: string;
-}
-
-interface OfServer {
-	readonly backend: string;
-	readonly server: string;
-}
-
-/** The steps for a server that is there. A free slot keeps its last address: nothing is sent to it. */
-export function changeServer(of: OfServer, has: LiveServer, aim: Aim, checksOff: boolean): ServerStep[] {
-	const steps: ServerStep[] = [];
-	// Out first, in last.
-	if (aim.state === "maint" && has.admin !== "maint") steps.push({ kind: "state", ...of, state: "maint" });
-	const isPlace = aim.address !== has.address && !(aim.state === "maint" && aim.address === NO_PLACE);
-	const place = isPlace ? splitHostPort(aim.address) : undefined;
-	if (place !== undefined) steps.push({ kind: "address", ...of, ...place });
-	if (aim.state !== "maint" && aim.weight !== undefined && aim.weight !== has.weight) {
-		steps.push({ kind: "weight", ...of, weight: aim.weight });
-	}
-	let { checks } = has;
-	if (aim.state !== "maint" && has.admin !== aim.state) {
-		// Maintenance pauses its checks, and they go on after it only if they are on as it ends.
-		if (checksOff && has.admin === "maint" && checks === "off") {
-			steps.push({ kind: "checks", ...of, on: true });
-			checks = "on";
-		}
-		steps.push({ kind: "state", ...of, state: aim.state });
-	}
-	if (checksOff && checks === "on") steps.push({ kind: "checks", ...of, on: false });
-	if (aim.state !== "maint" && checksOff && !has.running && checks !== "none") steps.push({ kind: "up", ...of });
-	return steps;
-}
-
-/** The steps for a server that is not there, where HAProxy takes new ones. */
-export function addServer(of: OfServer, aim: Aim, checksOff: boolean): ServerStep[] {
-	const place = splitHostPort(aim.address);
-	if (place === undefined) return [];
-	const add: ServerStep = { kind: "add", ...of, ...place, weight: aim.weight ?? 1, options: aim.options };
-	const added = afterStep(undefined, add);
-	return added === undefined ? [add] : [add, ...changeServer(of, added, aim, checksOff)];
 }
 
 /** Where a proxy sends something, as `service/address:port`. */

@@ -4,12 +4,10 @@ import type { DesiredService, DesiredSet } from "../../backends/backend.js";
 import type { ProxyConfig } from "../../config/schema.js";
 import { type SlotContext, servedBy, templateContext } from "../context.js";
 import type { Template } from "../render.js";
+import { aimOf } from "./aim.js";
 import { type Declared, parseDeclared } from "./declared.js";
 import type { HaproxyActual, Wanted } from "./plan.js";
-import { assignSlots, type FoundSlot, NOWHERE, type Slot } from "./slots.js";
-
-/** The weight of a free slot where nobody tells another one. */
-const DEFAULT_WEIGHT = 100;
+import { assignSlots, type FoundSlot, NO_PLACE, NOWHERE, type Slot } from "./slots.js";
 
 /** From which version on servers can be added and deleted at run time without harm. */
 const DYNAMIC_SINCE = 3;
@@ -29,8 +27,9 @@ export interface Rendering {
 /** Renders what is desired; backends keep the slots in which they are found. */
 export function renderHaproxy(
 	{ proxy, host, template }: { proxy: ProxyConfig; host: string; template: Template },
-	actual: Pick<HaproxyActual, "file" | "live">,
+	actual: HaproxyActual,
 	desired: DesiredSet,
+	refused: ReadonlySet<string> = new Set(),
 ): Rendering {
 	const { live, file } = actual;
 	const last = parseDeclared(file.text ?? "");
@@ -46,28 +45,26 @@ export function renderHaproxy(
 		]),
 	);
 	const contexts = new Map(services.map((service) => [service.name, slotContexts(service, slots.get(service.name))]));
-	const draining = new Map(
-		[...slots].map(([name, of]) => [
-			name,
-			new Map(
-				of.flatMap(({ name: server, backend }) =>
-					backend?.state === "drain" ? [[server, backend.weight] as const] : [],
-				),
-			),
-		]),
-	);
 	const text = template.render(templateContext(proxy, host, desired, contexts));
 	const ids = services.flatMap(({ backends }) => backends.map(({ id }) => id));
 	const checksOff = proxy.fallbackChecks ? new Set<string>(ids) : undefined;
 	const next = text === file.text ? last : parseDeclared(text);
-	return { wanted: { text, next, last, draining, dynamic, checksOff }, slots };
+	const aims = new Map(
+		[...slots].flatMap(([service, of]) => {
+			const lines = next.backends.get(service);
+			// A template may name its servers otherwise; then its lines are all that is known.
+			if (lines === undefined || !of.every(({ name }) => lines.has(name))) return [];
+			const aim = ({ name, backend }: Slot) => [name, aimOf(backend, lines.get(name)?.options ?? "")] as const;
+			return [[service, new Map(of.map(aim))] as const];
+		}),
+	);
+	return { wanted: { text, next, last, aims, dynamic, checksOff, refused }, slots };
 }
 
 /** The running HAProxy knows best, of the backends that our file has brought to it; else the file does. */
 function foundSlots(service: string, live: HaproxyActual["live"], declared: Declared): FoundSlot[] {
 	const running = live.state === "known" && declared.has(service) ? live.servers.get(service) : undefined;
-	const nowhere = `${NOWHERE.address}:${NOWHERE.port}`;
-	const idOf = (address: string | undefined) => (address === nowhere ? undefined : address);
+	const idOf = (address: string | undefined) => (address === NO_PLACE ? undefined : address);
 	if (running !== undefined) {
 		return [...running].map(([name, { address, admin }]) => ({ name, id: idOf(address), inUse: admin === "ready" }));
 	}
@@ -78,11 +75,12 @@ function foundSlots(service: string, live: HaproxyActual["live"], declared: Decl
 	}));
 }
 
-function slotContexts({ backends }: DesiredService, slots: readonly Slot[] = []): SlotContext[] {
-	const weight = backends[0]?.weight ?? DEFAULT_WEIGHT;
-	return slots.map(({ name, backend }) =>
-		backend === undefined
-			? { name, ...NOWHERE, weight, state: "free" }
-			: { name, address: backend.address, port: backend.port, weight: backend.weight, state: backend.state },
-	);
+function slotContexts({ weight }: DesiredService, slots: readonly Slot[] = []): SlotContext[] {
+	return slots.map((slot) => slotContext(slot, weight));
+}
+
+/** @param weight of a free slot: a static algorithm takes no other one later */
+export function slotContext({ name, backend }: Slot, weight: number): SlotContext {
+	if (backend === undefined) return { name, ...NOWHERE, weight, state: "free" };
+	return { name, address: backend.address, port: backend.port, weight: backend.weight, state: backend.state };
 }

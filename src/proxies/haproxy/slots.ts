@@ -34,6 +34,9 @@ export interface SlotPolicy {
 /** Where a free slot points to in the file: nobody listens there, and it is disabled besides. */
 export const NOWHERE = { address: "127.0.0.1", port: 1 } as const;
 
+/** The same as a server's address is compared. */
+export const NO_PLACE = `${NOWHERE.address}:${NOWHERE.port}`;
+
 /** Unless they can be added at run time, an eighth of the slots, two at least, is kept free: growing comes before the last is taken. */
 const SPARE = 1 / 8;
 

@@ -37,7 +37,7 @@ export function service(
 	backends: readonly Backend[],
 	rest: Partial<DesiredService> = {},
 ): DesiredService {
-	return { name, mode: "http", balance: "roundrobin", hosts: [], options: {}, backends, ...rest };
+	return { name, mode: "http", balance: "roundrobin", hosts: [], options: {}, weight: 100, backends, ...rest };
 }
 
 /** The service `web` with these addresses, all on port 80. */

@@ -35,7 +35,7 @@ function setup(
 				})),
 			);
 			const { urgent = [], steps } = planHaproxy(actual, wanted);
-			for (const step of urgent) if (step.kind !== "write" && step.kind !== "reload") board.apply(step);
+			for (const step of urgent) if (step.kind !== "write" && step.kind !== "reload") board.done(step);
 			actual = carryOut(carryOut(actual, urgent), steps);
 		}
 		board.take(actual.live, board.mark());
@@ -55,11 +55,11 @@ function setup(
 		const id = backendId(host, port);
 		if (state === "gone") desired.delete(id);
 		else desired.set(id, backend("web", host, port, { state }));
-		const steps = board.stepsFor({ service: "web", id }, desired.get(id), false);
+		const steps = board.change({ service: "web", id }, desired.get(id), false)?.steps;
 		if (steps === undefined) return undefined;
 		for (const step of steps) {
 			actual = carryOut(actual, [step]);
-			board.apply(step);
+			board.done(step);
 		}
 		return steps.flatMap(commandsOf);
 	};
@@ -108,14 +108,78 @@ describe("the board", () => {
 
 	test("knows nothing of a service that has no slots here, nor after it was told to forget", () => {
 		const { board } = setup([backend("web", "10.0.0.1")]);
-		expect(board.stepsFor({ ...ref("10.0.0.1"), service: "other" }, undefined, false)).toBeUndefined();
+		expect(board.change({ ...ref("10.0.0.1"), service: "other" }, undefined, false)).toBeUndefined();
 		board.forget();
 		expect(board.worker).toBeUndefined();
-		expect(board.stepsFor(ref("10.0.0.1"), undefined, false)).toBeUndefined();
+		expect(board.change(ref("10.0.0.1"), undefined, false)).toBeUndefined();
+	});
+});
+
+describe("changes that go together", () => {
+	test("see each other: who takes the slot of one that leaves is put in after it is out", () => {
+		const { board } = setup(
+			["10.0.0.1", "10.0.0.2"].map((host) => backend("web", host)),
+			{ version: [3, 0], min: 2 },
+		);
+		for (const host of ["10.0.0.3", "10.0.0.4"]) board.change(ref(host), backend("web", host), false);
+		const steps = [
+			...(board.change(ref("10.0.0.1"), undefined, false)?.steps ?? []),
+			...(board.change(ref("10.0.0.5"), backend("web", "10.0.0.5"), false)?.steps ?? []),
+		];
+		expect(steps.flatMap(commandsOf)).toEqual([
+			"set server web/s1 state maint",
+			"set server web/s1 addr 10.0.0.5 port 80",
+			"set server web/s1 state ready",
+		]);
+	});
+
+	test("take back what was asked for before", () => {
+		const { board } = setup([backend("web", "10.0.0.1")]);
+		expect(board.change(ref("10.0.0.1"), undefined, false)?.steps).toHaveLength(1);
+		expect(board.change(ref("10.0.0.1"), backend("web", "10.0.0.1"), false)?.steps.flatMap(commandsOf)).toEqual([
+			"set server web/s1 state ready",
+		]);
+	});
+
+	test("reach a server that a plan is about to add", () => {
+		const { board, actual } = setup([backend("web", "10.0.0.1")], { version: [3, 0], min: 1 });
+		const slots = [
+			{ name: "s1", backend: backend("web", "10.0.0.1") },
+			{ name: "s9", backend: backend("web", "10.0.0.9") },
+		];
+		board.take(actual().live, board.mark());
+		board.assign([{ service: "web", slots, add: { options: "" } }]);
+		board.done({ kind: "add", backend: "web", server: "s9", address: "10.0.0.9", port: 80, weight: 100, options: "" });
+		board.done({ kind: "state", backend: "web", server: "s9", state: "ready" });
+		expect(board.change(ref("10.0.0.9"), undefined, false)?.steps.flatMap(commandsOf)).toEqual([
+			"set server web/s9 state maint",
+		]);
+	});
+});
+
+describe("what a worker refuses", () => {
+	test("is remembered for as long as that worker lives", () => {
+		const { board, actual } = setup([backend("web", "10.0.0.1")]);
+		board.refuse({ kind: "weight", backend: "web", server: "s1", weight: 7 });
+		expect([...board.refused]).toEqual(["set server web/s1 weight 7"]);
+		board.take(actual().live, board.mark());
+		expect(board.refused.size).toBe(1);
+		board.take({ ...actual().live, worker: "2/2" } as Known, board.mark());
+		expect(board.refused.size).toBe(0);
 	});
 });
 
 describe("a read", () => {
+	test("that tells nothing new says so", () => {
+		const { board, actual, change } = setup([backend("web", "10.0.0.1")]);
+		const mark = board.mark();
+		change("10.0.0.2", 80, "ready");
+		expect(board.take(actual().live, board.mark()).isSame).toBe(true);
+		expect(board.take(setup([]).actual().live, mark).isSame).toBe(false);
+		board.forget();
+		expect(board.take(actual().live, board.mark()).isSame).toBe(false);
+	});
+
 	const twoServers = () => setup([backend("web", "10.0.0.1"), backend("web", "10.0.0.2")]);
 	const withState = (live: HaproxyActual["live"], server: string, admin: "ready" | "drain" | "maint"): Known => {
 		if (live.state !== "known") throw new Error("not known");
@@ -127,14 +191,14 @@ describe("a read", () => {
 
 	test("tells which states a person set", () => {
 		const { board, actual } = twoServers();
-		expect(board.take(withState(actual().live, "s1", "maint"), board.mark())).toEqual([
+		expect(board.take(withState(actual().live, "s1", "maint"), board.mark()).byOthers).toEqual([
 			{ ...ref("10.0.0.1"), state: "down" },
 		]);
-		expect(board.take(withState(actual().live, "s1", "drain"), board.mark())).toEqual([
+		expect(board.take(withState(actual().live, "s1", "drain"), board.mark()).byOthers).toEqual([
 			{ ...ref("10.0.0.1"), state: "drain" },
 		]);
-		expect(board.take(actual().live, board.mark())).toEqual([{ ...ref("10.0.0.1"), state: "ready" }]);
-		expect(board.take(actual().live, board.mark())).toEqual([]);
+		expect(board.take(actual().live, board.mark()).byOthers).toEqual([{ ...ref("10.0.0.1"), state: "ready" }]);
+		expect(board.take(actual().live, board.mark()).byOthers).toEqual([]);
 	});
 
 	test("takes no change that was made meanwhile for a person's", () => {
@@ -142,7 +206,7 @@ describe("a read", () => {
 		const mark = board.mark();
 		const before = actual().live;
 		change("10.0.0.1", 80, "drain");
-		expect(board.take(before, mark)).toEqual([]);
+		expect(board.take(before, mark).byOthers).toEqual([]);
 		if (before.state !== "known") throw new Error("not known");
 		expect(board.overlay(before, mark).get("web")?.get("s1")?.admin).toBe("drain");
 	});
@@ -150,13 +214,13 @@ describe("a read", () => {
 	test("of another worker tells nothing of persons: its states come from a file", () => {
 		const { board, actual } = twoServers();
 		const other = { ...withState(actual().live, "s1", "maint"), worker: "2/2" };
-		expect(board.take(other, board.mark())).toEqual([]);
+		expect(board.take(other, board.mark()).byOthers).toEqual([]);
 		expect(board.worker).toBe("2/2");
 	});
 
 	test("of a free slot is nobody's word", () => {
 		const { board, actual } = twoServers();
-		expect(board.take(withState(actual().live, "s4", "ready"), board.mark())).toEqual([]);
+		expect(board.take(withState(actual().live, "s4", "ready"), board.mark()).byOthers).toEqual([]);
 	});
 });
 

@@ -66,8 +66,8 @@ backend w
 frontend f
 	bind :1`);
 	expect([...(backends.get("w") ?? [])]).toEqual([
-		["a", { address: "10.0.0.1:80", weight: 7, disabled: true, options: " check maxconn 9" }],
-		["b", { address: "10.0.0.2:80", weight: undefined, disabled: false, options: "" }],
+		["a", { address: "10.0.0.1:80", weight: 7, disabled: true, options: " check maxconn 9", line: 3 }],
+		["b", { address: "10.0.0.2:80", weight: undefined, disabled: false, options: "", line: 4 }],
 	]);
 	expect(frame).toBe("# a file\nbackend w\n\tbalance first\nfrontend f\n\tbind :1");
 });

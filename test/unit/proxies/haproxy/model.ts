@@ -45,8 +45,13 @@ export function started(text: string, version?: Known["version"], worker?: strin
 
 export const NOTHING: HaproxyActual = { file: { confirmed: true }, live: { state: "unknown" } };
 
-export function render(actual: HaproxyActual, desired: DesiredSet, settings: Record<string, unknown> = {}) {
-	return renderHaproxy({ proxy: proxyConfig(settings), host: "h", template }, actual, desired);
+export function render(
+	actual: HaproxyActual,
+	desired: DesiredSet,
+	settings: Record<string, unknown> = {},
+	refused?: ReadonlySet<string>,
+) {
+	return renderHaproxy({ proxy: proxyConfig(settings), host: "h", template }, actual, desired, refused);
 }
 
 /** HAProxy as a model: a command changes a server, a write the file, a reload makes a new worker that reads it. */

@@ -1,0 +1,78 @@
+/** What is known of how a proxy fares: its status, its counts, and the lines of the log that tell of both. */
+
+import type { Logger } from "pino";
+import { messageOf } from "../errors.js";
+import { countApplied, countFailed, type LoopCounts, NO_COUNTS } from "./counts.js";
+import type { Plan, ServerDiff } from "./driver.js";
+import { type AppliedLine, createReporter } from "./report.js";
+
+export type ProxyStatus =
+	/** Nothing was done yet: the desired set is not known, or the first round is under way. */
+	| { readonly state: "starting" }
+	/** The proxy has what it should have. */
+	| { readonly state: "applied" }
+	/** `mode: observe`; what would be done, none when the proxy has what it should have. */
+	| { readonly state: "observing"; readonly steps: readonly string[] }
+	| { readonly state: "unreachable"; readonly why: string }
+	| { readonly state: "failed"; readonly why: string; readonly serving: string };
+
+export interface Ledger {
+	readonly status: ProxyStatus;
+	readonly counts: LoopCounts;
+	/** A change reached the proxy. */
+	applied(diff: ServerDiff, line: Omit<AppliedLine, "joined" | "left">): void;
+	/** The proxy has what it should have. */
+	fine(): void;
+	failed(error: unknown, serving: string, retryInMs: number): void;
+	unreachable(why: string, retryInMs: number): void;
+	/** What would be done, as lines for people. */
+	observed(plan: Plan<unknown>, steps: readonly string[]): void;
+	/** A single change takes a plan, and why. */
+	behind(why: string): void;
+}
+
+export function createLedger(log: Logger, proxy: string, onChange?: (status: ProxyStatus) => void): Ledger {
+	const report = createReporter(log, proxy);
+	let status: ProxyStatus = { state: "starting" };
+	let counts = NO_COUNTS;
+
+	const setStatus = (next: ProxyStatus) => {
+		status = next;
+		onChange?.(next);
+	};
+
+	return {
+		get status() {
+			return status;
+		},
+		get counts() {
+			return counts;
+		},
+		applied(diff, line) {
+			counts = countApplied(counts, diff, line, Date.now());
+			report.applied({ ...diff, ...line });
+		},
+		fine() {
+			report.fine();
+			setStatus({ state: "applied" });
+		},
+		failed(error, serving, retryInMs) {
+			const why = messageOf(error);
+			counts = countFailed(counts);
+			report.failed({ why, serving, retryInMs });
+			setStatus({ state: "failed", why, serving });
+		},
+		unreachable(why, retryInMs) {
+			report.unreachable({ why, retryInMs });
+			setStatus({ state: "unreachable", why });
+		},
+		observed({ diff, isFirst = false, unreachable }, steps) {
+			report.observed({ ...diff, steps, isFirst });
+			if (unreachable === undefined) report.fine();
+			setStatus({ state: "observing", steps });
+		},
+		behind(why) {
+			log.debug({ proxy, reason: why }, "takes a plan");
+		},
+	};
+}

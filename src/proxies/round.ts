@@ -1,0 +1,124 @@
+/**
+ * One round of a proxy's loop: read, plan, and carry out, or less where less is asked for. Says how it ended; when the next
+ * one comes is decided by others.
+ */
+
+import type { DesiredSet } from "../backends/backend.js";
+import type { ProxyConfig } from "../config/schema.js";
+import type { SolistendError } from "../errors.js";
+import type { Driver, OperatorChange, Plan, StageTimes } from "./driver.js";
+import type { Turns } from "./fast-queue.js";
+import type { Ledger } from "./ledger.js";
+import type { LoopChange } from "./loop.js";
+import { type ReloadLimiter, reloadAllowedAtMs, reloaded } from "./reload-limiter.js";
+
+/**
+ * What a round has to do, each more than the one before: let the file follow what the fast lane did; see whether the proxy
+ * still has what it was given; plan.
+ */
+export const TASKS = ["follow", "look", "plan"] as const;
+export type Task = (typeof TASKS)[number];
+
+export type RoundEnd =
+	/** The proxy has what it should have; `atOnce`: but it was reloaded, and is to be looked at. */
+	| { readonly kind: "done"; readonly atOnce?: boolean }
+	/** Nothing is known to be done. */
+	| { readonly kind: "idle" }
+	| { readonly kind: "unreachable"; readonly why: string }
+	/** A reload has to wait until then. */
+	| { readonly kind: "limited"; readonly untilMs: number }
+	/** `unexpected`: the running proxy answered something else than was planned for. */
+	| {
+			readonly kind: "failed";
+			readonly error: SolistendError;
+			readonly serving: string;
+			readonly unexpected?: boolean;
+	  }
+	/** `mode: observe`. */
+	| { readonly kind: "observed"; readonly plan: Plan<unknown> };
+
+export interface RoundOptions {
+	readonly proxy: Pick<ProxyConfig, "mode" | "reloadInterval">;
+	readonly driver: Driver;
+	readonly desired: () => DesiredSet | undefined;
+	readonly onOperator: ((changes: readonly OperatorChange[]) => void) | undefined;
+	readonly ledger: Ledger;
+	readonly inTurn: Turns;
+	readonly signal: AbortSignal;
+	now(): number;
+}
+
+/** Rejects when the driver can't read or plan, or the signal is aborted. */
+export type Round = (task: Task, since: LoopChange | undefined) => Promise<RoundEnd>;
+
+const NOBODY = { joined: [], left: [] } as const;
+
+export function createRounds({ proxy, driver, desired, onOperator, ledger, inTurn, signal, now }: RoundOptions): Round {
+	const isApplying = proxy.mode === "apply";
+	let limiter: ReloadLimiter;
+
+	const teller =
+		(plan: Pick<Plan<unknown>, "diff">, since: LoopChange | undefined, beginMs: number, before: object) =>
+		(stagesMs: StageTimes, reload: boolean) => {
+			const sinceMs = since?.atMs ?? beginMs;
+			ledger.applied(plan.diff, {
+				reload,
+				stagesMs: { settle: beginMs - sinceMs, ...before, ...stagesMs },
+				totalMs: now() - sinceMs,
+				sinceKernelMs: since?.sinceKernelMs?.(),
+			});
+		};
+
+	/** Lets the file follow what the fast lane did; undefined where that takes a plan. */
+	const follow = async (beginMs: number): Promise<RoundEnd | undefined> => {
+		const steps = isApplying ? driver.fast?.follow() : undefined;
+		if (steps === undefined) return undefined;
+		if (steps.length === 0) return { kind: "done" };
+		const outcome = await driver.run(steps, signal);
+		if (outcome.kind === "failed") return outcome;
+		teller({ diff: NOBODY }, undefined, beginMs, {})(outcome.stagesMs, false);
+		return { kind: "done" };
+	};
+
+	/** Read in, planned and begun in one turn, so that no single change comes in between. Undefined: nothing is new. */
+	const planned = (task: Task, actual: unknown) =>
+		inTurn(async () => {
+			const taken = driver.take?.(actual);
+			if (taken !== undefined && taken.byOthers.length > 0) onOperator?.(taken.byOthers);
+			if (task !== "plan" && taken?.isSame === true && taken.byOthers.length === 0) return undefined;
+			const plan = driver.plan(actual, desired() ?? []);
+			const planMs = now();
+			const { urgent = [] } = plan;
+			return { plan, planMs, urgent: isApplying && urgent.length > 0 ? await driver.run(urgent, signal) : undefined };
+		});
+
+	return async (task, since) => {
+		const beginMs = now();
+		if (desired() === undefined) return { kind: "idle" };
+		const early = task === "follow" ? await follow(beginMs) : undefined;
+		if (early !== undefined) return early;
+		const actual = await driver.read(signal);
+		const readMs = now();
+		const made = await planned(task, actual);
+		if (made === undefined) return (await follow(beginMs)) ?? { kind: "done" };
+		const { plan, planMs, urgent } = made;
+		if (!isApplying) return { kind: "observed", plan };
+		const tell = teller(plan, since, beginMs, { read: readMs - beginMs, render: planMs - readMs });
+		const end: RoundEnd =
+			plan.unreachable === undefined ? { kind: "done" } : { kind: "unreachable", why: plan.unreachable };
+
+		if (urgent?.kind === "failed") return { ...urgent, unexpected: true };
+		const untilMs = plan.reload ? reloadAllowedAtMs(limiter, plan.diff.left.length > 0, proxy.reloadInterval) : 0;
+		const isLimited = untilMs > planMs;
+		if (plan.steps.length === 0 || isLimited) {
+			if (urgent !== undefined) tell(urgent.stagesMs, false);
+			return isLimited ? { kind: "limited", untilMs } : end;
+		}
+		const outcome = await driver.run(plan.steps, signal);
+		if (outcome.stagesMs.reload !== undefined) limiter = reloaded(limiter, planMs, proxy.reloadInterval);
+		if (outcome.kind === "failed") return outcome;
+		tell({ ...urgent?.stagesMs, ...outcome.stagesMs }, plan.reload);
+		// A new worker starts from its file: what changed since, and what no file can say, is to be looked at.
+		return end.kind === "done" && plan.reload && driver.fast !== undefined ? { kind: "done", atOnce: true } : end;
+	};
+}
