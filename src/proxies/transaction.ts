@@ -159,6 +159,7 @@ async function reloadPrevious(
 	}
 	try {
 		await reload?.(files.output, signal);
+		await confirm(files);
 		return { why: "; the previous file is back", serving: "the previous configuration, loaded again" };
 	} catch (error) {
 		signal.throwIfAborted();
