@@ -39,6 +39,7 @@ export function createFileDriver({ proxy, host, template }: FileOptions): Driver
 	return {
 		read: () => outputFiles(path).then(readOutput),
 		serversOf: () => [],
+		serversIn: () => [],
 		plan: (actual, desired) =>
 			planFile(actual, template.render(templateContext(proxy, host, desired)), command !== undefined),
 		describe(step) {

@@ -30,7 +30,8 @@ export function createNginxDriver({ proxy, host, template }: NginxOptions): Driv
 			const [file, master] = await Promise.all([outputFiles(proxy.output).then(readOutput), readMaster(proxy.pidFile)]);
 			return { file, master };
 		},
-		serversOf: ({ file }) => upstreamServers(parseUpstreams(file.text ?? "")),
+		serversOf: ({ file }) => serversIn(file.text ?? ""),
+		serversIn,
 		plan: (actual, desired) => planNginx(actual, template.render(templateContext(proxy, host, desired))),
 		describe: (step) => describe(proxy, step),
 		run(steps, signal) {
@@ -58,6 +59,8 @@ export function createNginxDriver({ proxy, host, template }: NginxOptions): Driv
 		async close() {},
 	};
 }
+
+const serversIn = (text: string) => upstreamServers(parseUpstreams(text));
 
 function describe({ name, output, reload, pidFile }: ProxyConfig, step: NginxStep): string {
 	switch (step.kind) {
