@@ -3,12 +3,12 @@
 import { constants } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
-import { type ControlSocket, openControlSocket } from "./admin/socket.js";
+import { createControlSocket } from "./admin/socket.js";
 import type { Hold } from "./backends/backend.js";
 import { formatProblem, loadConfig, templateFolders } from "./config/load.js";
 import type { Config } from "./config/schema.js";
 import { type FileWatch, watchFiles } from "./config/watch.js";
-import { messageOf, SolistendError } from "./errors.js";
+import { messageOf } from "./errors.js";
 import { createNetnsNames } from "./identity/netns-names.js";
 import { presenceOf } from "./identity/presence.js";
 import { createProcfs } from "./identity/procfs.js";
@@ -109,7 +109,6 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 	/** One reload at a time; the last one asked for wins. */
 	let reloading: Promise<readonly string[]> = Promise.resolve([]);
 	let watched: FileWatch | undefined;
-	let control: ControlSocket | undefined;
 
 	const view = createView({
 		file,
@@ -121,9 +120,7 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 		reload: () => requestReload(true),
 		saved: () => saved,
 	});
-	const openControl = async () => {
-		control = await openControlSocket(current.admin.socket, view, log);
-	};
+	const control = createControlSocket(view, log);
 	const refuse = (problems: readonly string[]) => {
 		log.error({ problems }, "configuration not taken, the running one stays");
 		return problems;
@@ -132,12 +129,7 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 		const loaded = await loadConfig(file);
 		if (!loaded.ok) return refuse(loaded.problems.map(formatProblem));
 		const folders = templateFolders(loaded.config, file);
-		try {
-			await proxies.reconfigure(loaded.config, folders, templatesChanged, () => pipeline.reconfigure(loaded.config));
-		} catch (error) {
-			if (!(error instanceof SolistendError)) throw error;
-			return refuse([messageOf(error)]);
-		}
+		await proxies.reconfigure(loaded.config, folders, templatesChanged, () => pipeline.reconfigure(loaded.config));
 		const before = current;
 		current = loaded.config;
 		sensor.setStopSignals(stopSignalsOf(current));
@@ -145,16 +137,14 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 		clearInterval(resyncTimer);
 		resyncTimer = setInterval(resync, current.resync);
 		if (current.state !== before.state) save(pipeline.holds());
-		if (current.admin.socket !== before.admin.socket) {
-			await control?.close();
-			await openControl();
-		}
+		if (current.admin.socket !== before.admin.socket) await control.listen(current.admin.socket);
 		await watch(current);
 		log.info({ file }, "configuration taken");
 		return [];
 	};
 	const requestReload = (templatesChanged: boolean) => {
-		reloading = reloading.then(() => reload(templatesChanged));
+		// Whatever it fails with: the next one is to be taken all the same.
+		reloading = reloading.then(() => reload(templatesChanged)).catch((error: unknown) => refuse([messageOf(error)]));
 		return reloading;
 	};
 	const watch = async (next: Config) => {
@@ -168,7 +158,8 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 		);
 	};
 	// whoever asks for a reload meanwhile comes after this
-	reloading = openControl()
+	reloading = control
+		.listen(config.admin.socket)
 		.then(() => watch(config))
 		.then(() => []);
 	await reloading;
@@ -190,7 +181,7 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 			closing.abort();
 			await watched?.close();
 			await reloading;
-			await control?.close();
+			await control.close();
 			clearInterval(resyncTimer);
 			await sensor.close();
 			pipeline.close();

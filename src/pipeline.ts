@@ -167,6 +167,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		const pending = [...judged.all()].filter(({ verdict }) => verdict.state === "pending");
 		if (pending.length === 0) return;
 		for (const { endpoint } of pending) look(endpoint);
+		adopted.review(pools);
 		settle();
 		retryIn(Math.min(retryMs * 2, RETRY_MS.last));
 	};

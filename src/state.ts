@@ -7,7 +7,7 @@ import { open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { z } from "zod";
-import { backendId, type Hold } from "./backends/backend.js";
+import { type Hold, parseBackendId } from "./backends/backend.js";
 import { messageOf } from "./errors.js";
 import { isCode, syncFolder } from "./files.js";
 
@@ -18,13 +18,12 @@ const fileSchema = z.object({
 	holds: z.array(
 		z.object({
 			service: z.string().min(1),
-			id: z
-				.string()
-				.regex(/^(.+):(\d{1,5})$/)
-				.transform((text) => {
-					const colon = text.lastIndexOf(":");
-					return backendId(text.slice(0, colon), Number(text.slice(colon + 1)));
-				}),
+			id: z.string().transform((text, { addIssue }) => {
+				const id = parseBackendId(text);
+				if (id !== undefined) return id;
+				addIssue("must be address:port");
+				return z.NEVER;
+			}),
 			state: z.enum(["drain", "down"]),
 		}),
 	),

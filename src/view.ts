@@ -1,7 +1,7 @@
 /** From what the stages say of themselves to what the daemon answers: names, and times as people read them. */
 
 import type { BackendName, DaemonView, Kept, ProxyView, ServiceView } from "./admin/view.js";
-import { backendId } from "./backends/backend.js";
+import { type BackendRef, parseBackendId } from "./backends/backend.js";
 import type { ServiceStatus } from "./backends/status.js";
 import type { Pipeline } from "./pipeline.js";
 import type { ProxyStatus } from "./proxies/loop.js";
@@ -46,11 +46,11 @@ export function createView({ file, host, pipeline, proxies, sensor, resync, relo
 			losses: { ...sensor.losses() },
 		}),
 		hold(backends, state) {
-			for (const backend of backends) pipeline.hold(refOf(backend), state);
+			for (const ref of backends.flatMap(refsOf)) pipeline.hold(ref, state);
 			return kept();
 		},
 		release(backends) {
-			for (const backend of backends) pipeline.release(refOf(backend));
+			for (const ref of backends.flatMap(refsOf)) pipeline.release(ref);
 			return kept();
 		},
 		resync,
@@ -58,10 +58,10 @@ export function createView({ file, host, pipeline, proxies, sensor, resync, relo
 	};
 }
 
-/** A name that came from outside was looked up among the backends that there are: its id is one. */
-function refOf({ service, id }: BackendName) {
-	const colon = id.lastIndexOf(":");
-	return { service, id: backendId(id.slice(0, colon), Number(id.slice(colon + 1))) };
+/** The backend of a name; none where the text is not one's id. */
+function refsOf({ service, id: text }: BackendName): BackendRef[] {
+	const id = parseBackendId(text);
+	return id === undefined ? [] : [{ service, id }];
 }
 
 function serviceView({ name, backends }: ServiceStatus): ServiceView {

@@ -8,7 +8,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { chmod, lstat, rm } from "node:fs/promises";
 import type { Server as HttpServer } from "node:http";
-import { connect, createServer, type Socket } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
 import type { Logger } from "pino";
 import { messageOf } from "../errors.js";
@@ -21,32 +21,22 @@ const MAX_CONNECTIONS = 32;
 const CONNECTION_MS = 30_000;
 
 export interface ControlSocket {
+	/**
+	 * Listens there, and at no other place any more; who asked at the last one still gets the answer. That it can't is told
+	 * in the log.
+	 */
+	listen(path: string): Promise<void>;
 	/** Ends what is under way, and removes the socket. */
 	close(): Promise<void>;
 }
 
-/** Listens; undefined when it can't, which is told in the log. */
-export async function openControlSocket(
-	path: string,
-	view: DaemonView,
-	log: Logger,
-): Promise<ControlSocket | undefined> {
-	try {
-		if (await isStale(path)) await rm(path, { force: true });
-		return await listen(path, view);
-	} catch (error) {
-		log.warn(
-			{ socket: path, reason: reasonOf(error, path) },
-			"no control socket: solistend status, drain, hold and release will not reach this daemon",
-		);
-		return undefined;
-	}
-}
-
-async function listen(path: string, view: DaemonView): Promise<ControlSocket> {
+/** A control socket that listens nowhere yet. */
+export function createControlSocket(view: DaemonView, log: Logger): ControlSocket {
 	let http: Promise<HttpServer> | undefined;
+	let server: Server | undefined;
 	const open = new Set<Socket>();
-	const server = createServer((socket) => {
+
+	const onConnection = (socket: Socket) => {
 		open.add(socket);
 		const limit = setTimeout(() => socket.destroy(), CONNECTION_MS);
 		socket.once("close", () => {
@@ -57,23 +47,44 @@ async function listen(path: string, view: DaemonView): Promise<ControlSocket> {
 		socket.on("error", () => socket.destroy());
 		http ??= import("./api.js").then(({ createApi }) => createApi(view));
 		void http.then((api) => api.emit("connection", socket));
-	});
+	};
+
+	return {
+		async listen(path) {
+			server?.close();
+			try {
+				if (await isStale(path)) await rm(path, { force: true });
+				server = await listenAt(path, onConnection);
+			} catch (error) {
+				server = undefined;
+				log.warn(
+					{ socket: path, reason: reasonOf(error, path) },
+					"no control socket: solistend status, drain, hold and release will not reach this daemon",
+				);
+			}
+		},
+		async close() {
+			const closed = server && once(server, "close");
+			server?.close();
+			for (const socket of open) socket.destroy();
+			await closed;
+		},
+	};
+}
+
+/** For owner and group alone. */
+async function listenAt(path: string, onConnection: (socket: Socket) => void): Promise<Server> {
+	const server = createServer(onConnection);
 	server.maxConnections = MAX_CONNECTIONS;
 	server.listen(path);
 	await once(server, "listening");
-	const closed = once(server, "close");
-	const close = async () => {
-		server.close();
-		for (const socket of open) socket.destroy();
-		await closed;
-	};
 	try {
 		await chmod(path, MODE);
 	} catch (error) {
-		await close();
+		server.close();
 		throw error;
 	}
-	return { close };
+	return server;
 }
 
 /** Whether a daemon that is gone left it. Never for a file that is no socket. */

@@ -14,6 +14,12 @@ export type BackendId = string & { readonly [brand]: "BackendId" };
 
 export const backendId = (address: string, port: number): BackendId => `${address}:${port}` as BackendId;
 
+/** Reads what `backendId` wrote; undefined for a text that has no port at its end. */
+export function parseBackendId(text: string): BackendId | undefined {
+	const [, address, port] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
+	return address === undefined ? undefined : backendId(address, Number(port));
+}
+
 /** Where those are that the proxy has and the kernel's table lacks: no namespace of the kernel's has this key. */
 export const ADOPTED_NETNS: NetnsKey = netnsKey("adopted");
 

@@ -4,7 +4,7 @@
  */
 
 import type { EndpointKey } from "../listeners/ids.js";
-import { type Backend, type BackendRef, refKey } from "./backend.js";
+import { ADOPTED_NETNS, type Backend, type BackendRef, refKey } from "./backend.js";
 import type { Told } from "./stopping.js";
 
 /** An endpoint leads to a backend. */
@@ -93,10 +93,13 @@ export function createClaims(): Claims {
 	};
 }
 
-/** True when two namespaces lead to the same address: nobody knows which one answers. */
+/**
+ * True when two namespaces lead to the same address: nobody knows which one answers. One that was adopted may be in any
+ * of them.
+ */
 export function isContested(standings: readonly Standing[]): boolean {
-	const [first] = standings;
-	return standings.some(({ backend }) => backend.netns !== first?.backend.netns);
+	const [first, ...others] = standings.map(({ backend }) => backend.netns).filter((netns) => netns !== ADOPTED_NETNS);
+	return others.some((netns) => netns !== first);
 }
 
 /** When the last of all that lead to a backend was told to stop; undefined while one was not. */

@@ -132,7 +132,7 @@ async function proxyFindings(proxy: ProxyConfig): Promise<Finding[]> {
 	}
 	switch (proxy.type) {
 		case "haproxy":
-			findings.push(await runtimeFinding(about("runtime socket"), runtimeSocket));
+			findings.push(await runtimeFinding(about("runtime socket"), runtimeSocket, mode));
 			if (masterSocket !== undefined) findings.push(await masterFinding(about("master socket"), masterSocket));
 			break;
 		case "nginx":
@@ -182,19 +182,29 @@ async function programFinding(name: string, program: string): Promise<Finding> {
 	};
 }
 
-async function runtimeFinding(name: string, socket: string | undefined): Promise<Finding> {
+async function runtimeFinding(name: string, socket: string | undefined, mode: ProxyConfig["mode"]): Promise<Finding> {
 	if (socket === undefined) {
-		const detail = "none is configured: what is live can't be compared (add runtimeSocket)";
+		const detail =
+			"none is configured: every change takes a reload, and what is live can't be compared (add runtimeSocket)";
 		return { name, state: "degraded", detail };
 	}
 	const answer = await askSocket({
 		socket,
-		command: "show info",
+		command: "show info;show cli level",
 		timeoutMs: SOCKET_TIMEOUT_MS,
 		signal: new AbortController().signal,
 	});
 	if (!answer.ok) return { name, state: "degraded", detail: answer.why };
-	return attempt(name, () => `HAProxy ${parseInfo(answer.text).version}`);
+	const [info = "", level = ""] = answer.text.split("\n\n");
+	const shown = attempt(name, () => `HAProxy ${parseInfo(info).version}`);
+	// "user" or "operator" otherwise (HAProxy 1.8 and later). Who only observes gives no commands.
+	if (shown.state !== "ok" || mode === "observe" || level === "admin") return shown;
+	const mend = `let the line in HAProxy's configuration say: stats socket ${socket} level admin`;
+	return {
+		name,
+		state: "failed",
+		detail: `${shown.detail} takes no commands at ${socket}: its level is ${level} (${mend})`,
+	};
 }
 
 async function masterFinding(name: string, socket: string): Promise<Finding> {

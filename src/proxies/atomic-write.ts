@@ -19,7 +19,7 @@ export interface OutputFiles {
 	readonly rejected: string;
 	/**
 	 * What was there before the swap; empty when there was nothing. There from the swap until the proxy is known to have
-	 * read the new file, so that a daemon that died in between does not take it for read.
+	 * read the file that is in place, the new one or this, so that a daemon that died in between does not take it for read.
 	 */
 	readonly previous: string;
 }
@@ -91,11 +91,18 @@ export async function confirm({ output, previous }: OutputFiles): Promise<void> 
 	await syncFolder(output);
 }
 
-/** Puts back what the proxy had before; false when there was nothing, and then the new file stays. */
-export async function restore({ output, previous }: OutputFiles): Promise<boolean> {
+/**
+ * Puts back what the proxy had before; false when there was nothing, and then the new file stays. Either way it counts as
+ * not read until `confirm`.
+ */
+export async function restore({ output, candidate, previous }: OutputFiles): Promise<boolean> {
 	try {
 		if ((await stat(previous)).size === 0) return false;
-		await rename(previous, output);
+		await rm(candidate, { force: true });
+		await double(previous, candidate);
+		await rename(candidate, output);
+		// rename(2) leaves both names where they are of one file already
+		await rm(candidate, { force: true });
 		await syncFolder(output);
 		return true;
 	} catch (error) {
@@ -112,12 +119,21 @@ export async function reject({ candidate, rejected }: OutputFiles): Promise<void
 /** An older one that was never confirmed stays: the file that is there now is not known to be good. */
 async function keepPrevious({ output, previous }: OutputFiles): Promise<void> {
 	try {
-		await link(output, previous);
+		await double(output, previous);
 	} catch (error) {
-		if (isCode(error, "EEXIST")) return;
 		if (isCode(error, "ENOENT")) await writeFile(previous, "", { flag: "wx" }).catch(unlessThere);
+		else unlessThere(error);
+	}
+}
+
+/** A file under a second name, which must be free. */
+async function double(file: string, name: string): Promise<void> {
+	try {
+		await link(file, name);
+	} catch (error) {
+		if (isCode(error, "EEXIST") || isCode(error, "ENOENT")) throw error;
 		// No hard links here, or not to a file of somebody else (sysctl fs.protected_hardlinks).
-		else await copyFile(output, previous, constants.COPYFILE_EXCL).catch(unlessThere);
+		await copyFile(file, name, constants.COPYFILE_EXCL);
 	}
 }
 

@@ -13,8 +13,10 @@ import type { SolistendError } from "../errors.js";
 export interface Driver<Actual = unknown, Step = unknown> {
 	/** What the proxy has now. @throws SolistendError when that can not be told. */
 	read(signal: AbortSignal): Promise<Actual>;
-	/** The servers that its file has from an earlier run: what a restart must not lose. */
+	/** The servers that it has from an earlier run: what a restart must not lose. */
 	serversOf(actual: Actual): readonly ServerAddress[];
+	/** The same, of a text of its file alone: for a proxy that can't be asked. Pure. */
+	serversIn(text: string): readonly ServerAddress[];
 	/** What it takes to get from there to the desired set. Pure. @throws SolistendError for a template that fails. */
 	plan(actual: Actual, desired: DesiredSet): Plan<Step>;
 	/** One line for people. */

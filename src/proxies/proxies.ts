@@ -7,11 +7,15 @@ import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
 import type { Backend, BackendRef, DesiredSet } from "../backends/backend.js";
 import type { Config, ProxyConfig } from "../config/schema.js";
+import { outputFiles, readOutput } from "./atomic-write.js";
 import type { LoopCounts } from "./counts.js";
 import type { Compared, Comparison, Driver, OperatorChange, ServerAddress } from "./driver.js";
 import { type Loop, type LoopChange, openLoop, type ProxyStatus } from "./loop.js";
 import { openDriver, tryTemplate } from "./open.js";
 import { createOutputLocks } from "./output-locks.js";
+
+/** One proxy that hangs must not keep the others waiting. */
+const ADOPT_TIMEOUT_MS = 2000;
 
 export interface ProxiesOptions {
 	readonly config: Config;
@@ -111,11 +115,8 @@ export async function openProxies(options: ProxiesOptions): Promise<Proxies> {
 
 	return {
 		async start() {
-			for (const { driver } of prepared) {
-				// What can't be read now is told by the loop, which tries again.
-				const actual = await driver.read(new AbortController().signal).catch(() => undefined);
-				if (actual !== undefined) adopt(driver.serversOf(actual));
-			}
+			const servers = await Promise.all(prepared.map(adoptable));
+			adopt(servers.flat());
 			firstRound = Promise.all(prepared.map(run)).then(() => undefined);
 			prepared = [];
 		},
@@ -168,6 +169,21 @@ export async function openProxies(options: ProxiesOptions): Promise<Proxies> {
 			await locks.close();
 		},
 	};
+}
+
+/**
+ * What a proxy has from an earlier run; of one that can't be read, or does not answer soon, what its file has. What stands
+ * in the way is told by the loop, which tries again.
+ */
+async function adoptable({ proxy, driver }: Prepared): Promise<readonly ServerAddress[]> {
+	try {
+		return driver.serversOf(await driver.read(AbortSignal.timeout(ADOPT_TIMEOUT_MS)));
+	} catch {
+		const file = await outputFiles(proxy.output)
+			.then(readOutput)
+			.catch(() => undefined);
+		return driver.serversIn(file?.text ?? "");
+	}
 }
 
 /** The outputs that are written: those of `mode: apply`. */

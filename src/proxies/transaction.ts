@@ -12,11 +12,11 @@ import { type Outcome, type StageName, UNTOUCHED } from "./driver.js";
 export interface Transaction {
 	readonly output: string;
 	/** The new text; absent when the file is right already and the proxy has not read it. */
-	readonly text?: string;
+	readonly text?: string | undefined;
 	/** Asks the proxy's own tool about the staged file. */
-	readonly check?: (candidate: string, signal: AbortSignal) => Promise<void>;
+	readonly check?: ((candidate: string, signal: AbortSignal) => Promise<void>) | undefined;
 	/** Makes the proxy read the file; absent when it does not run, and reads it when it starts. */
-	readonly reload?: (output: string, signal: AbortSignal) => Promise<void>;
+	readonly reload?: ((output: string, signal: AbortSignal) => Promise<void>) | undefined;
 	/** Resolves once the proxy serves what the file says. */
 	readonly verify?: (signal: AbortSignal) => Promise<void>;
 	/** Without a reload: the proxy may be about to start with the old file, so the new one counts as not read. */
@@ -159,6 +159,7 @@ async function reloadPrevious(
 	}
 	try {
 		await reload?.(files.output, signal);
+		await confirm(files);
 		return { why: "; the previous file is back", serving: "the previous configuration, loaded again" };
 	} catch (error) {
 		signal.throwIfAborted();

@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { messageOf, SolistendError } from "../../src/errors.js";
 import { freePort, isPortFree } from "../host/port.js";
 import { requirePrivileges, skipPrivileged } from "../host/privileges.js";
-import { narrate } from "./narrator.js";
+import { createNarrator } from "./narrator.js";
 import { openScreen, type Screen } from "./screen.js";
 import { openStage, type Stage } from "./stage.js";
 import { playStory, type StoryResult } from "./story.js";
@@ -54,11 +54,12 @@ async function main(): Promise<number> {
 async function show(wishes: Wishes, screen: Screen, interrupted: AbortSignal): Promise<number> {
 	const port = await choosePort(wishes);
 	screen.note(introduction(port));
+	const narrate = createNarrator(screen);
 	let isOver = false;
 	const stage = await openStage({
 		port,
 		names: NAMES,
-		onLine: (line) => isOver || narrate(screen, line),
+		onLine: (line) => isOver || narrate(line),
 		signal: interrupted,
 	});
 	const code = await perform(stage, wishes, screen, AbortSignal.any([interrupted, stage.failed])).catch((error) =>

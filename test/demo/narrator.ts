@@ -4,16 +4,45 @@ import type { LogLine } from "../host/daemon.js";
 import { type DemoEvent, eventOf, tookMs } from "./events.js";
 import type { Screen } from "./screen.js";
 
-/** Shows a line of the daemon's log, if it is one that people want to see. */
-export function narrate(screen: Screen, line: LogLine): void {
-	const event = eventOf(line);
-	if (event === undefined) return;
-	screen.line(
-		event.msg === "listening" || event.msg === "closed" ? "kernel" : "haproxy",
-		tell(event),
-		Date.parse(event.time),
-	);
+/** An event's line follows its change within milliseconds; one that no event led to is not kept back for longer. */
+const PATIENCE_MS = 100;
+
+/**
+ * Shows those lines of the daemon's log that people want to see. The log tells of a change when it is made, and of the
+ * event that led to it a moment later: here the event comes first.
+ */
+export function createNarrator(screen: Screen): (line: LogLine) => void {
+	/** Changes without their event so far; below zero: events without their change. */
+	let early = 0;
+	let waiting: DemoEvent[] = [];
+	let timer: NodeJS.Timeout | undefined;
+
+	const flush = () => {
+		clearTimeout(timer);
+		timer = undefined;
+		early = Math.min(early, 0);
+		for (const event of waiting) {
+			screen.line(isOfKernel(event) ? "kernel" : "haproxy", tell(event), Date.parse(event.time));
+		}
+		waiting = [];
+	};
+
+	return (line) => {
+		const event = eventOf(line);
+		if (event === undefined) return;
+		if (isOfKernel(event)) {
+			early -= 1;
+			waiting.unshift(event);
+		} else {
+			if (event.msg === "applied" && event.sinceKernelMs !== undefined) early += 1;
+			waiting.push(event);
+		}
+		if (early <= 0) flush();
+		else timer ??= setTimeout(flush, PATIENCE_MS);
+	};
 }
+
+const isOfKernel = ({ msg }: DemoEvent) => msg === "listening" || msg === "closed";
 
 function tell(event: DemoEvent): string {
 	switch (event.msg) {

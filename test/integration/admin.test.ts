@@ -248,6 +248,10 @@ describe.skipIf(skipPrivileged)("the control socket", () => {
 		await daemon.waitFor("configuration taken");
 		expect((await ask(moved, "GET", "/healthz")).status).toBe(200);
 		await expect(stat(edge.socket)).rejects.toThrow("ENOENT");
+		await edge.configure();
+		expect(await ask(moved, "POST", "/v1/reload")).toEqual({ status: 200, body: '{"problems":[]}\n' });
+		await expect(stat(moved)).rejects.toThrow("ENOENT");
+		expect((await ask(edge.socket, "GET", "/healthz")).status).toBe(200);
 	});
 
 	test("answers what is wrong with a question, and goes on", async () => {

@@ -3,12 +3,16 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, test } from "vitest";
+import { stringify } from "yaml";
 import { PACKAGED_OBJECT } from "../../src/sensor/kernel.js";
 import { solistend } from "../host/daemon.js";
 import { eventually } from "../host/eventually.js";
+import { startHaproxy } from "../host/haproxy.js";
+import { lifetime } from "../host/lifetime.js";
 import { addNetns } from "../host/netns.js";
 import { requirePrivileges, skipPrivileged } from "../host/privileges.js";
 import { startProcess } from "../host/process.js";
+import { HAPROXY } from "../host/programs.js";
 import { rawSocket } from "../host/raw-socket.js";
 import { tempFolder } from "../host/temp-folder.js";
 
@@ -224,6 +228,39 @@ describe.skipIf(skipPrivileged)("doctor", () => {
 			),
 		});
 		expect(stdout).toContain("attached: open and close");
+	});
+
+	test("says that HAProxy takes no commands where the socket's level is not admin", async () => {
+		await using owned = lifetime();
+		const { path: folder } = owned.own(await tempFolder());
+		const sockets = { admin: "mode 600 level admin", operator: "mode 600 level operator", usual: "mode 600" };
+		const stats = Object.entries(sockets).map(([name, words]) => `\tstats socket ${join(folder, name)} ${words}\n`);
+		const cfg = join(folder, "haproxy.cfg");
+		await writeFile(cfg, `global\n${stats.join("")}backend web\n\tserver s1 127.0.0.1:1\n`);
+		const haproxy = await startHaproxy({ dir: folder, configFiles: [cfg], program: HAPROXY });
+		owned.own({ close: haproxy.stop });
+		const names = [...Object.keys(sockets), "watched"];
+		const proxies = names.map((name) => ({
+			name,
+			type: "haproxy",
+			output: join(folder, `${name}.cfg`),
+			reload: ["true"],
+			runtimeSocket: join(folder, name === "watched" ? "operator" : name),
+			...(name === "watched" && { mode: "observe" }),
+		}));
+		const config = join(folder, "solistend.yaml");
+		await writeFile(config, stringify({ services: {}, proxies }));
+		const { stdout, exitCode } = await run(["doctor", "--json", "--config", config]);
+		const findings: { name: string; state: string; detail: string }[] = JSON.parse(stdout);
+		const of = (name: string) => findings.find((one) => one.name === `proxy ${name}: runtime socket`);
+		for (const name of ["admin", "watched"]) {
+			expect(of(name)).toMatchObject({ state: "ok", detail: expect.stringMatching(/^HAProxy \d/) });
+		}
+		for (const name of ["operator", "usual"]) {
+			const mend = `its level is operator (let the line in HAProxy's configuration say: stats socket ${folder}/${name} level admin)`;
+			expect(of(name)).toMatchObject({ state: "failed", detail: expect.stringContaining(mend) });
+		}
+		expect(exitCode).toBe(1);
 	});
 });
 

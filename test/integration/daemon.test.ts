@@ -1,13 +1,18 @@
 import { readFileSync } from "node:fs";
-import { chmod, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { execa } from "execa";
 import { describe, expect, test } from "vitest";
+import { parse, stringify } from "yaml";
 import { startClient } from "../host/client.js";
-import { startDaemon } from "../host/daemon.js";
+import { solistend, startDaemon } from "../host/daemon.js";
 import { applied, type Edge, joined, left, openEdge } from "../host/edge.js";
 import { eventually } from "../host/eventually.js";
+import { startHaproxy } from "../host/haproxy.js";
 import { ask } from "../host/http.js";
+import { freePort } from "../host/port.js";
 import { requirePrivileges, skipPrivileged } from "../host/privileges.js";
+import { HAPROXY } from "../host/programs.js";
 import { closeFd, rawSocket, sendIntoFlight } from "../host/raw-socket.js";
 import { startWebServer, type WebServer } from "../host/web-server.js";
 
@@ -18,6 +23,32 @@ async function serve({ segment, owned }: Edge, name: string, options: { hostname
 	const netns = await segment.addNetns(name);
 	const start = async (): Promise<WebServer> => owned.own(await startWebServer({ name, netns, ...options }));
 	return { server: await start(), start, id: `web/${netns.address}:80`, address: netns.address };
+}
+
+const childrenOf = (pid: number): number[] =>
+	readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").map(Number);
+
+/** A second HAProxy beside the edge's, of the same services; its output. */
+async function addHaproxy({ folder, config, owned }: Edge, name: string): Promise<string> {
+	const dir = join(folder, name);
+	await mkdir(dir);
+	const settings = parse(await readFile(config, "utf8"));
+	const output = join(dir, "haproxy.cfg");
+	settings.proxies.push({
+		...settings.proxies[0],
+		name,
+		output,
+		masterSocket: join(dir, "master.sock"),
+		runtimeSocket: join(dir, "runtime.sock"),
+		options: { bind: `127.0.0.1:${await freePort()}` },
+	});
+	await writeFile(config, stringify(settings));
+	const [program, ...words] = solistend("render", "--config", config, "--proxy", name);
+	const { stdout } = await execa(program, words, { stripFinalNewline: false });
+	await writeFile(output, stdout);
+	const haproxy = await startHaproxy({ dir, configFiles: [output], program: HAPROXY });
+	owned.own({ close: haproxy.stop });
+	return output;
 }
 
 const answers = (edge: Edge, body: string) =>
@@ -132,6 +163,41 @@ describe.skipIf(skipPrivileged)("a listener that is in flight between two proces
 		closeFd(flight.land());
 		flight.close();
 		await left(second, id);
+	});
+});
+
+describe.skipIf(skipPrivileged)("a proxy that hangs while the daemon starts", () => {
+	test("keeps no other one waiting, and what its file has is adopted", async () => {
+		const socket = rawSocket();
+		socket.bind(0);
+		socket.listen(16);
+		const id = `own/127.0.0.1:${socket.port()}`;
+		await using edge = await openEdge({
+			services: { own: { match: { netns: "host", port: socket.port() }, mode: "tcp" } },
+			proxy: { timeout: "60s" },
+		});
+		const first = await edge.startDaemon();
+		await eventually("it is in the file", async () => (await edge.written()).includes(`:${socket.port()} `));
+		await first.stop();
+
+		const pids = [edge.haproxy.pid, ...childrenOf(edge.haproxy.pid)];
+		const signal = (name: NodeJS.Signals) => {
+			for (const pid of pids) process.kill(pid, name);
+		};
+		edge.owned.own({ close: async () => signal("SIGCONT") });
+		signal("SIGSTOP");
+		const flight = sendIntoFlight(socket);
+		const other = await addHaproxy(edge, "other");
+		expect(await readFile(other, "utf8")).not.toContain(`:${socket.port()} `);
+		const daemon = edge.owned.own(startDaemon({ config: edge.config }));
+		expect(await joined(daemon, id)).toMatchObject({ proxy: "other" });
+		expect(daemon.lines.some(({ proxy }) => proxy === "edge")).toBe(false);
+
+		signal("SIGCONT");
+		await daemon.waitFor("ready");
+		expect(applied(daemon).filter(({ proxy }) => proxy === "edge")).toEqual([]);
+		closeFd(flight.land());
+		flight.close();
 	});
 });
 
@@ -269,7 +335,6 @@ describe.skipIf(skipPrivileged)("what fails is told, HAProxy serves what it had,
 		expect(daemon.lines.some(({ msg }) => msg === "proxy unreachable")).toBe(true);
 		const blue = await serve(edge, "blue");
 		await eventually("the file is written", async () => (await edge.written()).includes(blue.address));
-		const { startHaproxy } = await import("../host/haproxy.js");
 		const haproxy = await startHaproxy({ dir: edge.folder, configFiles: [edge.output] });
 		edge.owned.own({ close: haproxy.stop });
 		await answers(edge, "hello from blue");

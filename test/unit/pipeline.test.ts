@@ -183,6 +183,22 @@ describe("a server that the proxy has and the seed did not find", () => {
 		expect(ids(pipeline)).toEqual([]);
 	});
 
+	test("gives way to the kernel's own endpoint, also where that was pending, and nothing leaves", () => {
+		const { pipeline, presence, changes, has } = setup();
+		presence.set("10.0.0.9:80", "listening");
+		const real = listenerOf(9, 10, inNetns("9"));
+		pipeline.onRead(read([real], 20));
+		pipeline.adopt([server]);
+		has("9", "10.0.0.9");
+		vi.advanceTimersByTime(1000);
+		expect(pipeline.listeners()).toMatchObject([{ verdict: { state: "in" } }]);
+		expect(ids(pipeline)).toEqual(["10.0.0.9:80"]);
+		expect(changes.some(({ removal }) => removal)).toBe(false);
+		pipeline.onEvents([close(real, 40)]);
+		vi.advanceTimersByTime(3000);
+		expect(ids(pipeline)).toEqual([]);
+	});
+
 	test("goes where the kernel's own endpoint is judged to be in no pool by now", () => {
 		const { pipeline, presence, has } = setup(web({ port: 8002 }));
 		presence.set("10.0.0.9:8001", "listening");

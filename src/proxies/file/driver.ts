@@ -36,32 +36,29 @@ export type FileStep =
 export function createFileDriver({ proxy, host, template }: FileOptions): Driver<FileActual, FileStep> {
 	const { name, output: path, reload: command, timeout: timeoutMs } = proxy;
 	const check = checker(proxy);
+	const reload =
+		command &&
+		((output: string, signal: AbortSignal) => runCommand({ what: "reload", command, output, timeoutMs, signal }));
 	return {
 		read: () => outputFiles(path).then(readOutput),
 		serversOf: () => [],
+		serversIn: () => [],
 		plan: (actual, desired) =>
 			planFile(actual, template.render(templateContext(proxy, host, desired)), command !== undefined),
 		describe(step) {
 			if (step.kind === "reload") return `${name}: reload by ${command?.join(" ")}`;
 			return `${name}: write ${path} (${Buffer.byteLength(step.text)} bytes)`;
 		},
-		run(steps, signal) {
-			const write = steps.find((step) => step.kind === "write");
-			const isReloaded = steps.some((step) => step.kind === "reload");
-			return runTransaction(
+		run: (steps, signal) =>
+			runTransaction(
 				{
 					output: path,
-					...(write !== undefined && { text: write.text }),
-					...(check !== undefined && { check }),
-					...(isReloaded &&
-						command !== undefined && {
-							reload: (output: string, abort: AbortSignal) =>
-								runCommand({ what: "reload", command, output, timeoutMs, signal: abort }),
-						}),
+					text: steps.find((step) => step.kind === "write")?.text,
+					check,
+					reload: steps.some(({ kind }) => kind === "reload") ? reload : undefined,
 				},
 				signal,
-			);
-		},
+			),
 		async close() {},
 	};
 }

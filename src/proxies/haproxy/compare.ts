@@ -3,31 +3,12 @@
  * they never saw, and what they alone say. Knows no clock, no socket and no log: times are given, lines are returned.
  */
 
-import type { Compared, Delays } from "../driver.js";
+import type { Compared } from "../driver.js";
+import { createDelays } from "./delays.js";
+import { createOneSided, type KnownBackend, type OneSidedLine, type SeenServer } from "./one-sided.js";
 
 /** Out of a pool, or into it. */
 export type Change = "up" | "down";
-
-/** A server of HAProxy's, in whatever backend. */
-export interface SeenServer {
-	/** `backend/server`. */
-	readonly name: string;
-	/** `address:port`, as a backend's id. */
-	readonly address: string;
-	/** Whether HAProxy sends anything to it. */
-	readonly up: boolean;
-	readonly inMaintenance: boolean;
-	/** Whether HAProxy's own checks of it run. */
-	readonly checked: boolean;
-}
-
-/** A backend that solistend has. */
-export interface KnownBackend {
-	readonly service: string;
-	readonly id: string;
-	/** False once it closed, also while it stays as the last one. */
-	readonly listens: boolean;
-}
 
 /** What the kernel said of one backend; times in milliseconds. */
 export interface KernelChange {
@@ -35,9 +16,6 @@ export interface KernelChange {
 	readonly listens: boolean;
 	readonly atMs: number;
 }
-
-/** Names that one side has and the other has not. */
-export type Lists = Pick<Compared, "onlyInProxy" | "onlyInSolistend" | "downInProxy" | "unchecked">;
 
 export type ComparedLine =
 	/** HAProxy came to the same, by itself. */
@@ -60,7 +38,7 @@ export type ComparedLine =
 			readonly inMaintenance: boolean;
 			readonly listens: boolean;
 	  }
-	| { readonly kind: "list"; readonly list: keyof Lists; readonly names: readonly string[] };
+	| OneSidedLine;
 
 export interface Comparator {
 	/** Takes in what the kernel said, at once. */
@@ -87,9 +65,6 @@ export interface Comparator {
 /** How long a difference is looked at closely. */
 export const PATIENCE_MS = 60_000;
 
-/** So many of the newest delays count for a median. */
-const KEPT_DELAYS = 1000;
-
 /** What the kernel said of a server since the last look at which HAProxy said the same; up and down by turns. */
 interface Open {
 	readonly changes: readonly { readonly change: Change; readonly atMs: number }[];
@@ -109,9 +84,8 @@ export function createComparator(): Comparator {
 	const open = new Map<string, Open>();
 	/** What HAProxy says since the last look; the kernel's word may still be on its way. */
 	let fresh = new Map<string, number>();
-	let lists: Lists = NO_LISTS;
-	let told: Lists = NO_LISTS;
-	const delays = { up: noDelays(), down: noDelays() };
+	const oneSided = createOneSided();
+	const delays = { up: createDelays(), down: createDelays() };
 	let unnoticed = 0;
 	let byChecksAlone = 0;
 
@@ -158,17 +132,6 @@ export function createComparator(): Comparator {
 		return isLate && !isTold ? [...lines, { kind: "waiting", server, ...last }] : lines;
 	};
 
-	/** A list is told once it is the same at two looks: what is just changing is no news. */
-	const listLines = (now: Lists): ComparedLine[] => {
-		const before = lists;
-		lists = now;
-		return LIST_NAMES.flatMap((list): ComparedLine[] => {
-			if (!isSame(now[list], before[list]) || isSame(now[list], told[list])) return [];
-			told = { ...told, [list]: now[list] };
-			return [{ kind: "list", list, names: now[list] }];
-		});
-	};
-
 	return {
 		changed({ id, listens: isListening, atMs }) {
 			const before = listens.get(id) ?? false;
@@ -213,7 +176,7 @@ export function createComparator(): Comparator {
 			}
 			if (backends === undefined) return lines;
 			listens = listening(listens, backends, byAddress);
-			return [...lines, ...listLines(listsOf(all, backends, (name) => open.has(name) || fresh.has(name)))];
+			return [...lines, ...oneSided.looked(all, backends, (name) => open.has(name) || fresh.has(name))];
 		},
 		forget() {
 			worker = undefined;
@@ -222,31 +185,8 @@ export function createComparator(): Comparator {
 		},
 		isOpen: () => fresh.size > 0 || [...open.values()].some(({ isTold }) => !isTold),
 		get summary() {
-			return { up: delays.up.summary(), down: delays.down.summary(), unnoticed, byChecksAlone, ...told };
+			return { up: delays.up.summary(), down: delays.down.summary(), unnoticed, byChecksAlone, ...oneSided.told };
 		},
-	};
-}
-
-const NO_LISTS: Lists = { onlyInProxy: [], onlyInSolistend: [], downInProxy: [], unchecked: [] };
-const LIST_NAMES = ["onlyInProxy", "onlyInSolistend", "downInProxy", "unchecked"] as const;
-
-function listsOf(
-	servers: readonly SeenServer[],
-	backends: readonly KnownBackend[],
-	isChanging: (server: string) => boolean,
-): Lists {
-	const addresses = new Set(servers.map(({ address }) => address));
-	const ids = new Set(backends.flatMap(({ id, listens }) => (listens ? [id] : [])));
-	const settled = servers.filter(({ name }) => !isChanging(name));
-	const names = (of: readonly SeenServer[]) => of.map(({ name }) => name).sort();
-	return {
-		onlyInProxy: names(settled.filter(({ up, address }) => up && !ids.has(address))),
-		onlyInSolistend: backends
-			.filter(({ id, listens }) => listens && !addresses.has(id))
-			.map(({ service, id }) => `${service}/${id}`)
-			.sort(),
-		downInProxy: names(settled.filter(({ up, address }) => !up && ids.has(address))),
-		unchecked: names(servers.filter(({ checked, address }) => !checked && ids.has(address))),
 	};
 }
 
@@ -270,26 +210,4 @@ function groupByAddress(servers: readonly SeenServer[]): Map<string, string[]> {
 		else group.push(name);
 	}
 	return groups;
-}
-
-const isSame = (a: readonly string[], b: readonly string[]) =>
-	a.length === b.length && a.every((one, i) => one === b[i]);
-
-function noDelays() {
-	const newest: number[] = [];
-	let count = 0;
-	let maxMs = 0;
-	return {
-		add(ms: number) {
-			count += 1;
-			maxMs = Math.max(maxMs, ms);
-			newest.push(ms);
-			if (newest.length > KEPT_DELAYS) newest.shift();
-		},
-		summary(): Delays {
-			const sorted = newest.toSorted((a, b) => a - b);
-			const medianMs = sorted[Math.floor((sorted.length - 1) / 2)];
-			return medianMs === undefined ? { count } : { count, medianMs: Math.round(medianMs), maxMs: Math.round(maxMs) };
-		},
-	};
 }

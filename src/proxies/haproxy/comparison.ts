@@ -7,8 +7,9 @@ import type { Logger } from "pino";
 import type { Backend } from "../../backends/backend.js";
 import type { ProxyConfig } from "../../config/schema.js";
 import type { CompareOptions, Comparison } from "../driver.js";
-import { type ComparedLine, createComparator, type KnownBackend, type SeenServer } from "./compare.js";
+import { type ComparedLine, createComparator } from "./compare.js";
 import { type LiveServers, readLive } from "./live.js";
+import type { KnownBackend, SeenServer } from "./one-sided.js";
 
 const LOOK_MS = { quiet: 1000, open: 50 } as const;
 

@@ -157,6 +157,7 @@ export function createHaproxyDriver(options: HaproxyOptions): Driver<Found, Hapr
 		async close() {
 			if (isUsed && proxy.fallbackChecks && proxy.mode === "apply") await switchChecksOn(proxy);
 		},
+		serversIn: (text) => declaredAddresses(parseDeclared(text).backends),
 	};
 }
 

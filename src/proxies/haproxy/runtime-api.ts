@@ -172,6 +172,6 @@ function unexpected(command: string, text: string): SolistendError {
 	const said = text.trim().split("\n")[0] ?? "";
 	return new SolistendError(
 		"proxy",
-		`cannot read HAProxy's answer to "${command}": it says "${said}" (the socket needs level operator or admin)`,
+		`cannot read HAProxy's answer to "${command}": it says "${said}" (the socket needs level admin)`,
 	);
 }

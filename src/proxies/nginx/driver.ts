@@ -30,25 +30,22 @@ export function createNginxDriver({ proxy, host, template }: NginxOptions): Driv
 			const [file, master] = await Promise.all([outputFiles(proxy.output).then(readOutput), readMaster(proxy.pidFile)]);
 			return { file, master };
 		},
-		serversOf: ({ file }) => upstreamServers(parseUpstreams(file.text ?? "")),
+		serversOf: ({ file }) => serversIn(file.text ?? ""),
+		serversIn,
 		plan: (actual, desired) => planNginx(actual, template.render(templateContext(proxy, host, desired))),
 		describe: (step) => describe(proxy, step),
 		run(steps, signal) {
-			const write = steps.find((step) => step.kind === "write");
-			const isReloaded = steps.some((step) => step.kind === "reload");
 			let before: Master = { state: "unknown" };
+			const reload = async (output: string, abort: AbortSignal) => {
+				before = await reloadNginx(proxy, output, abort);
+			};
 			return runTransaction(
 				{
 					output: proxy.output,
-					...(write !== undefined && { text: write.text }),
-					...(check !== undefined && { check }),
-					...(isReloaded
-						? {
-								reload: async (output: string, abort: AbortSignal) => {
-									before = await reloadNginx(proxy, output, abort);
-								},
-								verify: (abort: AbortSignal) => verifyNginx(proxy, before, abort),
-							}
+					text: steps.find((step) => step.kind === "write")?.text,
+					check,
+					...(steps.some(({ kind }) => kind === "reload")
+						? { reload, verify: (abort: AbortSignal) => verifyNginx(proxy, before, abort) }
 						: // It may be about to start, and have read the old file by now: it is reloaded once it is there.
 							{ unconfirmed: true }),
 				},
@@ -58,6 +55,8 @@ export function createNginxDriver({ proxy, host, template }: NginxOptions): Driv
 		async close() {},
 	};
 }
+
+const serversIn = (text: string) => upstreamServers(parseUpstreams(text));
 
 function describe({ name, output, reload, pidFile }: ProxyConfig, step: NginxStep): string {
 	switch (step.kind) {

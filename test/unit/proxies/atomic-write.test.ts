@@ -74,8 +74,14 @@ describe("until the proxy has read it", () => {
 	test("the previous one can be restored", async () => {
 		await writeFile(output, "old");
 		const files = await write("new");
+		await chmod(files.previous, 0o600);
 		expect(await restore(files)).toBe(true);
+		expect(await readOutput(files)).toEqual({ text: "old", confirmed: false });
+		expect((await stat(output)).mode & 0o777).toBe(0o600);
+		expect(await restore(files)).toBe(true);
+		await confirm(files);
 		expect(await readOutput(files)).toEqual({ text: "old", confirmed: true });
+		expect(await readdir(folder)).toEqual(["haproxy.cfg"]);
 		expect(await restore(files)).toBe(false);
 	});
 

@@ -34,6 +34,10 @@ class FakeDriver implements Driver<Actual, Actual> {
 		return this.live;
 	}
 
+	serversIn(): readonly ServerAddress[] {
+		return [];
+	}
+
 	serversOf(): readonly ServerAddress[] {
 		return [];
 	}

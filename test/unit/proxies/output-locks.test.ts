@@ -16,6 +16,7 @@ let runs: number;
 const driver: Driver = {
 	read: async () => undefined,
 	serversOf: () => [],
+	serversIn: () => [],
 	plan: () => ({ steps: [], reload: false, diff: { joined: [], left: [] } }),
 	describe: () => "",
 	run: async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { SolistendError } from "../../../src/errors.js";
+import { outputFiles, readOutput } from "../../../src/proxies/atomic-write.js";
 import { runTransaction, type Transaction } from "../../../src/proxies/transaction.js";
 
 let folder: string;
@@ -145,6 +146,21 @@ describe("a failed transaction", () => {
 			serving: "what it had before the new file",
 			error: { message: "no; the previous file is back, but loading it failed too: no" },
 		});
+		expect(await inFolder()).toEqual({ "p.cfg": "old", ".p.cfg.previous": "old" });
+	});
+
+	test("leaves the previous file marked as not read until it could be loaded", async () => {
+		const reload = async () => {
+			throw proxyError("no");
+		};
+		await transact({ reload });
+		expect(await readOutput(await outputFiles(output))).toEqual({ text: "old", confirmed: false });
+		await runTransaction({ output, reload }, new AbortController().signal);
+		expect(await inFolder()).toEqual({ "p.cfg": "old", ".p.cfg.previous": "old" });
+		await transact({ text: "newer", reload });
+		expect(await inFolder()).toEqual({ "p.cfg": "old", ".p.cfg.previous": "old" });
+		await runTransaction({ output, reload: async () => {} }, new AbortController().signal);
+		expect(await readOutput(await outputFiles(output))).toEqual({ text: "old", confirmed: true });
 		expect(await inFolder()).toEqual({ "p.cfg": "old" });
 	});
 

@@ -1,12 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-	type ComparedLine,
-	createComparator,
-	type KnownBackend,
-	PATIENCE_MS,
-	type SeenServer,
-} from "../../../../src/proxies/haproxy/compare.js";
+import { type ComparedLine, createComparator, PATIENCE_MS } from "../../../../src/proxies/haproxy/compare.js";
+import type { KnownBackend, SeenServer } from "../../../../src/proxies/haproxy/one-sided.js";
 
 const ID = "10.0.0.1:80";
 
