@@ -1,12 +1,48 @@
-/** An edge as its operator sees it: HAProxy's runtime socket, and what the daemon says of a backend. */
+/**
+ * An edge as its operator sees it: applications that serve, who answers, HAProxy's runtime socket, and what the daemon
+ * says of a backend.
+ */
 
 import { execa } from "execa";
 import { z } from "zod";
 import { ask } from "../../src/cli/ask.js";
 import { askSocket, parseServersState } from "../../src/proxies/haproxy/runtime-api.js";
-import { solistend } from "./daemon.js";
-import type { Edge } from "./edge.js";
+import { type Application, type ApplicationOptions, startApplication } from "./application.js";
+import { type Daemon, solistend } from "./daemon.js";
+import { type Edge, joined } from "./edge.js";
 import { eventually } from "./eventually.js";
+import { ask as request } from "./http.js";
+import type { ConnectedNetns } from "./netns.js";
+
+/** An application that is a backend. */
+export interface Served extends Application {
+	/** `address:port`. */
+	readonly id: string;
+	readonly netns: ConnectedNetns;
+}
+
+/** Starts an application in a namespace of its own; resolves when it has joined a service. */
+export async function serve(
+	edge: Edge,
+	daemon: Daemon,
+	name: string,
+	{ service = "web", ...options }: Partial<ApplicationOptions> & { readonly service?: string } = {},
+): Promise<Served> {
+	const netns = await edge.segment.addNetns(name);
+	const application = edge.owned.own(await startApplication({ name, netns, ...options }));
+	const id = `${netns.address}:${options.port ?? 80}`;
+	await joined(daemon, `${service}/${id}`);
+	return { ...application, id, netns };
+}
+
+/** Waits until new requests are answered by these alone. */
+export async function answersAre(edge: Edge, ...names: string[]): Promise<void> {
+	await eventually(`${names} answer`, async () => {
+		const bodies = new Set<string>();
+		for (let asked = 0; asked < 3 * names.length; asked++) bodies.add((await request(edge.url)).body);
+		return [...bodies].sort().join("") === names.map((name) => `hello from ${name}\n`).join("");
+	});
+}
 
 /** Runs commands in the running HAProxy. @throws Error when it does not answer */
 export async function runtime({ runtimeSocket: socket }: Edge, command: string): Promise<string> {

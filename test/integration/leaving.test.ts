@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { type ApplicationOptions, firstChild, startApplication } from "../host/application.js";
+import { firstChild, startApplication } from "../host/application.js";
 import { startClient } from "../host/client.js";
 import type { Daemon } from "../host/daemon.js";
-import { type Edge, joined, left, openEdge } from "../host/edge.js";
+import { joined, left, openEdge } from "../host/edge.js";
 import { eventually } from "../host/eventually.js";
 import { ask } from "../host/http.js";
-import { serverAt, untilAdmin, untilTold } from "../host/operator.js";
+import { answersAre, serve, serverAt, untilAdmin, untilTold } from "../host/operator.js";
 import { requirePrivileges, skipPrivileged } from "../host/privileges.js";
 import { kill } from "../host/process.js";
 import { startWebServer } from "../host/web-server.js";
@@ -13,23 +13,6 @@ import { startWebServer } from "../host/web-server.js";
 requirePrivileges();
 
 const match = { port: 80, netns: `slt-${process.pid}-*` };
-
-/** An application in a namespace of its own; resolves when it has joined. */
-async function serve(edge: Edge, daemon: Daemon, name: string, options: Partial<ApplicationOptions> = {}) {
-	const netns = await edge.segment.addNetns(name);
-	const application = edge.owned.own(await startApplication({ name, netns, ...options }));
-	const id = `${netns.address}:80`;
-	await joined(daemon, `web/${id}`);
-	return { ...application, id };
-}
-
-/** Waits until new requests are answered by these alone. */
-const answersAre = (edge: Edge, ...names: string[]) =>
-	eventually(`${names} answer`, async () => {
-		const bodies = new Set<string>();
-		for (let asked = 0; asked < 3 * names.length; asked++) bodies.add((await ask(edge.url)).body);
-		return [...bodies].sort().join("") === names.map((name) => `hello from ${name}\n`).join("");
-	});
 
 /** The backends that the daemon told to be in drain, in the order in which it did. */
 const drained = ({ lines }: Daemon) => lines.filter(({ state }) => state === "drain").map(({ backend }) => backend);
@@ -58,14 +41,14 @@ describe.skipIf(skipPrivileged)("a backend that is told to stop", () => {
 	});
 
 	test("and still listens after drainTimeout is ready again", async () => {
-		await using edge = await openEdge({ services: { web: { match, drainTimeout: "1s" } } });
+		await using edge = await openEdge({ services: { web: { match, drainTimeout: "2s" } } });
 		const daemon = await edge.startDaemon();
 		const blue = await serve(edge, daemon, "blue");
 		await serve(edge, daemon, "green");
 		await blue.signal("SIGTERM");
 		await untilAdmin(edge, blue.id, "drain");
 		await untilAdmin(edge, blue.id, "ready");
-		await untilTold(edge, blue.id, "ready", /^told to stop by SIGTERM, and still listens 1s later$/);
+		await untilTold(edge, blue.id, "ready", /^told to stop by SIGTERM, and still listens 2 s later$/);
 		await answersAre(edge, "blue", "green");
 	});
 
