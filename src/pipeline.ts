@@ -109,7 +109,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	let closed = false;
 
 	const put = ({ key }: Endpoint, { claims, why }: Looked) => pools.set(key, claims, why, now());
-	const look = (endpoint: Endpoint) => put(endpoint, judged.look(endpoint));
+	/** One that is pending from now on is looked at again, soon. */
+	const look = (endpoint: Endpoint) => {
+		const isPending = () => judged.get(endpoint.key)?.verdict.state === "pending";
+		const was = isPending();
+		put(endpoint, judged.look(endpoint));
+		if (!was && isPending()) retryIn(RETRY_MS.first);
+	};
 
 	/** What is known of a listener, with what came of it in the pools. */
 	const withPools = ({ verdict, ...listener }: JudgedListener): JudgedListener => ({
@@ -206,7 +212,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			for (const one of news) {
 				const listener = one.what === "closed" ? one.listener : judged.get(one.key);
 				if (listener === undefined) continue;
-				reportListener(log, one.what, one.what === "closed" ? listener : withPools(listener), isNews);
+				// also where it is held out in its service
+				const isOurs = listener.verdict.state !== "out";
+				reportListener(log, one.what, one.what === "closed" ? listener : withPools(listener), isNews && isOurs);
 			}
 		});
 	};

@@ -5,7 +5,7 @@ import type { BackendRef } from "./backends/backend.js";
 import type { BackendStatus } from "./backends/status.js";
 import type { JudgedListener } from "./judged.js";
 
-/** A line for a listener that came or went; at `info` where it is news and a service cares. */
+/** A line for a listener that came or went; at `info` where it is news to those who follow a service. */
 export function reportListener(
 	log: Logger,
 	what: "listening" | "closed",
@@ -14,8 +14,7 @@ export function reportListener(
 ): void {
 	const { comm, hostname, container, netnsName, netnsInode } = resolved.identity;
 	const [place] = verdict.state === "in" ? verdict.places : [];
-	const level = isNews && verdict.state !== "out" ? "info" : "debug";
-	log[level](
+	log[isNews ? "info" : "debug"](
 		{
 			...place,
 			address: endpoint.address,

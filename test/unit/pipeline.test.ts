@@ -94,6 +94,25 @@ test("a listener whose addresses are not known yet is pending, and joins when th
 	expect(vi.getTimerCount()).toBe(0);
 });
 
+test.each([
+	["loses its address", (pipeline: Pipeline) => pipeline.recheck()],
+	["is wanted by other rules", (pipeline: Pipeline) => pipeline.reconfigure(web({ port: [80, 81] }))],
+])("a listener that %s is pending, and joins again when its address is known", (_, look) => {
+	const { pipeline, has } = setup();
+	has("4196", "10.0.0.2");
+	pipeline.onRead(read([listenerOf(1, 10)], 20));
+	has("4196");
+	look(pipeline);
+	vi.advanceTimersByTime(5000);
+	expect(ids(pipeline)).toEqual([]);
+	expect(pipeline.listeners()).toMatchObject([{ verdict: { state: "pending" } }]);
+	has("4196", "10.0.0.2");
+	vi.advanceTimersByTime(10_000);
+	expect(ids(pipeline)).toEqual(["10.0.0.2:80"]);
+	pipeline.close();
+	expect(vi.getTimerCount()).toBe(0);
+});
+
 test("the last backend stays for its grace, and its end is told", () => {
 	const { pipeline, changes, has } = setup();
 	has("4196", "10.0.0.2");
