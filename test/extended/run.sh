@@ -8,4 +8,4 @@ sh test/extended/trixie.sh
 export SOLISTEND_HAPROXY="$PWD/test/extended/haproxy" SOLISTEND_NGINX="$PWD/test/extended/nginx"
 echo "==> $("$SOLISTEND_HAPROXY" -v | head -n 1); $("$SOLISTEND_NGINX" -v 2>&1)"
 exec node_modules/.bin/vitest run --project integration \
-	test/integration/haproxy test/integration/nginx test/integration/daemon
+	test/integration/haproxy test/integration/nginx test/integration/daemon test/integration/leaving
