@@ -92,15 +92,16 @@ export function createRounds({ proxy, driver, desired, onOperator, ledger, inTur
 			return { plan, planMs, urgent: isApplying && urgent.length > 0 ? await driver.run(urgent, signal) : undefined };
 		});
 
-	return async (task, since) => {
+	const round: Round = async (task, since) => {
 		const beginMs = now();
 		if (desired() === undefined) return { kind: "idle" };
 		const early = task === "follow" ? await follow(beginMs) : undefined;
 		if (early !== undefined) return early;
 		const actual = await driver.read(signal);
 		const readMs = now();
-		const made = await planned(task, actual);
-		if (made === undefined) return (await follow(beginMs)) ?? { kind: "done" };
+		// Where the file can't follow by itself, that takes a plan.
+		const made = await planned(task === "follow" ? "plan" : task, actual);
+		if (made === undefined) return (await follow(beginMs)) ?? round("plan", since);
 		const { plan, planMs, urgent } = made;
 		if (!isApplying) return { kind: "observed", plan };
 		const tell = teller(plan, since, beginMs, { read: readMs - beginMs, render: planMs - readMs });
@@ -121,4 +122,5 @@ export function createRounds({ proxy, driver, desired, onOperator, ledger, inTur
 		// A new worker starts from its file: what changed since, and what no file can say, is to be looked at.
 		return end.kind === "done" && plan.reload && driver.fast !== undefined ? { kind: "done", atOnce: true } : end;
 	};
+	return round;
 }
