@@ -76,13 +76,6 @@ describe("the lock of an output", () => {
 		expect(await readdir(folder)).toEqual([".p.cfg.lock"]);
 	});
 
-	test("that was left behind is taken over by one only, however many want it", async () => {
-		await leaveBehind();
-		const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => lock()));
-		expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
-		await expect(lock()).rejects.toThrow("another proxy");
-	});
-
 	test("may have a long path and a long name", async () => {
 		const deep = join(folder, "d".repeat(200));
 		await mkdir(deep);
