@@ -73,6 +73,11 @@ function longestZeroRun(groups: readonly number[]): { start: number; length: num
 	return best;
 }
 
+/** An address with a port as programs take it: `10.0.0.1:80`, `[fd00::1]:80`; also of a name. */
+export function hostPort(address: string, port: number): string {
+	return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
 /** The IPv4 address inside an IPv4-mapped one (`::ffff:192.0.2.1`, RFC 4291); any other address as it is. */
 export function unmapIp(ip: Ip): Ip {
 	const mapped = ip.length === 16 && ip.slice(0, 10).every((byte) => byte === 0) && ip[10] === 0xff && ip[11] === 0xff;

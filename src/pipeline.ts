@@ -6,7 +6,7 @@
 
 import type { Logger } from "pino";
 import { type AdoptedServer, createAdopted } from "./backends/adopted.js";
-import type { Backend, BackendRef, DesiredSet, Hold } from "./backends/backend.js";
+import type { Backend, BackendRef, DesiredChange, DesiredSet, Hold } from "./backends/backend.js";
 import { withStatus } from "./backends/judge.js";
 import { createPools } from "./backends/pools.js";
 import { netnsOfService } from "./backends/proxy-netns.js";
@@ -24,17 +24,6 @@ export type { JudgedListener } from "./judged.js";
 
 /** Pauses between two looks at what is pending: doubled from the first to the last, which then stays. */
 const RETRY_MS = { first: 20, last: 10_000 } as const;
-
-/** The desired set differs from before. */
-export interface DesiredChange {
-	/** When it was known here, in the clock of `now`. */
-	readonly atMs: number;
-	readonly removal: boolean;
-	/** The backends that came, went or changed; undefined when it may be any. */
-	readonly touched: readonly BackendRef[] | undefined;
-	/** How long ago the kernel's event was, in milliseconds, where one event caused it. */
-	sinceKernelMs?(): number;
-}
 
 export interface PipelineOptions {
 	readonly config: Config;

@@ -16,8 +16,14 @@ export const backendId = (address: string, port: number): BackendId => `${addres
 
 /** Reads what `backendId` wrote; undefined for a text that has no port at its end. */
 export function parseBackendId(text: string): BackendId | undefined {
-	const [, address, port] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
-	return address === undefined ? undefined : backendId(address, Number(port));
+	const place = placeOf(text);
+	return place && backendId(place.address, place.port);
+}
+
+/** The parts of an id; undefined for a text that is none. */
+export function placeOf(id: string): { readonly address: string; readonly port: number } | undefined {
+	const [, address, port] = /^(.+):(\d{1,5})$/.exec(id) ?? [];
+	return address === undefined ? undefined : { address, port: Number(port) };
 }
 
 /** Where those are that the proxy has and the kernel's table lacks: no namespace of the kernel's has this key. */
@@ -94,3 +100,15 @@ export interface DesiredService {
 
 /** All services of the configuration, sorted by name. */
 export type DesiredSet = readonly DesiredService[];
+
+/** The desired set differs from before. */
+export interface DesiredChange {
+	/** When it was known here, in milliseconds of a clock that does not jump. */
+	readonly atMs: number;
+	/** Whether a backend left. */
+	readonly removal: boolean;
+	/** The backends that came, went or changed; undefined when it may be any. */
+	readonly touched: readonly BackendRef[] | undefined;
+	/** How long ago the kernel's event was, in milliseconds, where one event caused it. */
+	sinceKernelMs?(): number;
+}

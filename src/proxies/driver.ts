@@ -4,7 +4,7 @@
  */
 
 import type { Logger } from "pino";
-import type { Backend, BackendRef, DesiredSet } from "../backends/backend.js";
+import type { Backend, BackendRef, DesiredChange, DesiredSet } from "../backends/backend.js";
 import type { SolistendError } from "../errors.js";
 
 /**
@@ -17,13 +17,16 @@ export interface Driver<Actual = unknown, Step = unknown> {
 	serversOf(actual: Actual): readonly ServerAddress[];
 	/** The same, of a text of its file alone: for a proxy that can't be asked. Pure. */
 	serversIn(text: string): readonly ServerAddress[];
-	/** What it takes to get from there to the desired set. Pure. @throws SolistendError for a template that fails. */
+	/**
+	 * What it takes to get from there to the desired set. Does nothing to the proxy; what is planned is remembered where
+	 * there is a fast lane, which goes on from it. @throws SolistendError for a template that fails.
+	 */
 	plan(actual: Actual, desired: DesiredSet): Plan<Step>;
 	/** One line for people. */
 	describe(step: Step): string;
 	/** Carries out the steps of a plan and reads back. Rejects only when the signal is aborted. */
 	run(steps: readonly Step[], signal: AbortSignal): Promise<Outcome>;
-	/** Takes in a read, once, before it is planned with: what it tells that nobody here did. */
+	/** Takes in a read, before it is planned with: what it tells that nobody here did. */
 	take?(actual: Actual): Taken;
 	/** Tells when the proxy was started anew, or is back: then all of it is to be looked at. */
 	watch?(onRestart: () => void): { close(): void };
@@ -43,15 +46,8 @@ export interface CompareOptions {
 }
 
 export interface Comparison {
-	/**
-	 * The desired set changed: for these backends, or for any; times in milliseconds of `performance.now()`, and since the
-	 * kernel's event, where one event caused it.
-	 */
-	notify(change: {
-		readonly touched: readonly BackendRef[] | undefined;
-		readonly atMs: number;
-		sinceKernelMs?(): number;
-	}): void;
+	/** The desired set changed; in the clock of `performance.now()`. */
+	notify(change: DesiredChange): void;
 	readonly summary: Compared;
 	close(): Promise<void>;
 }
@@ -95,11 +91,10 @@ export interface Taken {
 /** Changes single backends in the running proxy at once, in constant time each. */
 export interface FastLane<Step = unknown> {
 	/**
-	 * Makes the proxy equal to what is desired for these backends.
+	 * Makes the proxy equal to what is desired for these backends. Rejects only when the signal is aborted.
 	 *
 	 * @param changed which may differ from what the proxy has
 	 * @param wanted what is desired of one now; undefined: it is out
-	 * Rejects only when the signal is aborted.
 	 */
 	apply(
 		changed: readonly BackendRef[],

@@ -3,6 +3,8 @@
  * in docs/templates.md with examples that are run by a test.
  */
 
+import { hostPort } from "../ip.js";
+
 /** Gets its parameters and its `name=value` pairs; what it throws is reported with the place in the template. */
 export type Helper = (params: readonly unknown[], pairs: Readonly<Record<string, unknown>>) => unknown;
 
@@ -11,7 +13,7 @@ export const HELPERS: Readonly<Record<string, Helper>> = {
 	hostport: ([address, port]) => {
 		const host = text("hostport", "an address", address);
 		if (typeof port !== "number") throw new Error("hostport needs an address and a port (write hostport address port)");
-		return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+		return hostPort(host, port);
 	},
 	join: ([values, separator]) => {
 		if (!Array.isArray(values)) throw new Error('join needs a list and a separator (write join hosts " ")');

@@ -1,6 +1,7 @@
 /** What is known of how a proxy fares: its status, its counts, and the lines of the log that tell of both. */
 
 import type { Logger } from "pino";
+import type { DesiredChange } from "../backends/backend.js";
 import { messageOf } from "../errors.js";
 import { countApplied, countFailed, type LoopCounts, NO_COUNTS } from "./counts.js";
 import type { Plan, ServerDiff } from "./driver.js";
@@ -16,11 +17,31 @@ export type ProxyStatus =
 	| { readonly state: "unreachable"; readonly why: string }
 	| { readonly state: "failed"; readonly why: string; readonly serving: string };
 
+/** How a change reached the proxy. */
+export interface Applied {
+	/** The oldest one that it was for; undefined where it made good what the proxy lacked. */
+	readonly since: DesiredChange | undefined;
+	/** When that was begun. */
+	readonly beginMs: number;
+	/** From then on. */
+	readonly stagesMs: AppliedLine["stagesMs"];
+	readonly reload: boolean;
+}
+
+export interface LedgerOptions {
+	readonly log: Logger;
+	/** The proxy's name. */
+	readonly proxy: string;
+	/** Milliseconds of the clock that changes are told in. */
+	now(): number;
+	readonly onChange: ((status: ProxyStatus) => void) | undefined;
+}
+
 export interface Ledger {
 	readonly status: ProxyStatus;
 	readonly counts: LoopCounts;
-	/** A change reached the proxy. */
-	applied(diff: ServerDiff, line: Omit<AppliedLine, "joined" | "left">): void;
+	/** A change reached the proxy, just now. */
+	applied(diff: ServerDiff, how: Applied): void;
 	/** The proxy has what it should have. */
 	fine(): void;
 	failed(error: unknown, serving: string, retryInMs: number): void;
@@ -31,7 +52,7 @@ export interface Ledger {
 	behind(why: string): void;
 }
 
-export function createLedger(log: Logger, proxy: string, onChange?: (status: ProxyStatus) => void): Ledger {
+export function createLedger({ log, proxy, now, onChange }: LedgerOptions): Ledger {
 	const report = createReporter(log, proxy);
 	let status: ProxyStatus = { state: "starting" };
 	let counts = NO_COUNTS;
@@ -48,9 +69,11 @@ export function createLedger(log: Logger, proxy: string, onChange?: (status: Pro
 		get counts() {
 			return counts;
 		},
-		applied(diff, line) {
-			counts = countApplied(counts, diff, line, Date.now());
-			report.applied({ ...diff, ...line });
+		applied(diff, { since, beginMs, reload, ...how }) {
+			const sinceMs = since?.atMs ?? beginMs;
+			const stagesMs = { settle: beginMs - sinceMs, ...how.stagesMs };
+			counts = countApplied(counts, diff, { reload, stagesMs }, Date.now());
+			report.applied({ ...diff, reload, stagesMs, totalMs: now() - sinceMs, sinceKernelMs: since?.sinceKernelMs?.() });
 		},
 		fine() {
 			report.fine();

@@ -6,7 +6,7 @@
  */
 
 import type { Logger } from "pino";
-import type { Backend, BackendRef, DesiredSet } from "../backends/backend.js";
+import type { Backend, BackendRef, DesiredChange, DesiredSet } from "../backends/backend.js";
 import { acted, changed, dueAtMs, SETTLED, type SettlePolicy } from "../backends/settle.js";
 import type { ProxyConfig } from "../config/schema.js";
 import { retryDelayMs } from "./backoff.js";
@@ -17,18 +17,6 @@ import { createLedger, type ProxyStatus } from "./ledger.js";
 import { createRounds, type RoundEnd, TASKS, type Task } from "./round.js";
 
 export type { ProxyStatus } from "./ledger.js";
-
-/** Something changed in the desired set. */
-export interface LoopChange {
-	/** When it was known, in the clock of `now`. */
-	readonly atMs: number;
-	/** Whether a backend left. */
-	readonly removal: boolean;
-	/** The backends that may differ from before; undefined when it may be any. */
-	readonly touched: readonly BackendRef[] | undefined;
-	/** How long ago the kernel's event was, in milliseconds, where one event caused it. */
-	sinceKernelMs?(): number;
-}
 
 export interface LoopOptions {
 	readonly proxy: Pick<ProxyConfig, "name" | "mode" | "reloadInterval" | "services">;
@@ -49,8 +37,8 @@ export interface LoopOptions {
 }
 
 export interface Loop {
-	/** The desired set changed. */
-	notify(change: LoopChange): void;
+	/** The desired set changed; in the clock of `now`. */
+	notify(change: DesiredChange): void;
 	/** Looks whether the proxy still has what it was given. */
 	look(): void;
 	readonly status: ProxyStatus;
@@ -65,11 +53,13 @@ const LAST_LOOK_MS = 1000;
 
 /** Opens the loop and looks at the proxy at once. Closes the driver with itself. */
 export function openLoop(options: LoopOptions): Loop {
-	const { proxy, driver, desired, backend, onOperator, log, onChange } = options;
+	const { proxy, driver, desired, backend, log, onChange } = options;
 	const { now = () => performance.now(), random = Math.random } = options;
 	const abort = new AbortController();
 	const isApplying = proxy.mode === "apply";
-	const ledger = createLedger(log, proxy.name, onChange);
+	/** One that is only observed is somebody else's: what they tell it is no word to us. */
+	const onOperator = isApplying ? options.onOperator : undefined;
+	const ledger = createLedger({ log, proxy: proxy.name, now, onChange });
 	/** One at a time changes the running proxy; a file is checked, and a reload awaited, outside of it. */
 	const inTurn = createTurns();
 	let policy = options.settle;
@@ -80,7 +70,7 @@ export function openLoop(options: LoopOptions): Loop {
 	let limited = false;
 	let failures = 0;
 	/** The oldest change that has not reached the proxy. */
-	let cause: LoopChange | undefined;
+	let cause: DesiredChange | undefined;
 	let task: Task = "plan";
 	let wake = () => {};
 
@@ -164,14 +154,8 @@ export function openLoop(options: LoopOptions): Loop {
 		cause = undefined;
 		return (outcome) => {
 			const nowMs = now();
-			const sinceMs = since?.atMs ?? beginMs;
 			if (outcome.joined.length + outcome.left.length > 0) {
-				ledger.applied(outcome, {
-					reload: false,
-					stagesMs: { settle: beginMs - sinceMs, runtime: nowMs - beginMs },
-					totalMs: nowMs - sinceMs,
-					sinceKernelMs: since?.sinceKernelMs?.(),
-				});
+				ledger.applied(outcome, { since, beginMs, stagesMs: { runtime: nowMs - beginMs }, reload: false });
 			}
 			if (outcome.kind === "applied") {
 				// The file follows once it is quiet.

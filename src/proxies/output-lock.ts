@@ -1,14 +1,14 @@
 /**
- * One daemon per output: a unix socket beside the file, on which its owner answers its process id. The kernel lets go
- * of it when the owner dies, however that was; what is left is a name that refuses connections. Knows nothing of proxies.
+ * One daemon per output: a lock by flock(2) on a file beside it, which holds its owner's process id. The kernel lets go of
+ * it when the owner dies, however that was. Knows nothing of proxies.
  */
 
-import { createHash } from "node:crypto";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { type FileHandle, link, open, rename, rm } from "node:fs/promises";
-import { connect, createServer, type Server } from "node:net";
-import { basename, dirname } from "node:path";
+import { constants, type FileHandle, open, readFile, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { SolistendError } from "../errors.js";
+import { isCode } from "../files.js";
 import { outputFiles } from "./atomic-write.js";
 
 export interface OutputLock {
@@ -16,108 +16,79 @@ export interface OutputLock {
 	close(): Promise<void>;
 }
 
-/** Names of sockets end at 107 bytes, unix(7); some are taken by the folder's path. */
-const LONGEST_NAME = 72;
+const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
 
-/** How long an owner that is busy is waited for; that there is one is known by then. */
-const ANSWER_MS = 1000;
+/** Whoever can open it can lock it: nobody else may. */
+const MODE = 0o600;
 
-/** Each attempt but the last lost a race for a name that was left behind. */
-const ATTEMPTS = 3;
+/** How flock(1) exits when somebody else has the lock. */
+const IS_LOCKED = 1;
 
 /**
  * Takes the lock of an output.
- * @throws SolistendError when another process has it; what the file system says when there can be no socket.
+ * @throws SolistendError when another process has it; what the file system says when there can be none.
  */
 export async function lockOutput(path: string): Promise<OutputLock> {
 	const { output } = await outputFiles(path);
-	const folder = await open(dirname(output), "r");
-	try {
-		// By way of the folder's descriptor: its own path may be too long for a socket.
-		const socket = `/proc/self/fd/${folder.fd}/${nameOf(output)}`;
-		for (let attempt = 1; ; attempt++) {
-			const server = await listenOn(socket);
-			if (server !== undefined) return lockBy(server, folder);
-			const owner = (await ownerOf(socket)) ?? (await moveAside(socket));
-			if (owner !== undefined || attempt === ATTEMPTS) throw inUse(path, owner);
+	// Hidden, as all files beside the output: no include pattern matches it.
+	const name = join(dirname(output), `.${basename(output)}.lock`);
+	for (;;) {
+		const file = await open(name, O_RDWR | O_CREAT | O_NOFOLLOW, MODE);
+		try {
+			if (!(await tryLock(file))) throw inUse(path, (await readFile(name, "utf8").catch(() => "")).trim());
+			if (await isStill(file, name)) {
+				await file.truncate();
+				await file.write(`${process.pid}\n`, 0);
+				return lockBy(file, name);
+			}
+		} catch (error) {
+			await file.close();
+			throw error;
 		}
-	} catch (error) {
-		await folder.close();
-		throw error;
+		// Its last owner took it away, after it was opened here.
+		await file.close();
 	}
 }
 
-/** Hidden, as all files beside the output: no include pattern matches it. */
-function nameOf(output: string): string {
-	const name = basename(output);
-	const short = name.length <= LONGEST_NAME ? name : createHash("sha256").update(name).digest("hex").slice(0, 32);
-	return `.${short}.lock`;
-}
-
-/** Undefined when there is such a name already. */
-async function listenOn(socket: string): Promise<Server | undefined> {
-	const server = createServer((connection) => {
-		connection.on("error", () => {});
-		connection.end(String(process.pid), () => connection.destroy());
+/**
+ * Locks an open file, now or not at all; false when somebody else has it. The lock is the open file's, not the process's:
+ * it stays with the one that goes on holding it open.
+ */
+async function tryLock({ fd }: FileHandle): Promise<boolean> {
+	const flock = spawn("flock", ["-n", "3"], { stdio: ["ignore", "ignore", "ignore", fd] });
+	const [code] = await once(flock, "exit").catch((error: unknown) => {
+		if (!isCode(error, "ENOENT")) throw error;
+		throw new SolistendError("unsupported", "cannot run flock: it is not installed (install util-linux)");
 	});
-	// It is no reason to stay alive.
-	server.unref();
-	server.listen(socket);
+	if (code === 0) return true;
+	if (code === IS_LOCKED) return false;
+	throw new Error(`flock exited with code ${code}`);
+}
+
+/** Whether an open file is the one that has this name. */
+async function isStill(file: FileHandle, name: string): Promise<boolean> {
+	const own = await file.stat({ bigint: true });
 	try {
-		await once(server, "listening");
-		return server;
+		const named = await stat(name, { bigint: true });
+		return own.ino === named.ino && own.dev === named.dev;
 	} catch (error) {
-		if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") return undefined;
+		if (isCode(error, "ENOENT")) return false;
 		throw error;
 	}
 }
 
-function lockBy(server: Server, folder: FileHandle): OutputLock {
+function lockBy(file: FileHandle, name: string): OutputLock {
 	return {
 		async close() {
-			// Removes the name, by way of the folder.
-			await new Promise((resolve) => server.close(resolve));
-			await folder.close();
+			// The name first: whoever opens it from now on makes a file of its own. In a folder that is gone it is gone, too.
+			if (await isStill(file, name).catch(() => false)) await rm(name, { force: true });
+			await file.close();
 		},
 	};
 }
 
-/** The process id of the one who listens, "" when it does not say; undefined when nobody does. */
-function ownerOf(socket: string): Promise<string | undefined> {
-	return new Promise((resolve) => {
-		let said = "";
-		let connected = false;
-		const connection = connect(socket, () => {
-			connected = true;
-		});
-		connection.setTimeout(ANSWER_MS, () => connection.destroy());
-		connection.setEncoding("utf8").on("data", (text: string) => {
-			said = (said + text).slice(0, 10);
-		});
-		connection.on("error", () => {});
-		connection.on("close", () => resolve(connected ? said : undefined));
-	});
-}
-
-/**
- * Takes away a name that refuses connections. Another process may have done so in between, and listen by now: then it
- * gets its name back, and is returned as the owner.
- */
-async function moveAside(socket: string): Promise<string | undefined> {
-	const aside = `${socket}.${process.pid}`;
-	try {
-		await rename(socket, aside);
-	} catch (error) {
-		if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-		throw error;
-	}
-	const owner = await ownerOf(aside);
-	if (owner !== undefined) await link(aside, socket).catch(() => {});
-	await rm(aside, { force: true });
-	return owner;
-}
-
-function inUse(output: string, owner: string | undefined): SolistendError {
+/** @param owner what the file says; empty when it says nothing yet */
+function inUse(output: string, owner: string): SolistendError {
 	const isOwn = owner === String(process.pid);
 	const who = isOwn ? "another proxy of this configuration" : `another solistend${owner ? ` (pid ${owner})` : ""}`;
 	const mend = isOwn ? "give each an output of its own" : "stop that one, or give this proxy an output of its own";

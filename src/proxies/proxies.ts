@@ -5,12 +5,12 @@
 
 import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
-import type { Backend, BackendRef, DesiredSet } from "../backends/backend.js";
+import type { Backend, BackendRef, DesiredChange, DesiredSet } from "../backends/backend.js";
 import type { Config, ProxyConfig } from "../config/schema.js";
 import { outputFiles, readOutput } from "./atomic-write.js";
 import type { LoopCounts } from "./counts.js";
 import type { Compared, Comparison, Driver, OperatorChange, ServerAddress } from "./driver.js";
-import { type Loop, type LoopChange, openLoop, type ProxyStatus } from "./loop.js";
+import { type Loop, openLoop, type ProxyStatus } from "./loop.js";
 import { openDriver, tryTemplate } from "./open.js";
 import { createOutputLocks } from "./output-locks.js";
 
@@ -38,7 +38,7 @@ export interface Proxies {
 	/** Resolves when each proxy was dealt with once, whatever came of it. */
 	readonly firstRound: Promise<void>;
 	/** The desired set changed. */
-	notify(change: LoopChange): void;
+	notify(change: DesiredChange): void;
 	/** Looks whether the proxies still have what they were given. */
 	look(): void;
 	status(): ProxyReport[];

@@ -3,13 +3,12 @@
  * one comes is decided by others.
  */
 
-import type { DesiredSet } from "../backends/backend.js";
+import type { DesiredChange, DesiredSet } from "../backends/backend.js";
 import type { ProxyConfig } from "../config/schema.js";
 import type { SolistendError } from "../errors.js";
 import type { Driver, OperatorChange, Plan, StageTimes } from "./driver.js";
 import type { Turns } from "./fast-queue.js";
 import type { Ledger } from "./ledger.js";
-import type { LoopChange } from "./loop.js";
 import { type ReloadLimiter, reloadAllowedAtMs, reloaded } from "./reload-limiter.js";
 
 /**
@@ -49,25 +48,13 @@ export interface RoundOptions {
 }
 
 /** Rejects when the driver can't read or plan, or the signal is aborted. */
-export type Round = (task: Task, since: LoopChange | undefined) => Promise<RoundEnd>;
+export type Round = (task: Task, since: DesiredChange | undefined) => Promise<RoundEnd>;
 
 const NOBODY = { joined: [], left: [] } as const;
 
 export function createRounds({ proxy, driver, desired, onOperator, ledger, inTurn, signal, now }: RoundOptions): Round {
 	const isApplying = proxy.mode === "apply";
 	let limiter: ReloadLimiter;
-
-	const teller =
-		(plan: Pick<Plan<unknown>, "diff">, since: LoopChange | undefined, beginMs: number, before: object) =>
-		(stagesMs: StageTimes, reload: boolean) => {
-			const sinceMs = since?.atMs ?? beginMs;
-			ledger.applied(plan.diff, {
-				reload,
-				stagesMs: { settle: beginMs - sinceMs, ...before, ...stagesMs },
-				totalMs: now() - sinceMs,
-				sinceKernelMs: since?.sinceKernelMs?.(),
-			});
-		};
 
 	/** Lets the file follow what the fast lane did; undefined where that takes a plan. */
 	const follow = async (beginMs: number): Promise<RoundEnd | undefined> => {
@@ -76,7 +63,7 @@ export function createRounds({ proxy, driver, desired, onOperator, ledger, inTur
 		if (steps.length === 0) return { kind: "done" };
 		const outcome = await driver.run(steps, signal);
 		if (outcome.kind === "failed") return outcome;
-		teller({ diff: NOBODY }, undefined, beginMs, {})(outcome.stagesMs, false);
+		ledger.applied(NOBODY, { since: undefined, beginMs, stagesMs: outcome.stagesMs, reload: false });
 		return { kind: "done" };
 	};
 
@@ -104,7 +91,9 @@ export function createRounds({ proxy, driver, desired, onOperator, ledger, inTur
 		if (made === undefined) return (await follow(beginMs)) ?? round("plan", since);
 		const { plan, planMs, urgent } = made;
 		if (!isApplying) return { kind: "observed", plan };
-		const tell = teller(plan, since, beginMs, { read: readMs - beginMs, render: planMs - readMs });
+		const before = { read: readMs - beginMs, render: planMs - readMs };
+		const tell = (stagesMs: StageTimes, reload: boolean) =>
+			ledger.applied(plan.diff, { since, beginMs, stagesMs: { ...before, ...stagesMs }, reload });
 		const end: RoundEnd =
 			plan.unreachable === undefined ? { kind: "done" } : { kind: "unreachable", why: plan.unreachable };
 

@@ -1,23 +1,14 @@
 /** One proxy, kept equal by its driver and loop to what a test desires: no sensor, no daemon. */
 
-import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import { pino } from "pino";
-import {
-	type Backend,
-	type BackendRef,
-	backendId,
-	type DesiredService,
-	type DesiredSet,
-} from "../../src/backends/backend.js";
-import { configSchema, type ProxyConfig } from "../../src/config/schema.js";
-import { endpointKey, netnsKey } from "../../src/listeners/ids.js";
+import type { Backend, BackendRef, DesiredService, DesiredSet } from "../../src/backends/backend.js";
+import type { ProxyConfig } from "../../src/config/schema.js";
 import type { OperatorChange } from "../../src/proxies/driver.js";
 import { openLoop, type ProxyStatus } from "../../src/proxies/loop.js";
 import { openDriver, renderProxy } from "../../src/proxies/open.js";
+import { proxyConfig as anyProxy, backend as backendOf, PACKAGED, service as serviceOf } from "../desired.js";
 import { eventually } from "./eventually.js";
-
-export const PACKAGED = [fileURLToPath(new URL("../../templates", import.meta.url))];
 
 export type Line = Readonly<Record<string, unknown>>;
 
@@ -113,36 +104,21 @@ function differing(before: DesiredSet, after: DesiredSet): BackendRef[] {
 	);
 }
 
-/** A proxy's configuration, with all defaults. */
-export function proxyConfig(settings: Record<string, unknown>): ProxyConfig {
-	const [proxy] = configSchema.parse({ proxies: [{ name: "edge", reloadInterval: "0s", ...settings }] }).proxies;
-	if (proxy === undefined) throw new Error("no proxy");
-	return proxy;
-}
+/** A proxy's configuration, with all other defaults; it may be reloaded at any time. */
+export const proxyConfig = (settings: Record<string, unknown>): ProxyConfig =>
+	anyProxy({ reloadInterval: "0s", ...settings });
 
 /** What would be written for a desired set. */
 export const rendered = (proxy: ProxyConfig, desired: DesiredSet) => renderProxy(proxy, "h", PACKAGED, desired);
 
 /** A service with backends on these ports of 127.0.0.1. */
 export function service(name: string, ports: readonly number[], rest: Partial<DesiredService> = {}): DesiredService {
-	const backends = ports.map((port) => backend(name, port));
-	return { name, mode: "http", balance: "roundrobin", hosts: [], options: {}, weight: 100, backends, ...rest };
+	return serviceOf(
+		name,
+		ports.map((port) => backend(name, port)),
+		rest,
+	);
 }
 
-export function backend(service: string, port: number, rest: Partial<Backend> = {}): Backend {
-	const address = "127.0.0.1";
-	const netns = netnsKey("1");
-	return {
-		id: backendId(address, port),
-		service,
-		address,
-		port,
-		weight: 100,
-		state: "ready",
-		held: false,
-		endpoint: endpointKey(netns, address, port),
-		netns,
-		identity: { comm: "server", hostname: "web-1", netnsInode: 1 },
-		...rest,
-	};
-}
+export const backend = (service: string, port: number, rest: Partial<Backend> = {}): Backend =>
+	backendOf(service, "127.0.0.1", port, rest);

@@ -16,9 +16,7 @@ export interface Nginx extends AsyncDisposable {
 	close(): Promise<void>;
 }
 
-/** The program, where a PATH without sbin does not find it. */
-
-/** How many workers each configuration has, so that one can tell when all are there. */
+/** How many workers a configuration has, unless told otherwise: by that one can tell when all are there. */
 export const WORKERS = 2;
 
 /** The pid file that `mainLines` names. */
@@ -33,10 +31,26 @@ export const httpLines = (folder: string) => [
 	...["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${join(folder, name)};`),
 ];
 
+/** The settings of a proxy whose whole file solistend writes, with all else in the folder. */
+export const wholeFile = (folder: string, output: string, port: number) => ({
+	type: "nginx",
+	template: "nginx.conf.hbs",
+	output,
+	check: [NGINX, "-t", "-c", "{{output}}"],
+	pidFile: pidFileIn(folder),
+	options: {
+		bind: `127.0.0.1:${port}`,
+		workers: WORKERS,
+		mainLines: mainLines(folder),
+		httpLines: httpLines(folder),
+	},
+});
+
 /** Starts it; resolves when its workers serve. @throws Error with its own words when it ends first */
-export async function startNginx(folder: string, configFile: string): Promise<Nginx> {
+export async function startNginx(folder: string, configFile: string, count = WORKERS): Promise<Nginx> {
 	const command = [NGINX, "-e", join(folder, "error.log"), "-c", configFile];
-	const nginx = startProcess(command);
+	// A master that is killed leaves its workers behind.
+	const nginx = startProcess(command, { deathSignal: "TERM" });
 	const ended = new AbortController();
 	nginx.exited.then(() => ended.abort(new Error(`nginx ended: ${nginx.lastLines()}`)));
 	const workers = () => workersOf(nginx.pid);
@@ -44,8 +58,7 @@ export async function startNginx(folder: string, configFile: string): Promise<Ng
 		await eventually(
 			"nginx serves",
 			async () =>
-				(await workers()).length === WORKERS &&
-				(await readFile(pidFileIn(folder), "utf8")).trim() === String(nginx.pid),
+				(await workers()).length === count && (await readFile(pidFileIn(folder), "utf8")).trim() === String(nginx.pid),
 			{ everyMs: 5, signal: ended.signal },
 		);
 	} catch (error) {

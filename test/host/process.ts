@@ -21,6 +21,8 @@ export interface ProcessOptions {
 	readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
 	/** True to keep standard input open, as a pipe, until `close`. */
 	readonly stdin?: boolean;
+	/** What the kernel sends it when this process ends: KILL, or TERM for one that ends its own children on that. */
+	readonly deathSignal?: "KILL" | "TERM";
 }
 
 export interface Process extends AsyncDisposable {
@@ -42,12 +44,13 @@ const DRAIN_MS = 100;
 
 /**
  * Starts a process in a session of its own, so that Ctrl-C in the terminal is left to the one who started it.
- * The kernel kills it when this process ends (`PR_SET_PDEATHSIG`; its children are its own affair).
+ * The kernel ends it when this process ends (`PR_SET_PDEATHSIG`; its children are its own affair).
  *
  * @throws Error when the program cannot be started
  */
 export function startProcess(command: readonly string[], options: ProcessOptions = {}): Process {
-	const subprocess = execa("setpriv", ["--pdeathsig", "KILL", "--", ...command], {
+	const { deathSignal = "KILL" } = options;
+	const subprocess = execa("setpriv", ["--pdeathsig", deathSignal, "--", ...command], {
 		detached: true,
 		cleanup: false,
 		forceKillAfterDelay: false,

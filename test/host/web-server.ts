@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { eventually } from "./eventually.js";
 import { lifetime } from "./lifetime.js";
 import { enter, type Netns } from "./netns.js";
+import { httpLines } from "./nginx.js";
 import { kill, startProcess } from "./process.js";
 import { tempFolder } from "./temp-folder.js";
 
@@ -99,12 +100,7 @@ error_log stderr;
 pid ${folder}/nginx.pid;
 events {}
 http {
-	access_log off;
-	client_body_temp_path ${folder}/body;
-	proxy_temp_path ${folder}/proxy;
-	fastcgi_temp_path ${folder}/fastcgi;
-	uwsgi_temp_path ${folder}/uwsgi;
-	scgi_temp_path ${folder}/scgi;
+	${httpLines(folder).join("\n\t")}
 	server {
 		listen ${listen};
 		default_type text/plain;

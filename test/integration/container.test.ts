@@ -30,6 +30,7 @@ const inContainer = (netns: ConnectedNetns, shared: string) => [
 	mount -t tmpfs tmpfs /tmp
 	mkdir -p "$1"
 	mount --move /mnt "$1"
+	cd /
 	shift
 	exec "$@"`,
 	...["container", shared],

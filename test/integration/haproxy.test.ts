@@ -6,25 +6,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Logger, pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import {
-	type Backend,
-	type BackendRef,
-	backendId,
-	type DesiredService,
-	type DesiredSet,
-} from "../../src/backends/backend.js";
-import { configSchema, type ProxyConfig } from "../../src/config/schema.js";
-import { endpointKey, netnsKey } from "../../src/listeners/ids.js";
+import type { Backend, BackendRef, DesiredService, DesiredSet } from "../../src/backends/backend.js";
+import type { ProxyConfig } from "../../src/config/schema.js";
 import { askSocket, parseServersState } from "../../src/proxies/haproxy/runtime-api.js";
 import { type Loop, openLoop } from "../../src/proxies/loop.js";
 import { openDriver, renderProxy } from "../../src/proxies/open.js";
+import { proxyConfig as anyProxy, backend as backendOf, PACKAGED, service } from "../desired.js";
 import { type Haproxy, startHaproxy } from "../host/haproxy.js";
 import { requirePrivileges, skipPrivileged } from "../host/privileges.js";
 import { HAPROXY } from "../host/programs.js";
 
 requirePrivileges();
-
-const PACKAGED = [new URL("../../templates", import.meta.url).pathname];
 
 let dir: string;
 let output: string;
@@ -90,36 +82,16 @@ function web(...ports: number[]): DesiredService {
 /** The same server in a backend of another shape, which no command can change. */
 const reshaped = (at: number) => service("web", [backend(at)], { balance: "leastconn" });
 
-function service(name: string, backends: readonly Backend[], rest: Partial<DesiredService> = {}): DesiredService {
-	return { name, mode: "http", balance: "roundrobin", hosts: [], options: {}, weight: 100, backends, ...rest };
-}
-
 /** The desired one, by name. */
 const wanted = ({ service, id }: BackendRef) =>
 	desired.find(({ name }) => name === service)?.backends.find((one) => one.id === id);
 
 function backend(at: number, identity: Partial<Backend["identity"]> = {}): Backend {
-	const address = "127.0.0.1";
-	const netns = netnsKey("1");
-	return {
-		id: backendId(address, at),
-		service: "web",
-		address,
-		port: at,
-		weight: 100,
-		state: "ready",
-		held: false,
-		endpoint: endpointKey(netns, address, at),
-		netns,
-		identity: { comm: "server", hostname: "web-1", netnsInode: 1, ...identity },
-	};
+	const made = backendOf("web", "127.0.0.1", at);
+	return { ...made, identity: { ...made.identity, ...identity } };
 }
 
-function proxyConfig(settings: Record<string, unknown>): ProxyConfig {
-	const [proxy] = configSchema.parse({ proxies: [{ name: "edge", type: "haproxy", output, ...settings }] }).proxies;
-	if (proxy === undefined) throw new Error("no proxy");
-	return proxy;
-}
+const proxyConfig = (settings: Record<string, unknown>): ProxyConfig => anyProxy({ output, ...settings });
 
 const wholeFile = (settings: Record<string, unknown> = {}): ProxyConfig =>
 	proxyConfig({
@@ -517,7 +489,9 @@ describe("a daemon that starts again", () => {
 
 		const driver = await openDriver(proxy, "h", PACKAGED);
 		const signal = new AbortController().signal;
-		expect(driver.plan(await driver.read(signal), desired)).toMatchObject({ steps: [], reload: false });
+		const actual = await driver.read(signal);
+		driver.take?.(actual);
+		expect(driver.plan(actual, desired)).toMatchObject({ steps: [], reload: false });
 		await driver.close();
 		await open(proxy);
 		expect(loop?.status).toEqual({ state: "applied" });

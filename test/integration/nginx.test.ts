@@ -5,12 +5,13 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { DesiredSet } from "../../src/backends/backend.js";
 import type { ProxyConfig } from "../../src/config/schema.js";
 import { openDriver } from "../../src/proxies/open.js";
+import { PACKAGED } from "../desired.js";
 import { startClient } from "../host/client.js";
 import { eventually } from "../host/eventually.js";
-import { backend, type Followed, follow, PACKAGED, proxyConfig, rendered, service } from "../host/followed.js";
+import { backend, type Followed, follow, proxyConfig, rendered, service } from "../host/followed.js";
 import { ask } from "../host/http.js";
 import { type Lifetime, lifetime } from "../host/lifetime.js";
-import { httpLines, mainLines, type Nginx, pidFileIn, startNginx, WORKERS } from "../host/nginx.js";
+import { httpLines, mainLines, type Nginx, pidFileIn, startNginx, WORKERS, wholeFile } from "../host/nginx.js";
 import { freePort } from "../host/port.js";
 import { startPortServer } from "../host/port-server.js";
 import { requirePrivileges } from "../host/privileges.js";
@@ -71,21 +72,8 @@ const dropIn = (settings: Record<string, unknown> = {}): ProxyConfig =>
 		...settings,
 	});
 
-const wholeFile = (settings: Record<string, unknown> = {}): ProxyConfig =>
-	proxyConfig({
-		type: "nginx",
-		template: "nginx.conf.hbs",
-		output: join(included, "nginx.conf"),
-		check: [NGINX, "-t", "-c", "{{output}}"],
-		pidFile: pidFileIn(folder),
-		options: {
-			bind: `127.0.0.1:${port}`,
-			workers: WORKERS,
-			mainLines: mainLines(folder),
-			httpLines: httpLines(folder),
-		},
-		...settings,
-	});
+const whole = (settings: Record<string, unknown> = {}): ProxyConfig =>
+	proxyConfig({ ...wholeFile(folder, join(included, "nginx.conf"), port), ...settings });
 
 /** Starts Nginx with what is desired, as it would be written. */
 async function start(proxy: ProxyConfig, desired: DesiredSet): Promise<Nginx> {
@@ -220,7 +208,7 @@ describe("a drop-in among the files that Nginx includes", () => {
 describe("a whole file", () => {
 	test("routes by host, and answers 503 for an empty service and an unknown host", async () => {
 		const [one = 0, two = 0, three = 0] = await startServers(3);
-		const proxy = wholeFile();
+		const proxy = whole();
 		const desired = [
 			service("any", [two], { hosts: ["*.example.org", "*-x.example.net"] }),
 			service("empty", [], { hosts: ["empty.example.org"] }),
@@ -245,7 +233,7 @@ describe("a whole file", () => {
 	test("serves tcp where it is told to", async () => {
 		const [one = 0] = await startServers(1);
 		const at = await freePort();
-		const proxy = wholeFile();
+		const proxy = whole();
 		const db = (ports: number[]) => [
 			service("db", ports, { mode: "tcp", balance: "leastconn", options: { bind: `127.0.0.1:${at}` } }),
 			service("hidden", [], { mode: "tcp" }),
@@ -260,7 +248,7 @@ describe("a whole file", () => {
 
 	test("takes nothing new to a backend that drains, and has weights", async () => {
 		const [one = 0, two = 0] = await startServers(2);
-		const proxy = wholeFile();
+		const proxy = whole();
 		await start(proxy, web(one, two));
 		const followed = await open(proxy, web(one, two));
 		await followed.change([
@@ -313,7 +301,7 @@ describe("what fails", () => {
 		await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
 		const address = taken.address();
 		const occupied = typeof address === "object" ? address?.port : undefined;
-		const proxy = wholeFile({ timeout: "2s" });
+		const proxy = whole({ timeout: "2s" });
 		await start(proxy, web(one));
 		const followed = await open(proxy, web(one));
 		await followed.close();

@@ -9,7 +9,7 @@ import { eventually } from "../host/eventually.js";
 import { type Followed, follow, proxyConfig, rendered, service } from "../host/followed.js";
 import { ask } from "../host/http.js";
 import { type Lifetime, lifetime } from "../host/lifetime.js";
-import { httpLines, mainLines, type Nginx, pidFileIn, startNginx, WORKERS } from "../host/nginx.js";
+import { type Nginx, pidFileIn, startNginx, wholeFile } from "../host/nginx.js";
 import { freePort } from "../host/port.js";
 import { startPortServer } from "../host/port-server.js";
 import { requirePrivileges } from "../host/privileges.js";
@@ -36,20 +36,7 @@ beforeEach(async () => {
 afterEach(() => owned.close());
 
 const nginx = (settings: Record<string, unknown> = {}): ProxyConfig =>
-	proxyConfig({
-		type: "nginx",
-		template: "nginx.conf.hbs",
-		output: join(out, "nginx.conf"),
-		check: [NGINX, "-t", "-c", "{{output}}"],
-		pidFile: pidFileIn(folder),
-		options: {
-			bind: `127.0.0.1:${port}`,
-			workers: WORKERS,
-			mainLines: mainLines(folder),
-			httpLines: httpLines(folder),
-		},
-		...settings,
-	});
+	proxyConfig({ ...wholeFile(folder, join(out, "nginx.conf"), port), ...settings });
 
 async function start(proxy: ProxyConfig, desired: DesiredSet): Promise<Nginx> {
 	await writeFile(proxy.output, await rendered(proxy, desired));

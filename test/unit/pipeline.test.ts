@@ -1,12 +1,12 @@
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { backendId, type Hold } from "../../src/backends/backend.js";
+import { backendId, type DesiredChange, type Hold } from "../../src/backends/backend.js";
 import { type Config, configSchema } from "../../src/config/schema.js";
 import type { Addresses } from "../../src/identity/identity.js";
 import type { Presence } from "../../src/identity/presence.js";
 import type { Listener } from "../../src/listeners/event.js";
 import { netnsKey } from "../../src/listeners/ids.js";
-import { createPipeline, type DesiredChange, type Pipeline } from "../../src/pipeline.js";
+import { createPipeline, type Pipeline } from "../../src/pipeline.js";
 import { close, listen, listenerOf } from "./listeners/listener.js";
 
 beforeEach(() => {

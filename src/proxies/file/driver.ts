@@ -34,7 +34,7 @@ export type FileStep =
 
 /** A driver; it holds nothing between calls. */
 export function createFileDriver({ proxy, host, template }: FileOptions): Driver<FileActual, FileStep> {
-	const { name, output: path, reload: command, timeout: timeoutMs } = proxy;
+	const { output: path, reload: command, timeout: timeoutMs } = proxy;
 	const check = checker(proxy);
 	const reload =
 		command &&
@@ -46,8 +46,8 @@ export function createFileDriver({ proxy, host, template }: FileOptions): Driver
 		plan: (actual, desired) =>
 			planFile(actual, template.render(templateContext(proxy, host, desired)), command !== undefined),
 		describe(step) {
-			if (step.kind === "reload") return `${name}: reload by ${command?.join(" ")}`;
-			return `${name}: write ${path} (${Buffer.byteLength(step.text)} bytes)`;
+			if (step.kind === "reload") return `reload by ${command?.join(" ")}`;
+			return `write ${path} (${Buffer.byteLength(step.text)} bytes)`;
 		},
 		run: (steps, signal) =>
 			runTransaction(

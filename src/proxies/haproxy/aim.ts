@@ -1,8 +1,8 @@
 /** How a server of HAProxy is to be for a backend, and the steps from how it is. Pure; the same for one change and for a plan. */
 
-import type { Backend } from "../../backends/backend.js";
+import { type Backend, placeOf } from "../../backends/backend.js";
 import { afterStep, type ServerStep } from "./commands.js";
-import { type DeclaredServer, splitHostPort } from "./declared.js";
+import type { DeclaredServer } from "./declared.js";
 import type { AdminState, LiveServer } from "./live.js";
 import { NO_PLACE } from "./slots.js";
 
@@ -42,7 +42,7 @@ export function changeServer(of: OfServer, has: LiveServer, aim: Aim, checksOff:
 	// Out first, in last.
 	if (aim.state === "maint" && has.admin !== "maint") steps.push({ kind: "state", ...of, state: "maint" });
 	const isPlace = aim.address !== has.address && !(aim.state === "maint" && aim.address === NO_PLACE);
-	const place = isPlace ? splitHostPort(aim.address) : undefined;
+	const place = isPlace && aim.address !== undefined ? placeOf(aim.address) : undefined;
 	if (place !== undefined) steps.push({ kind: "address", ...of, ...place });
 	if (aim.state !== "maint" && aim.weight !== undefined && aim.weight !== has.weight) {
 		steps.push({ kind: "weight", ...of, weight: aim.weight });
@@ -63,7 +63,7 @@ export function changeServer(of: OfServer, has: LiveServer, aim: Aim, checksOff:
 
 /** The steps for a server that is not there, where HAProxy takes new ones. */
 export function addServer(of: OfServer, aim: Aim, checksOff: boolean): ServerStep[] {
-	const place = splitHostPort(aim.address);
+	const place = aim.address === undefined ? undefined : placeOf(aim.address);
 	if (place === undefined) return [];
 	const add: ServerStep = { kind: "add", ...of, ...place, weight: aim.weight ?? 1, options: aim.options };
 	const added = afterStep(undefined, add);

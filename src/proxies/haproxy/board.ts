@@ -4,7 +4,7 @@
  */
 
 import type { Backend, BackendRef } from "../../backends/backend.js";
-import type { OperatorChange } from "../driver.js";
+import type { OperatorChange, Taken } from "../driver.js";
 import { addServer, aimOf, changeServer } from "./aim.js";
 import { afterStep, commandsOf, type ServerStep } from "./commands.js";
 import type { Live, LiveServer, LiveServers } from "./live.js";
@@ -20,14 +20,6 @@ export interface Assignment {
 	readonly add: { readonly options: string } | undefined;
 }
 
-/** What a read brought. */
-export interface Taken {
-	/** States that somebody else set. */
-	readonly byOthers: readonly OperatorChange[];
-	/** True when all of it was known before. */
-	readonly isSame: boolean;
-}
-
 /** A change of one backend. */
 export interface Change {
 	/** None: it is so already. */
@@ -41,12 +33,12 @@ export interface Board {
 	readonly worker: string | undefined;
 	/** The commands that this worker refused. */
 	readonly refused: ReadonlySet<string>;
+	/** What it has: as it was taken in last, with what was changed since. */
+	readonly servers: LiveServers;
 	/** To be taken before a read, and given with what it found. */
 	mark(): number;
 	/** Takes in a read. What was changed since the mark is known better here. */
 	take(live: Live, mark: number): Taken;
-	/** A read, with what was changed since it began. */
-	overlay(live: Known, mark: number): LiveServers;
 	/** Who is in which slot, after a plan. */
 	assign(assignments: readonly Assignment[]): void;
 	/** What it takes for one backend, after all that was asked before; undefined when that takes a plan. */
@@ -81,6 +73,7 @@ export function createBoard(): Board {
 
 	const nameOf = ({ backend, server }: Pick<ServerStep, "backend" | "server">) => `${backend}/${server}`;
 
+	/** A read, with what was changed since it began. */
 	const overlay = (live: Known, mark: number): Map<string, Map<string, LiveServer>> => {
 		const merged = new Map([...live.servers].map(([backend, of]) => [backend, new Map(of)]));
 		if (live.worker !== worker) return merged;
@@ -157,6 +150,9 @@ export function createBoard(): Board {
 		get worker() {
 			return worker;
 		},
+		get servers() {
+			return servers;
+		},
 		get refused() {
 			return refused;
 		},
@@ -178,7 +174,6 @@ export function createBoard(): Board {
 			changedAt = new Map([...changedAt].filter(([, at]) => at > mark));
 			return taken;
 		},
-		overlay,
 		assign(assignments) {
 			pools = new Map(assignments.map((one) => [one.service, poolOf(one, servers.get(one.service) ?? new Map())]));
 		},

@@ -3,7 +3,8 @@
  * server", "add server", "del server"). Pure.
  */
 
-import { hostPort } from "./declared.js";
+import { backendId } from "../../backends/backend.js";
+import { hostPort } from "../../ip.js";
 import type { AdminState, LiveServer } from "./live.js";
 
 interface OfServer {
@@ -48,10 +49,8 @@ export function commandsOf(step: ServerStep): string[] {
 			return [`${step.on ? "enable" : "disable"} health ${server}`];
 		case "up":
 			return [`set server ${server} health up`];
-		case "add": {
-			const host = step.address.includes(":") ? `[${step.address}]` : step.address;
-			return [`add server ${server} ${host}:${step.port} weight ${step.weight}${step.options}`];
-		}
+		case "add":
+			return [`add server ${server} ${hostPort(step.address, step.port)} weight ${step.weight}${step.options}`];
 		case "delete":
 			return [`wait ${DELETE_WAIT_MS}ms srv-removable ${server}`, `del server ${server}`];
 		default:
@@ -100,7 +99,7 @@ export function afterStep(server: LiveServer | undefined, step: ServerStep): Liv
 	switch (step.kind) {
 		case "add":
 			return {
-				address: hostPort(step.address, step.port),
+				address: backendId(step.address, step.port),
 				weight: step.weight,
 				admin: "maint",
 				running: true,
@@ -109,7 +108,7 @@ export function afterStep(server: LiveServer | undefined, step: ServerStep): Liv
 		case "delete":
 			return undefined;
 		case "address":
-			return server && { ...server, address: hostPort(step.address, step.port) };
+			return server && { ...server, address: backendId(step.address, step.port) };
 		case "weight":
 			return server && { ...server, weight: step.weight };
 		case "state":

@@ -3,6 +3,7 @@
  * of users too, and knows as much of the language as that takes. Pure.
  */
 
+import { backendId, placeOf } from "../../backends/backend.js";
 import { formatIp, parseIp } from "../../ip.js";
 import type { ServerAddress } from "../driver.js";
 
@@ -24,6 +25,7 @@ export type Declared = ReadonlyMap<string, ReadonlyMap<string, DeclaredServer>>;
 
 export interface DeclaredFile {
 	readonly backends: Declared;
+	readonly lines: readonly string[];
 	/** All lines but those of servers: a difference there takes a reload. */
 	readonly frame: string;
 }
@@ -56,7 +58,8 @@ export function parseDeclared(text: string): DeclaredFile {
 	const backends = new Map<string, Map<string, DeclaredServer>>();
 	const frame: string[] = [];
 	let servers: Map<string, DeclaredServer> | undefined;
-	for (const [at, line] of text.split("\n").entries()) {
+	const lines = text.split("\n");
+	for (const [at, line] of lines.entries()) {
 		const [keyword = "", name, address, ...rest] = words(line);
 		if (SECTIONS.has(keyword)) {
 			servers = undefined;
@@ -70,7 +73,7 @@ export function parseDeclared(text: string): DeclaredFile {
 		}
 		frame.push(line);
 	}
-	return { backends, frame: frame.join("\n") };
+	return { backends, lines, frame: frame.join("\n") };
 }
 
 function serverOptions(words: readonly string[]): Omit<DeclaredServer, "address" | "line"> {
@@ -90,7 +93,7 @@ function serverOptions(words: readonly string[]): Omit<DeclaredServer, "address"
 export function declaredAddresses(declared: Declared): ServerAddress[] {
 	return [...declared].flatMap(([service, servers]) =>
 		[...servers.values()].flatMap(({ address, disabled }) => {
-			const place = disabled ? undefined : splitHostPort(address);
+			const place = disabled || address === undefined ? undefined : placeOf(address);
 			return place === undefined ? [] : [{ service, ...place }];
 		}),
 	);
@@ -100,20 +103,7 @@ export function declaredAddresses(declared: Declared): ServerAddress[] {
 function canonicalAddress(address: string): string | undefined {
 	const [, host = "", port] = /^(?:ipv[46]@)?(.*):(\d{1,5})$/.exec(address) ?? [];
 	const ip = parseIp(host.replace(/^\[(.*)\]$/, "$1"));
-	return ip === undefined || port === undefined ? undefined : `${formatIp(ip)}:${Number(port)}`;
-}
-
-/** The parts of what {@link hostPort} made. */
-export function splitHostPort(hostport: string | undefined): { address: string; port: number } | undefined {
-	const colon = hostport?.lastIndexOf(":") ?? -1;
-	if (hostport === undefined || colon === -1) return undefined;
-	return { address: hostport.slice(0, colon), port: Number(hostport.slice(colon + 1)) };
-}
-
-/** How addresses are compared: canonical text, without brackets, as a backend's id. */
-export function hostPort(address: string, port: number): string {
-	const ip = parseIp(address);
-	return `${ip === undefined ? address : formatIp(ip)}:${port}`;
+	return ip === undefined || port === undefined ? undefined : backendId(formatIp(ip), Number(port));
 }
 
 /** The words of a line: separated by blanks, with quotes, backslashes and comments as HAProxy reads them. */

@@ -5,7 +5,7 @@
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import type { DesiredSet } from "../../backends/backend.js";
+import { type DesiredSet, placeOf } from "../../backends/backend.js";
 import type { ProxyConfig } from "../../config/schema.js";
 import { SolistendError } from "../../errors.js";
 import { outputFiles, readOutput } from "../atomic-write.js";
@@ -18,7 +18,7 @@ import { runTransaction } from "../transaction.js";
 import { type Assignment, createBoard } from "./board.js";
 import { commandsOf, type ServerStep } from "./commands.js";
 import { openComparison } from "./comparison.js";
-import { declaredAddresses, parseDeclared, splitHostPort } from "./declared.js";
+import { declaredAddresses, parseDeclared } from "./declared.js";
 import { switchChecksOn } from "./fallback.js";
 import { fastOutcome, runServerSteps } from "./fast-lane.js";
 import { createFollow } from "./follow.js";
@@ -106,9 +106,9 @@ export function createHaproxyDriver(options: HaproxyOptions): Driver<Found, Hapr
 			const { byOthers, isSame } = board.take(live, mark);
 			return { byOthers, isSame: isSame && file.confirmed && file.text !== undefined && file.text === inFile };
 		},
-		plan({ file, live, mark }, desired) {
+		plan({ file, live }, desired) {
 			const isKnown = live.state === "known";
-			const actual = { file, live: isKnown ? { ...live, servers: board.overlay(live, mark) } : live };
+			const actual = { file, live: isKnown ? { ...live, servers: board.servers } : live };
 			const { wanted, slots } = renderHaproxy(options, actual, desired, board.refused);
 			inFile = file.text;
 			if (isKnown) board.assign(assignments(wanted, slots));
@@ -185,7 +185,7 @@ export async function previewHaproxy(options: HaproxyOptions, desired: DesiredSe
 function liveAddresses(live: LiveServers): ServerAddress[] {
 	return [...live].flatMap(([service, servers]) =>
 		[...servers.values()].flatMap(({ address, admin }) => {
-			const place = admin === "maint" ? undefined : splitHostPort(address);
+			const place = admin === "maint" ? undefined : placeOf(address);
 			return place === undefined ? [] : [{ service, ...place }];
 		}),
 	);

@@ -26,7 +26,6 @@ export interface Follow {
 
 interface Rendered {
 	readonly text: string;
-	readonly lines: readonly string[];
 	readonly file: DeclaredFile;
 	readonly services: ReadonlyMap<string, DesiredService>;
 }
@@ -42,14 +41,13 @@ export function createFollow(render: RenderSlot): Follow {
 		const service = services.get(name);
 		if (service === undefined) return undefined;
 		const backends = slot.backend === undefined ? [] : [slot.backend];
-		const text = render({ ...service, backends }, slot);
-		const line = parseDeclared(text).backends.get(name)?.get(slot.name)?.line;
-		return line === undefined ? undefined : text.split("\n")[line];
+		const alone = parseDeclared(render({ ...service, backends }, slot));
+		return alone.lines[alone.backends.get(name)?.get(slot.name)?.line ?? -1];
 	};
 
 	return {
 		planned(text, file, desired) {
-			rendered = { text, lines: text.split("\n"), file, services: new Map(desired.map((one) => [one.name, one])) };
+			rendered = { text, file, services: new Map(desired.map((one) => [one.name, one])) };
 			isWritten = false;
 			changes = new Map();
 		},
@@ -62,14 +60,14 @@ export function createFollow(render: RenderSlot): Follow {
 		text() {
 			if (rendered === undefined || (!isWritten && changes.size === 0) || changes.size > MOST) return undefined;
 			if (changes.size === 0) return rendered.text;
-			const lines = [...rendered.lines];
+			const lines = [...rendered.file.lines];
 			for (const { service, slot } of changes.values()) {
 				const at = rendered.file.backends.get(service)?.get(slot.name)?.line;
 				const line = lineOf(rendered, service, slot);
 				if (at === undefined || line === undefined) return undefined;
 				lines[at] = line;
 			}
-			rendered = { ...rendered, text: lines.join("\n"), lines };
+			rendered = { ...rendered, text: lines.join("\n"), file: { ...rendered.file, lines } };
 			isWritten = false;
 			changes = new Map();
 			return rendered.text;

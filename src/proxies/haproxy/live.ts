@@ -1,7 +1,9 @@
 /** What HAProxy serves now, asked over its sockets, and what of a file it does not serve. Never changes anything. */
 
+import { backendId } from "../../backends/backend.js";
 import type { ProxyConfig } from "../../config/schema.js";
-import { type Declared, hostPort } from "./declared.js";
+import { formatIp, parseIp } from "../../ip.js";
+import type { Declared } from "./declared.js";
 import { askProcesses } from "./master.js";
 import { askSocket, parseBackends, parseInfo, parseServersState, type ServerState } from "./runtime-api.js";
 
@@ -91,9 +93,10 @@ const CHECK_ENABLED = 0x04;
 const CHECK_PAUSED = 0x08;
 
 function liveServer({ address, port, weight, admin, operational, check }: ServerState): LiveServer {
+	const ip = parseIp(address);
 	const isOut = (admin & MAINT) !== 0;
 	return {
-		address: hostPort(address, port),
+		address: backendId(ip === undefined ? address : formatIp(ip), port),
 		weight,
 		admin: isOut ? "maint" : (admin & DRAIN) !== 0 ? "drain" : "ready",
 		running: operational !== 0,

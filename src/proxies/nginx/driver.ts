@@ -58,13 +58,13 @@ export function createNginxDriver({ proxy, host, template }: NginxOptions): Driv
 
 const serversIn = (text: string) => upstreamServers(parseUpstreams(text));
 
-function describe({ name, output, reload, pidFile }: ProxyConfig, step: NginxStep): string {
+function describe({ output, reload, pidFile }: ProxyConfig, step: NginxStep): string {
 	switch (step.kind) {
 		case "write":
-			return `${name}: write ${output} (${Buffer.byteLength(step.text)} bytes)`;
+			return `write ${output} (${Buffer.byteLength(step.text)} bytes)`;
 		case "reload": {
 			const how = reload?.join(" ") ?? `SIGHUP to the process in ${pidFile}`;
-			return `${name}: reload by ${how}${pidFile === undefined ? "" : ", then verify that new workers serve"}`;
+			return `reload by ${how}${pidFile === undefined ? "" : ", then verify that new workers serve"}`;
 		}
 		default:
 			return step satisfies never;

@@ -3,10 +3,11 @@
  * knows as much of the language as that takes. Pure.
  */
 
+import { backendId } from "../../backends/backend.js";
 import { formatIp, parseIp } from "../../ip.js";
 import type { ServerAddress, ServerDiff } from "../driver.js";
 
-/** By upstream: its servers that take traffic, by IP address and port, as `10.0.0.1:80` or `[fd00::1]:80`. */
+/** By upstream: its servers that take traffic, by their id as a backend: `10.0.0.1:80`, `fd00::1:80`. */
 export type Upstreams = ReadonlyMap<string, ReadonlyMap<string, ServerAddress>>;
 
 /** Comments and blanks, then what ends a directive or begins a block, then words: quoted, or up to one of those. */
@@ -25,9 +26,10 @@ export function parseUpstreams(text: string): Upstreams {
 		const [block, name = ""] = blocks.at(-1) ?? [];
 		if (ends === ";" && keyword === "server" && block === "upstream" && !words.includes("down")) {
 			const server = serverAddress(name, first);
-			if (server !== undefined) upstreams.get(name)?.set(hostPort(server), server);
+			if (server !== undefined) upstreams.get(name)?.set(idOf(server), server);
 		} else if (ends === ";" && keyword === "listen") {
-			listens.add(first);
+			const own = serverAddress("", first);
+			if (own !== undefined) listens.add(idOf(own));
 		} else if (ends === "{") {
 			if (keyword === "upstream" && !upstreams.has(first)) upstreams.set(first, new Map());
 			blocks.push(words);
@@ -83,6 +85,4 @@ function serverAddress(service: string, written: string): ServerAddress | undefi
 	return ip === undefined ? undefined : { service, address: formatIp(ip), port: Number(port) };
 }
 
-function hostPort({ address, port }: ServerAddress): string {
-	return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
-}
+const idOf = ({ address, port }: ServerAddress) => backendId(address, port);

@@ -9,8 +9,8 @@ import type { EdgeChanges } from "../../host/edge.js";
 import { eventually } from "../../host/eventually.js";
 import { lifetime } from "../../host/lifetime.js";
 import { openSegment, type Segment } from "../../host/netns.js";
+import { httpLines, mainLines, pidFileIn, startNginx } from "../../host/nginx.js";
 import { freePort } from "../../host/port.js";
-import { startProcess } from "../../host/process.js";
 import { NGINX } from "../../host/programs.js";
 import { tempFolder } from "../../host/temp-folder.js";
 
@@ -34,7 +34,6 @@ export async function openNginxEdge({ services = {}, proxy = {}, settings = {} }
 		const segment = owned.own(await openSegment());
 		const port = await freePort();
 		const own = join(folder, "nginx.conf");
-		const pidFile = join(folder, "nginx.pid");
 		const output = join(folder, "upstreams", "solistend.conf");
 		const config = join(folder, "solistend.yaml");
 		const state = join(folder, "state");
@@ -48,7 +47,7 @@ export async function openNginxEdge({ services = {}, proxy = {}, settings = {} }
 			template: "nginx-upstreams.conf.hbs",
 			output,
 			check: [NGINX, "-t", "-q", "-c", own],
-			pidFile,
+			pidFile: pidFileIn(folder),
 			reloadInterval: "100ms",
 			...proxy,
 		};
@@ -56,8 +55,7 @@ export async function openNginxEdge({ services = {}, proxy = {}, settings = {} }
 		const [command, ...words] = solistend("render", "--config", config);
 		const { stdout } = await execa(command, words, { stripFinalNewline: false });
 		await writeFile(output, stdout);
-		const nginx = owned.own(startProcess([NGINX, "-c", own]));
-		await eventually("Nginx has started", async () => (await readFile(pidFile, "utf8")) !== "" && nginx.pid);
+		owned.own(await startNginx(folder, own, 1));
 		return {
 			segment,
 			port,
@@ -86,19 +84,13 @@ export async function openNginxEdge({ services = {}, proxy = {}, settings = {} }
 }
 
 /** What a user has: solistend writes the upstreams that it includes. */
-const configuration = (folder: string, port: number, output: string) => `daemon off;
+const configuration = (folder: string, port: number, output: string) => `${mainLines(folder).join("\n")}
 worker_processes 1;
-error_log ${folder}/error.log notice;
-pid ${folder}/nginx.pid;
+pid ${pidFileIn(folder)};
 worker_shutdown_timeout 10s;
 events { worker_connections 4096; }
 http {
-	access_log off;
-	client_body_temp_path ${folder}/body;
-	proxy_temp_path ${folder}/proxy;
-	fastcgi_temp_path ${folder}/fastcgi;
-	uwsgi_temp_path ${folder}/uwsgi;
-	scgi_temp_path ${folder}/scgi;
+	${httpLines(folder).join("\n\t")}
 	include ${output};
 	server {
 		listen 127.0.0.1:${port};

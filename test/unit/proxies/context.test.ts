@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { templateContext } from "../../../src/proxies/context.js";
-import { backend, proxyConfig, service, web } from "./fixtures.js";
+import { backend, proxyConfig, service, web } from "../../desired.js";
 
 describe("what a template sees", () => {
 	test("has every value, known or not", () => {

@@ -1,11 +1,11 @@
 import type { Logger } from "pino";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { DesiredSet } from "../../../src/backends/backend.js";
+import { backendId, type DesiredSet } from "../../../src/backends/backend.js";
 import { SolistendError } from "../../../src/errors.js";
-import type { Driver, Outcome, Plan, ServerAddress } from "../../../src/proxies/driver.js";
+import type { Driver, OperatorChange, Outcome, Plan, ServerAddress, Taken } from "../../../src/proxies/driver.js";
 import { type Loop, openLoop, type ProxyStatus } from "../../../src/proxies/loop.js";
-import { proxyConfig, web } from "./fixtures.js";
+import { proxyConfig, web } from "../../desired.js";
 
 /** The addresses of a desired set. */
 type Actual = readonly string[];
@@ -25,6 +25,8 @@ class FakeDriver implements Driver<Actual, Actual> {
 	/** When each run began, and what it applied. */
 	runs: { atMs: number; step: Actual }[] = [];
 	reads = 0;
+	/** What somebody else did, as the next reads tell. */
+	byOthers: OperatorChange[] = [];
 	/** Held back until this resolves. */
 	gate: Promise<void> | undefined;
 
@@ -40,6 +42,10 @@ class FakeDriver implements Driver<Actual, Actual> {
 
 	serversOf(): readonly ServerAddress[] {
 		return [];
+	}
+
+	take(): Taken {
+		return { byOthers: this.byOthers, isSame: false };
 	}
 
 	plan(actual: Actual, desired: DesiredSet): Plan<Actual> {
@@ -87,6 +93,7 @@ let driver: FakeDriver;
 let desired: DesiredSet | undefined;
 let loop: Loop | undefined;
 let statuses: ProxyStatus[];
+let operator: OperatorChange[];
 
 beforeEach(() => {
 	vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
@@ -98,6 +105,7 @@ beforeEach(() => {
 	driver = new FakeDriver();
 	desired = [];
 	statuses = [];
+	operator = [];
 });
 
 afterEach(async () => {
@@ -113,6 +121,7 @@ async function open(settings: object = {}): Promise<Loop> {
 		driver,
 		desired: () => desired,
 		backend: () => undefined,
+		onOperator: (changes) => operator.push(...changes),
 		settle: { quiet: 100, max: 2000 },
 		log,
 		onChange: (status) => statuses.push(status),
@@ -354,6 +363,25 @@ describe("a proxy that is not there", () => {
 		expect(messages().at(-1)).toBe("recovered");
 		await elapse(600_000);
 		expect(driver.reads).toBe(3);
+	});
+});
+
+describe("what a person told the proxy itself", () => {
+	const word: OperatorChange = { service: "web", id: backendId("10.0.0.1", 80), state: "drain" };
+
+	test("is taken in before anything is planned", async () => {
+		driver.byOthers = [word];
+		await open();
+		expect(operator).toEqual([word]);
+	});
+
+	test("is none of our business where the proxy is only observed", async () => {
+		driver.byOthers = [word];
+		await open({ mode: "observe" });
+		loop?.look();
+		await elapse(200);
+		expect(driver.reads).toBe(2);
+		expect(operator).toEqual([]);
 	});
 });
 

@@ -1,6 +1,6 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -9,15 +9,18 @@ import { lockOutput, type OutputLock } from "../../../src/proxies/output-lock.js
 let folder: string;
 let output: string;
 let locks: OutputLock[];
+let others: ChildProcess[];
 
 beforeEach(async () => {
 	folder = await mkdtemp(join(tmpdir(), "solistend-lock-"));
 	output = join(folder, "p.cfg");
 	locks = [];
+	others = [];
 });
 
 afterEach(async () => {
 	for (const lock of locks) await lock.close();
+	for (const other of others) other.kill("SIGKILL");
 	await rm(folder, { recursive: true });
 });
 
@@ -27,12 +30,31 @@ async function lock(path = output): Promise<OutputLock> {
 	return taken;
 }
 
+/** A process that has the lock until it is killed. */
+async function otherOwner(): Promise<ChildProcess> {
+	const module = JSON.stringify(new URL("../../../src/proxies/output-lock.ts", import.meta.url).href);
+	const script = `const { lockOutput } = await import(${module});
+		await lockOutput(${JSON.stringify(output)});
+		console.log("ready");
+		setInterval(() => {}, 1000);`;
+	const other = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], {
+		stdio: ["ignore", "pipe", "inherit"],
+	});
+	others.push(other);
+	await once(other.stdout, "data");
+	return other;
+}
+
 /** What a daemon that was killed leaves behind. */
 async function leaveBehind(): Promise<void> {
-	const script = `require("net").createServer().listen(${JSON.stringify(join(folder, ".p.cfg.lock"))}, () =>
-		process.kill(process.pid, "SIGKILL"))`;
-	await once(spawn(process.execPath, ["-e", script], { stdio: "ignore" }), "exit");
+	await killed(await otherOwner());
 	expect(await readdir(folder)).toEqual([".p.cfg.lock"]);
+}
+
+async function killed(other: ChildProcess): Promise<void> {
+	const exited = once(other, "exit");
+	other.kill("SIGKILL");
+	await exited;
 }
 
 describe("the lock of an output", () => {
@@ -57,15 +79,11 @@ describe("the lock of an output", () => {
 	});
 
 	test("says who has it", async () => {
-		const script = `require("net").createServer((c) => c.end(String(process.pid)))
-			.listen(${JSON.stringify(join(folder, ".p.cfg.lock"))}, () => console.log("ready"))`;
-		const other = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "ignore"] });
-		await once(other.stdout, "data");
+		const other = await otherOwner();
 		await expect(lock()).rejects.toThrow(
 			`cannot use output ${output}: another solistend (pid ${other.pid}) writes it (stop that one, or give this proxy an output of its own)`,
 		);
-		other.kill("SIGKILL");
-		await once(other, "exit");
+		await killed(other);
 		await lock();
 	});
 
@@ -74,6 +92,42 @@ describe("the lock of an output", () => {
 		await lock();
 		await expect(lock()).rejects.toThrow("another proxy");
 		expect(await readdir(folder)).toEqual([".p.cfg.lock"]);
+	});
+
+	test("that was left behind is taken over by one only, however many want it", async () => {
+		await leaveBehind();
+		const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => lock()));
+		expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+		await expect(lock()).rejects.toThrow("another proxy");
+	});
+
+	test("is never had by two, while many take it and let it go", async () => {
+		let owners = 0;
+		let taken = 0;
+		const takeAndLetGo = async () => {
+			while (taken < 20) {
+				const own = await lockOutput(output).catch((error: unknown) => {
+					expect(String(error)).toContain("cannot use output");
+					return undefined;
+				});
+				if (own === undefined) continue;
+				taken += 1;
+				owners += 1;
+				expect(owners).toBe(1);
+				await readdir(folder);
+				owners -= 1;
+				await own.close();
+			}
+		};
+		await Promise.all(Array.from({ length: 4 }, takeAndLetGo));
+		expect(await readdir(folder)).toEqual([]);
+	});
+
+	test("is not taken through a link", async () => {
+		await writeFile(join(folder, "precious"), "kept");
+		await symlink(join(folder, "precious"), join(folder, ".p.cfg.lock"));
+		await expect(lock()).rejects.toMatchObject({ code: "ELOOP" });
+		expect(await readFile(join(folder, "precious"), "utf8")).toBe("kept");
 	});
 
 	test("may have a long path and a long name", async () => {

@@ -3,7 +3,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import type { DesiredSet } from "../../../src/backends/backend.js";
 import { renderProxy } from "../../../src/proxies/open.js";
-import { backend, PACKAGED, proxyConfig, service } from "./fixtures.js";
+import { backend, PACKAGED, proxyConfig, service } from "../../desired.js";
 
 /** Something of everything. */
 const DESIRED: DesiredSet = [

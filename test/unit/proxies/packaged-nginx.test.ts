@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { templateContext } from "../../../src/proxies/context.js";
 import { renderProxy } from "../../../src/proxies/open.js";
 import { loadTemplate } from "../../../src/proxies/render.js";
-import { backend, PACKAGED, proxyConfig, service } from "./fixtures.js";
+import { backend, PACKAGED, proxyConfig, service } from "../../desired.js";
 
 const nginx = (settings: Record<string, unknown> = {}) => proxyConfig({ type: "nginx", ...settings });
 

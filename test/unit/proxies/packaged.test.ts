@@ -5,7 +5,7 @@ import { templateContext } from "../../../src/proxies/context.js";
 import { parseDeclared } from "../../../src/proxies/haproxy/declared.js";
 import { renderProxy, tryTemplate } from "../../../src/proxies/open.js";
 import { loadTemplate } from "../../../src/proxies/render.js";
-import { backend, PACKAGED, proxyConfig, service } from "./fixtures.js";
+import { backend, PACKAGED, proxyConfig, service } from "../../desired.js";
 
 const dropIn = await loadTemplate("haproxy-backends.cfg.hbs", PACKAGED);
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SolistendError } from "../../../src/errors.js";
 import { templateContext } from "../../../src/proxies/context.js";
 import { loadTemplate } from "../../../src/proxies/render.js";
-import { backend, proxyConfig, service } from "./fixtures.js";
+import { backend, proxyConfig, service } from "../../desired.js";
 
 let folder: string;
 let packaged: string;

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { templateContext } from "../../../src/proxies/context.js";
 import { HELPERS } from "../../../src/proxies/helpers.js";
 import { loadTemplate } from "../../../src/proxies/render.js";
-import { backend, PACKAGED, proxyConfig, service } from "./fixtures.js";
+import { backend, PACKAGED, proxyConfig, service } from "../../desired.js";
 
 const page = await readFile(new URL("../../../docs/templates.md", import.meta.url), "utf8");
 

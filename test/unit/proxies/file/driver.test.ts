@@ -6,7 +6,7 @@ import type { DesiredSet } from "../../../../src/backends/backend.js";
 import type { Driver } from "../../../../src/proxies/driver.js";
 import { planFile } from "../../../../src/proxies/file/driver.js";
 import { openDriver } from "../../../../src/proxies/open.js";
-import { proxyConfig, web } from "../fixtures.js";
+import { proxyConfig, web } from "../../../desired.js";
 
 describe("the plan for a file", () => {
 	test.each([

@@ -7,7 +7,7 @@ import { createFollow } from "../../../../src/proxies/haproxy/follow.js";
 import { slotContext } from "../../../../src/proxies/haproxy/rendering.js";
 import type { Slot } from "../../../../src/proxies/haproxy/slots.js";
 import { loadTemplate } from "../../../../src/proxies/render.js";
-import { backend, PACKAGED, proxyConfig, service } from "../fixtures.js";
+import { backend, PACKAGED, proxyConfig, service } from "../../../desired.js";
 import { NOTHING, render } from "./model.js";
 
 const SETTINGS = { slots: { min: 6 }, runtimeSocket: "/run/h.sock" };

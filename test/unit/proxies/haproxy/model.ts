@@ -8,7 +8,7 @@ import type { Live, LiveServer, LiveServers } from "../../../../src/proxies/hapr
 import type { HaproxyActual, HaproxyStep } from "../../../../src/proxies/haproxy/plan.js";
 import { renderHaproxy } from "../../../../src/proxies/haproxy/rendering.js";
 import { loadTemplate } from "../../../../src/proxies/render.js";
-import { PACKAGED, proxyConfig } from "../fixtures.js";
+import { PACKAGED, proxyConfig } from "../../../desired.js";
 
 const template = await loadTemplate("haproxy-backends.cfg.hbs", PACKAGED);
 

@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { BackendState, DesiredSet } from "../../../../src/backends/backend.js";
+import { type BackendState, type DesiredSet, placeOf } from "../../../../src/backends/backend.js";
 import { commandsOf } from "../../../../src/proxies/haproxy/commands.js";
-import { parseDeclared, splitHostPort } from "../../../../src/proxies/haproxy/declared.js";
+import { parseDeclared } from "../../../../src/proxies/haproxy/declared.js";
 import { checksOnSteps } from "../../../../src/proxies/haproxy/fallback.js";
 import type { Live, LiveServer } from "../../../../src/proxies/haproxy/live.js";
 import { type HaproxyActual, type HaproxyStep, planHaproxy } from "../../../../src/proxies/haproxy/plan.js";
-import { backend, service, web } from "../fixtures.js";
+import { backend, service, web } from "../../../desired.js";
 import { carryOut, type Known, known, NOTHING, render, started } from "./model.js";
 
 const textOf = (desired: DesiredSet, settings?: Record<string, unknown>) =>
@@ -399,7 +399,7 @@ describe("for any actual state and any desired set", () => {
 				for (const { name } of then.filter((one) => first.some((had) => had.name === one.name))) {
 					const now = slotsOf(after, name);
 					for (const [address, server] of slotsOf(before, name)) {
-						if (now.has(address) && splitHostPort(address) !== undefined) expect(now.get(address)).toBe(server);
+						if (now.has(address) && placeOf(address) !== undefined) expect(now.get(address)).toBe(server);
 					}
 				}
 			}),

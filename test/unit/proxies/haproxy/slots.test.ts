@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { assignSlots, type FoundSlot, type Slot, type SlotPolicy } from "../../../../src/proxies/haproxy/slots.js";
-import { backend } from "../fixtures.js";
+import { backend } from "../../../desired.js";
 
 const POLICY: SlotPolicy = { min: 4, growth: 2, dynamic: false };
 const backends = (...hosts: number[]) => hosts.map((host) => backend("web", `10.0.0.${host}`));

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { diffUpstreams, parseUpstreams, upstreamServers } from "../../../../src/proxies/nginx/upstreams.js";
 import { renderProxy } from "../../../../src/proxies/open.js";
-import { backend, PACKAGED, proxyConfig, service } from "../fixtures.js";
+import { backend, PACKAGED, proxyConfig, service } from "../../../desired.js";
 
 const keys = (text: string) =>
 	Object.fromEntries([...parseUpstreams(text)].map(([name, servers]) => [name, [...servers.keys()]]));
@@ -18,7 +18,7 @@ http { upstream "api" { server 10.0.0.3:81; } }
 upstream empty { server 127.0.0.1:9 down; }
 `;
 		expect(keys(text)).toEqual({
-			web: ["10.0.0.1:80", "[fd00::1]:8080", "10.0.0.2:80"],
+			web: ["10.0.0.1:80", "fd00::1:8080", "10.0.0.2:80"],
 			api: ["10.0.0.3:81"],
 			empty: [],
 		});
@@ -40,8 +40,8 @@ upstream web {
 
 	test("have no servers with names, paths, or an address on which the file itself listens", () => {
 		const text = `
-server { listen 127.0.0.1:1503; return 503; }
-upstream web { server backend.example.org:80; server unix:/run/a.sock; server 127.0.0.1:1503; server [::1; server 1.2.3.4:x; }
+server { listen 127.0.0.1:1503; listen [FD00::0:1]:1503 ipv6only=on; return 503; }
+upstream web { server [fd00::1]:1503; server backend.example.org:80; server unix:/run/a.sock; server 127.0.0.1:1503; server [::1; server 1.2.3.4:x; }
 `;
 		expect(keys(text)).toEqual({ web: [] });
 	});

@@ -1,11 +1,11 @@
-/** A proxy and desired sets for the tests of the proxies stage. */
+/** A proxy and desired sets, made up. */
 
-import { type Backend, backendId, type DesiredService, type DesiredSet } from "../../../src/backends/backend.js";
-import { configSchema, type ProxyConfig } from "../../../src/config/schema.js";
-import { endpointKey, netnsKey } from "../../../src/listeners/ids.js";
+import { type Backend, backendId, type DesiredService, type DesiredSet } from "../src/backends/backend.js";
+import { configSchema, type ProxyConfig } from "../src/config/schema.js";
+import { endpointKey, netnsKey } from "../src/listeners/ids.js";
 
 /** Templates as they are packaged. */
-export const PACKAGED = [new URL("../../../templates", import.meta.url).pathname];
+export const PACKAGED = [new URL("../templates", import.meta.url).pathname];
 
 export function proxyConfig(settings: Record<string, unknown> = {}): ProxyConfig {
 	const [proxy] = configSchema.parse({
