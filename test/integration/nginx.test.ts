@@ -432,7 +432,7 @@ test("in observe mode nothing is changed", async () => {
 			joined: [`web/127.0.0.1:${one}`],
 			steps: [
 				expect.stringContaining(`write ${proxy.output}`),
-				`edge: reload by SIGHUP to the process in ${pidFileIn(folder)}, then verify that new workers serve`,
+				`reload by SIGHUP to the process in ${pidFileIn(folder)}, then verify that new workers serve`,
 			],
 		},
 	]);
