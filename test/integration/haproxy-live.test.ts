@@ -1,5 +1,5 @@
 import { chmod, chown, mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { createServer, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { DesiredSet } from "../../src/backends/backend.js";
@@ -314,6 +314,44 @@ describe.skipIf(skipPrivileged)("a runtime socket", () => {
 			expect(await answers()).toEqual(ports(one, two));
 		},
 	);
+
+	const ways: [string, (loop: Followed, desired: DesiredSet) => unknown][] = [
+		["of a single change", (loop, desired) => loop.touch(desired)],
+		["of a plan", (loop, desired) => loop.change(desired, "not applied")],
+	];
+
+	test.each(ways)("that loses the answer to a command %s: what it did is no person's word", async (_, change) => {
+		const [one, two] = (await servers(2)) as [PortServer, PortServer];
+		const loop = await followed(await configured(), web(one, two));
+		let isLost = false;
+		/** Since then. */
+		let reads = 0;
+		const back = await replaced((connection, said) => {
+			const loses = !isLost && said.includes("set server");
+			isLost ||= loses;
+			if (isLost && said.includes("show servers state")) reads += 1;
+			const real = connect(`${runtimeSocket}.real`);
+			real.on("error", () => {});
+			real.write(said);
+			real.on("data", (data) => loses || connection.write(data));
+			real.on("end", () => connection.end());
+		});
+		await change(loop, [
+			service("web", [], { backends: [backend("web", one.port, { state: "drain" }), backend("web", two.port)] }),
+		]);
+		await eventually("HAProxy was read after that", () => reads > 0);
+		loop.look();
+		// Rounds come one after the other: the first one is over then.
+		const before = reads;
+		await eventually("it was read again", () => reads > before);
+		await loop.untilState("applied");
+		await back();
+		expect((await stateOf(one.port))?.admin).toBe(DRAIN);
+		expect(loop.operator).toEqual([]);
+		await loop.changeFast(web(one, two));
+		expect(loop.operator).toEqual([]);
+		expect(await answers()).toEqual(ports(one, two));
+	});
 
 	test("that is gone for a while", async () => {
 		const [one, two] = (await servers(2)) as [PortServer, PortServer];
