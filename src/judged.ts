@@ -44,7 +44,11 @@ export interface Judged {
 }
 
 /** @param toMs a time of the kernel's clock, in the clock of the pools */
-export function createJudged(config: Config, resolver: Resolver, toMs: (atNs: number) => number): Judged {
+export function createJudged(
+	config: Config,
+	resolver: Pick<Resolver, "resolve">,
+	toMs: (atNs: number) => number,
+): Judged {
 	const known = new Map<EndpointKey, JudgedListener & Judgement>();
 	let judge = createJudge(config);
 	let stopSignals = stopSignalsOf(config);

@@ -106,6 +106,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		if (!was && isPending()) retryIn(RETRY_MS.first);
 	};
 
+	/** Looks at these as they are now: an answer to an earlier question would confirm itself. */
+	const lookAnew = (endpoints: readonly Endpoint[]) => {
+		resolver.expire();
+		endpoints.forEach(look);
+	};
+
 	/** What is known of a listener, with what came of it in the pools. */
 	const withPools = ({ verdict, ...listener }: JudgedListener): JudgedListener => ({
 		...listener,
@@ -236,10 +242,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			const waiting = pools.withheldBefore(beganMs);
 			const news = take(table.merge(read), "read");
 			if (read.complete) {
-				for (const key of waiting) {
-					const entry = judged.get(key);
-					if (entry !== undefined) look(entry.endpoint);
-				}
+				if (waiting.length > 0) lookAnew(waiting.flatMap((key) => judged.get(key)?.endpoint ?? []));
 				pools.confirm(beganMs);
 			}
 			adopted.review(pools);
@@ -252,7 +255,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			settle();
 		},
 		recheck() {
-			table.endpoints().forEach(look);
+			lookAnew(table.endpoints());
 			adopted.review(pools);
 			settle();
 		},
@@ -260,7 +263,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			({ services, proxies } = next);
 			judged.reconfigure(next);
 			pools.reconfigure(next);
-			table.endpoints().forEach(look);
+			lookAnew(table.endpoints());
 			const carried = adopted.servers();
 			adopted = createAdopted(presenceOf);
 			adopt(carried);

@@ -16,6 +16,8 @@ import { isStillThere } from "./reporter.js";
 export interface Namespaces {
 	/** The addresses of the namespace of the listener's socket, at most 50 ms old. Never throws. */
 	addressesOf(listener: Listener): Addresses;
+	/** What was read until now is not fresh any more. */
+	expire(): void;
 }
 
 export interface NamespacesOptions {
@@ -43,7 +45,7 @@ interface Namespace {
 	members: readonly number[];
 	/** Its `netTag`, once a process was known to be in it. */
 	tag?: number;
-	last?: { readonly addresses: Addresses; readonly atMs: number };
+	last?: { readonly addresses: Addresses; readonly atMs: number; readonly era: number };
 }
 
 /** One process of each namespace: by inode number where that may be read, else by tag. */
@@ -55,6 +57,8 @@ interface Walk {
 
 export function createNamespaces({ procfs, now, interfaces = networkInterfaces }: NamespacesOptions): Namespaces {
 	const namespaces = createRecent<NetnsKey, Namespace>(MAX_NAMESPACES);
+	/** How often all was let expire. */
+	let era = 0;
 	let own: number | undefined;
 	const isOwn = ({ inode }: Namespace) => {
 		own ??= procfs.netnsInode("self");
@@ -107,13 +111,17 @@ export function createNamespaces({ procfs, now, interfaces = networkInterfaces }
 			const namespace = remembered ?? { inode: listener.netnsInode, members: [] };
 			if (remembered === undefined) namespaces.set(listener.netns, namespace);
 			const { last } = namespace;
-			if (last?.addresses.state === "known" && now() - last.atMs < FRESH_MS) return last.addresses;
+			const isFresh = last?.era === era && now() - last.atMs < FRESH_MS;
+			if (isFresh && last.addresses.state === "known") return last.addresses;
 			const looked = look(namespace, listener);
 			// Unknown is not absent: what was known of this namespace holds until a look says otherwise.
 			const keeps = looked.state === "unknown" && last?.addresses.state === "known";
 			const addresses = keeps ? last.addresses : looked;
-			namespace.last = { addresses, atMs: now() };
+			namespace.last = { addresses, atMs: now(), era };
 			return addresses;
+		},
+		expire() {
+			era += 1;
 		},
 	};
 }

@@ -28,6 +28,8 @@ export interface Resolver {
 	 * a later call tries again.
 	 */
 	resolve(listener: Listener): Resolved;
+	/** From now on addresses are looked at anew, however new they are: for a look that is to find what has changed. */
+	expire(): void;
 }
 
 /** All of them are for tests. */
@@ -62,6 +64,7 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
 	};
 
 	return {
+		expire: namespaces.expire,
 		resolve(listener) {
 			const name = names.nameOf(listener.netnsInode);
 			return {

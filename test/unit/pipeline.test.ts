@@ -23,6 +23,15 @@ const bootTimeNs = () => performance.now() * 1e6;
 
 function setup(config: Config = web({ port: 80 }), holds: readonly Hold[] = []) {
 	const addresses = new Map<string, Addresses>();
+	/** As the real one does, for 50 ms. */
+	const remembered = new Map<string, { readonly addresses: Addresses; readonly atMs: number }>();
+	const addressesOf = (netns: string): Addresses => {
+		const last = remembered.get(netns);
+		if (last?.addresses.state === "known" && performance.now() - last.atMs < 50) return last.addresses;
+		const now: Addresses = addresses.get(netns) ?? { state: "unknown", why: "the process is gone" };
+		remembered.set(netns, { addresses: now, atMs: performance.now() });
+		return now;
+	};
 	const presence = new Map<string, Presence>();
 	const changes: DesiredChange[] = [];
 	const kept: (readonly Hold[])[] = [];
@@ -32,9 +41,10 @@ function setup(config: Config = web({ port: 80 }), holds: readonly Hold[] = []) 
 		resolver: {
 			resolve: ({ netns, netnsInode, comm, hostname }: Listener) => ({
 				identity: { comm, hostname, netnsInode },
-				addresses: addresses.get(netns) ?? { state: "unknown", why: "the process is gone" },
+				addresses: addressesOf(netns),
 				isHost: false,
 			}),
+			expire: () => remembered.clear(),
 		},
 		presenceOf: ({ address, port, netns }) =>
 			presence.get(`${address}:${port}${netns === "host" ? "" : ` in ${netns}`}`) ?? "unknown",

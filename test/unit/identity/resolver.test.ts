@@ -45,7 +45,7 @@ function open(...processes: FakeProcess[]) {
 	});
 	const addresses = (listener: Partial<Listener> = {}) => resolver.resolve({ ...base, ...listener }).addresses;
 	const identity = (listener: Partial<Listener> = {}) => resolver.resolve({ ...base, ...listener }).identity;
-	return { procfs, clock, resolver, addresses, identity };
+	return { procfs, clock, resolver, addresses, identity, expire: resolver.expire };
 }
 
 describe("who listens", () => {
@@ -184,6 +184,15 @@ describe("the addresses of a listener's namespace", () => {
 		expect(addresses()).toEqual(known("10.0.0.2"));
 		clock.ms += 1;
 		expect(addresses()).toEqual(known("10.0.0.3"));
+	});
+
+	test("are looked at anew once they were let expire, and then read once in a burst again", () => {
+		const { addresses, procfs, expire } = open(web);
+		expect(addresses()).toEqual(known("10.0.0.2"));
+		procfs.addresses.set(BLUE, "10.0.0.3");
+		expire();
+		for (let i = 0; i < 1000; i++) expect(addresses()).toEqual(known("10.0.0.3"));
+		expect(procfs.reads.fibTrie).toBe(2);
 	});
 
 	test("are not mixed up when an inode number is used again", () => {
