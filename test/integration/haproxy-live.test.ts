@@ -279,6 +279,15 @@ describe.skipIf(skipPrivileged)("a runtime socket", () => {
 		return back;
 	}
 
+	/** Has the real HAProxy answer. */
+	const passOn = (connection: Socket, said: string, loses = false) => {
+		const real = connect(`${runtimeSocket}.real`);
+		real.on("error", () => {});
+		real.write(said);
+		real.on("data", (data) => loses || connection.write(data));
+		real.on("end", () => connection.end());
+	};
+
 	const wrong: [string, (connection: Socket, said: string) => void, RegExp][] = [
 		[
 			"that answers garbage",
@@ -330,11 +339,7 @@ describe.skipIf(skipPrivileged)("a runtime socket", () => {
 			const loses = !isLost && said.includes("set server");
 			isLost ||= loses;
 			if (isLost && said.includes("show servers state")) reads += 1;
-			const real = connect(`${runtimeSocket}.real`);
-			real.on("error", () => {});
-			real.write(said);
-			real.on("data", (data) => loses || connection.write(data));
-			real.on("end", () => connection.end());
+			passOn(connection, said, loses);
 		});
 		await change(loop, [
 			service("web", [], { backends: [backend("web", one.port, { state: "drain" }), backend("web", two.port)] }),
@@ -351,6 +356,30 @@ describe.skipIf(skipPrivileged)("a runtime socket", () => {
 		await loop.changeFast(web(one, two));
 		expect(loop.operator).toEqual([]);
 		expect(await answers()).toEqual(ports(one, two));
+	});
+
+	test("that answers the first question after a worker only after a reload", async () => {
+		const [one] = (await servers(1)) as [PortServer];
+		const proxy = await configured();
+		const text = await rendered(proxy, web(one));
+		await writeFile(output, text);
+		await start();
+		const before = (await info()).worker;
+		let release: (() => void) | undefined;
+		await replaced((connection, said) => {
+			if (release !== undefined || said !== "show info\n") passOn(connection, said);
+			else release = () => passOn(connection, said);
+		});
+		owned.own(await follow(proxy, web(one)));
+		await writeFile(output, text.replace("balance roundrobin", "balance leastconn"));
+		kill(haproxy.pid, "SIGUSR2");
+		const real = { socket: `${runtimeSocket}.real`, command: "show info", timeoutMs: 5000, signal };
+		await eventually("another worker answers", async () => {
+			const answer = await askSocket(real);
+			return answer.ok && parseInfo(answer.text).worker !== before && release !== undefined;
+		});
+		release?.();
+		await eventually("the file is as rendered", async () => (await readFile(output, "utf8")) === text);
 	});
 
 	test("that is gone for a while", async () => {

@@ -151,7 +151,7 @@ export function createHaproxyDriver(options: HaproxyOptions): Driver<Found, Hapr
 		},
 		...(proxy.runtimeSocket !== undefined && {
 			fast,
-			watch: (onRestart: () => void) => watchWorker(proxy, onRestart),
+			watch: (onRestart: () => void) => watchWorker(proxy, () => board.worker, onRestart),
 			compare: (how: CompareOptions) => openComparison(proxy, how),
 		}),
 		async close() {

@@ -9,13 +9,20 @@ import { askSocket, parseInfo } from "./runtime-api.js";
 /** One question a second: a fifth of a millisecond of HAProxy's time. */
 const LOOK_MS = 1000;
 
-/** Calls `onRestart` when another worker answers than the last time, or one answers again. Does not keep the process alive. */
+/**
+ * Calls `onRestart` when another worker answers than was read, or one answers again; once for each. Does not keep the
+ * process alive.
+ *
+ * @param read the worker that was read last; undefined while none is known, and then the one that answered last counts
+ */
 export function watchWorker(
 	{ runtimeSocket: socket, timeout: timeoutMs }: Pick<ProxyConfig, "runtimeSocket" | "timeout">,
+	read: () => string | undefined,
 	onRestart: () => void,
 ): { close(): void } {
 	const closing = new AbortController();
-	let worker: string | undefined;
+	let answered: string | undefined;
+	let told: string | undefined;
 	let isFirst = true;
 	let timer: NodeJS.Timeout | undefined;
 
@@ -23,8 +30,14 @@ export function watchWorker(
 		if (socket === undefined) return;
 		const answer = await askSocket({ socket, command: "show info", timeoutMs, signal: closing.signal });
 		const now = answer.ok ? workerOf(answer.text) : undefined;
-		if (!isFirst && now !== undefined && now !== worker) onRestart();
-		worker = now;
+		const isOther = now !== undefined && now !== told && now !== (read() ?? answered);
+		answered = now;
+		if (now === undefined) told = undefined;
+		// The one that answers first may be read at this moment.
+		if (isOther && !isFirst) {
+			told = now;
+			onRestart();
+		}
 		isFirst = false;
 	};
 	const again = () => {
