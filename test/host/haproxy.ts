@@ -4,6 +4,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { askProcesses } from "../../src/proxies/haproxy/master.js";
+import { eventually } from "./eventually.js";
 import { HAPROXY } from "./programs.js";
 
 export interface HaproxyOptions {
@@ -68,5 +70,13 @@ export async function startHaproxy({ dir, configFiles, signal, program = HAPROXY
 	});
 	const { pid } = child;
 	if (pid === undefined) throw new Error("haproxy has no pid");
+	// A signal that comes before the master answers is lost.
+	const question = { socket: masterSocket, timeoutMs: 5000, signal: new AbortController().signal };
+	try {
+		await eventually("the master answers", async () => (await askProcesses(question)).ok, { everyMs: 2 });
+	} catch (error) {
+		await stop();
+		throw error;
+	}
 	return { pid, masterSocket, ...(runtimeSocket !== undefined && { runtimeSocket }), log: () => log, stop };
 }
