@@ -4,6 +4,7 @@
  */
 
 import { constants } from "node:os";
+import { isDeepStrictEqual } from "node:util";
 import type { Claim } from "./backends/claims.js";
 import { createJudge, type Judgement, type Verdict } from "./backends/judge.js";
 import { isIn } from "./backends/proxy-netns.js";
@@ -39,7 +40,7 @@ export interface Judged {
 	forget(key: EndpointKey): void;
 	/** Whether the verdict is known on a listener that a connection to the address would reach. */
 	hasAt(place: Place): boolean;
-	/** Judges by other rules from now on. */
+	/** Forgets all verdicts, and judges by other rules from now on. */
 	reconfigure(config: Config): void;
 }
 
@@ -49,35 +50,38 @@ export function createJudged(
 	resolver: Pick<Resolver, "resolve">,
 	toMs: (atNs: number) => number,
 ): Judged {
-	const known = new Map<EndpointKey, JudgedListener & Judgement>();
+	const known = new Map<EndpointKey, JudgedListener & Judgement & Looked>();
 	let judge = createJudge(config);
 	let stopSignals = stopSignalsOf(config);
 
 	const remember = (endpoint: Endpoint, resolved: Resolved, judgement: Judgement): Looked => {
-		known.set(endpoint.key, { endpoint, resolved, ...judgement });
-		const claims = judgement.backends.map((backend) => {
+		const { verdict, backends } = judgement;
+		const claims = backends.map((backend) => {
 			const told = toldToStop(endpoint.stopping, stopSignals.get(backend.service) ?? new Map());
 			return { backend, told: told && { ...told, atMs: toMs(told.atNs) } };
 		});
-		return { claims, why: whyNotElsewhere(judgement) };
+		const looked = { endpoint, resolved, verdict, backends, claims, why: whyNotElsewhere(judgement) };
+		known.set(endpoint.key, looked);
+		return looked;
 	};
 	const look = (endpoint: Endpoint): Looked => {
+		const before = known.get(endpoint.key);
 		const resolved = resolver.resolve(endpoint.sockets[0]);
-		return remember(endpoint, resolved, judge(endpoint, resolved));
+		if (before === undefined || !sameSockets(before.endpoint, endpoint) || !sameResolved(before.resolved, resolved)) {
+			return remember(endpoint, resolved, judge(endpoint, resolved));
+		}
+		// A look at all of them finds mostly what is known.
+		return before.endpoint === endpoint ? before : remember(endpoint, before.resolved, before);
 	};
 
 	return {
 		look,
 		lookAtSignals(endpoint) {
 			const before = known.get(endpoint.key);
-			const { sockets } = endpoint;
-			const isSame =
-				before?.endpoint.sockets.length === sockets.length &&
-				sockets.every((socket, index) => socket === before.endpoint.sockets[index]);
 			// A process that is about to stop leaves no time for another look at its namespace.
-			if (!isSame) return look(endpoint);
-			const { resolved, verdict, backends } = before;
-			return remember(endpoint, resolved, { verdict, backends });
+			return before !== undefined && sameSockets(before.endpoint, endpoint)
+				? remember(endpoint, before.resolved, before)
+				: look(endpoint);
 		},
 		get: (key) => known.get(key),
 		all: () => known.values(),
@@ -92,6 +96,7 @@ export function createJudged(
 		reconfigure(next) {
 			judge = createJudge(next);
 			stopSignals = stopSignalsOf(next);
+			known.clear();
 		},
 	};
 }
@@ -106,6 +111,14 @@ function stopSignalsOf({ services }: Config): ReadonlyMap<string, ReadonlyMap<nu
 function whyNotElsewhere({ verdict }: Judgement): string {
 	if (verdict.state !== "in") return verdict.why;
 	return `its listener is ${verdict.places.map(({ service, backend }) => `${backend} of ${service}`).join(", ")} by now`;
+}
+
+function sameSockets({ sockets: a }: Endpoint, { sockets: b }: Endpoint): boolean {
+	return a.length === b.length && a.every((socket, index) => socket === b[index]);
+}
+
+function sameResolved(a: Resolved, b: Resolved): boolean {
+	return a.isHost === b.isHost && a.addresses === b.addresses && isDeepStrictEqual(a.identity, b.identity);
 }
 
 /** Whether a connection to the place would reach the endpoint. */

@@ -70,7 +70,8 @@ export interface Backend {
 
 /** Whether a proxy, or a template, is told the same of both. */
 export function sameBackend(a: Backend | undefined, b: Backend | undefined): boolean {
-	if (a === undefined || b === undefined) return a === b;
+	if (a === b) return true;
+	if (a === undefined || b === undefined) return false;
 	return (
 		a.id === b.id &&
 		a.service === b.service &&

@@ -4,6 +4,7 @@
  */
 
 import { networkInterfaces } from "node:os";
+import { isDeepStrictEqual } from "node:util";
 import { messageOf } from "../errors.js";
 import type { Listener } from "../listeners/event.js";
 import type { NetnsKey } from "../listeners/ids.js";
@@ -14,7 +15,10 @@ import { createRecent } from "./recent.js";
 import { isStillThere } from "./reporter.js";
 
 export interface Namespaces {
-	/** The addresses of the namespace of the listener's socket, at most 50 ms old. Never throws. */
+	/**
+	 * The addresses of the namespace of the listener's socket, at most 50 ms old; the same value again as long as they do
+	 * not change. Never throws.
+	 */
 	addressesOf(listener: Listener): Addresses;
 	/** What was read until now is not fresh any more. */
 	expire(): void;
@@ -116,7 +120,8 @@ export function createNamespaces({ procfs, now, interfaces = networkInterfaces }
 			const looked = look(namespace, listener);
 			// Unknown is not absent: what was known of this namespace holds until a look says otherwise.
 			const keeps = looked.state === "unknown" && last?.addresses.state === "known";
-			const addresses = keeps ? last.addresses : looked;
+			const isSame = last !== undefined && isDeepStrictEqual(looked, last.addresses);
+			const addresses = keeps || isSame ? last.addresses : looked;
 			namespace.last = { addresses, atMs: now(), era };
 			return addresses;
 		},

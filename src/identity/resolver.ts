@@ -28,7 +28,7 @@ export interface Resolver {
 	 * a later call tries again.
 	 */
 	resolve(listener: Listener): Resolved;
-	/** From now on addresses are looked at anew, however new they are: for a look that is to find what has changed. */
+	/** From now on names and addresses are looked at anew, however new they are: for a look that is to find what has changed. */
 	expire(): void;
 }
 
@@ -46,10 +46,16 @@ export interface ResolverOptions {
 /** How many sockets' places are remembered. */
 const MAX_PLACES = 16_384;
 
+/** A burst of listeners in one namespace is answered from one look at its name. */
+const FRESH_MS = 50;
+const NOTHING = { names: new Map<number, string>(), untilMs: Number.NEGATIVE_INFINITY };
+
 export function createResolver(options: ResolverOptions = {}): Resolver {
 	const { procfs = createProcfs(), now = () => performance.now(), netnsFolder, interfaces } = options;
 	const names = createNetnsNames({ procfs, ...(netnsFolder !== undefined && { folder: netnsFolder }) });
 	const namespaces = createNamespaces({ procfs, now, ...(interfaces !== undefined && { interfaces }) });
+	/** The names that were found, until they are looked at again. */
+	let named = NOTHING;
 	/** Learnt once for each socket and process: a process may exit while its children go on serving the socket. */
 	const places = createRecent<SocketId, { readonly pid: number; readonly place: CgroupPlace }>(MAX_PLACES);
 
@@ -63,10 +69,21 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
 		return place;
 	};
 
+	const nameOf = (inode: number): string | undefined => {
+		const nowMs = now();
+		if (nowMs >= named.untilMs) named = { names: new Map(), untilMs: nowMs + FRESH_MS };
+		const name = named.names.get(inode) ?? names.nameOf(inode);
+		if (name !== undefined) named.names.set(inode, name);
+		return name;
+	};
+
 	return {
-		expire: namespaces.expire,
+		expire() {
+			namespaces.expire();
+			named = NOTHING;
+		},
 		resolve(listener) {
-			const name = names.nameOf(listener.netnsInode);
+			const name = nameOf(listener.netnsInode);
 			return {
 				identity: {
 					comm: sanitize(listener.comm),

@@ -53,7 +53,7 @@ export interface ListenerTable {
 	/** Applies changes in the kernel's order. Changes that cancel each other within one call are not reported. */
 	fold(events: readonly KernelEvent[]): Merged;
 	merge(read: Read): Merged;
-	/** Every endpoint that listens now. */
+	/** Every endpoint that listens now; the same values again, as far as nothing about them changed. */
 	endpoints(): Endpoint[];
 	/** Every socket that listens now, those without a port included. */
 	sockets(): Listener[];
@@ -77,12 +77,13 @@ export function createTable(): ListenerTable {
 	/** When the last complete read began. */
 	let readNs = Number.NEGATIVE_INFINITY;
 	const byEndpoint = new Map<EndpointKey, Map<SocketId, Listener>>();
+	const derived = new Map<EndpointKey, Endpoint>();
 	/** Endpoints touched since the last report, as they were then. */
 	let before = new Map<EndpointKey, Endpoint | undefined>();
 
 	const keyOf = (listener: Listener) => endpointKey(listener.netns, listener.address, listener.port);
 
-	const endpoint = (key: EndpointKey): Endpoint | undefined => {
+	const derive = (key: EndpointKey): Endpoint | undefined => {
 		const [first, ...rest] = [...(byEndpoint.get(key)?.values() ?? [])].sort((a, b) => a.atNs - b.atNs);
 		if (first === undefined) return undefined;
 		const { netns, address, port } = first;
@@ -90,8 +91,17 @@ export function createTable(): ListenerTable {
 		return { key, netns, address, port, sockets: [first, ...rest], ...(stopping !== undefined && { stopping }) };
 	};
 
+	/** The same value again as long as nothing about it changes. */
+	const endpoint = (key: EndpointKey): Endpoint | undefined => {
+		const known = derived.get(key) ?? derive(key);
+		if (known !== undefined) derived.set(key, known);
+		return known;
+	};
+
+	/** To be called before anything about it changes. */
 	const touch = (key: EndpointKey) => {
 		if (!before.has(key)) before.set(key, endpoint(key));
+		derived.delete(key);
 	};
 
 	const unlink = (listener: Listener) => {
@@ -115,10 +125,13 @@ export function createTable(): ListenerTable {
 
 	const setUp = (listener: Listener) => {
 		const entry = entries.get(listener.socket);
-		if (entry === undefined || !sameListener(entry.listener, listener)) {
-			if (entry !== undefined) unlink(entry.listener);
-			link(listener);
+		if (entry !== undefined && sameListener(entry.listener, listener)) {
+			// A read finds mostly what is known: that stays.
+			if (entry.missed) entries.set(listener.socket, { ...entry, missed: false });
+			return;
 		}
+		if (entry !== undefined) unlink(entry.listener);
+		link(listener);
 		tombstones.delete(listener.socket);
 		olderTombstones.delete(listener.socket);
 		entries.set(listener.socket, { listener, missed: false, stops: toldSince(listener.atNs, entry?.stops) });

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { configSchema } from "../../src/config/schema.js";
+import type { Resolved } from "../../src/identity/resolver.js";
 import { createJudged } from "../../src/judged.js";
 import { endpointKey, netnsKey } from "../../src/listeners/ids.js";
 import type { Endpoint } from "../../src/listeners/table.js";
@@ -44,6 +45,27 @@ test("a stop signal counts for the services that name it, at its time in the clo
 	]);
 	const quit = judgedOf().look(endpointOf({ stopping: new Map([[3, 5e6]]) }));
 	expect(quit.claims.map(({ told }) => told?.signal)).toEqual([undefined, "SIGQUIT", undefined]);
+});
+
+test("another look comes to the very same as long as nothing is new, and to something else as soon as something is", () => {
+	let resolved: Resolved = {
+		identity: { comm: "nginx", hostname: "a", netnsInode: 7 },
+		addresses: { state: "known", ipv4: ["10.0.0.2"], ipv6: [] },
+		isHost: false,
+	};
+	const judged = createJudged(config, { resolve: () => ({ ...resolved, identity: { ...resolved.identity } }) }, Number);
+	const endpoint = endpointOf();
+	const first = judged.look(endpoint);
+	expect(judged.look(endpoint)).toBe(first);
+
+	const told = judged.look({ ...endpoint, stopping: new Map([[15, 5e6]]) });
+	expect(told.claims[0]?.told?.signal).toBe("SIGTERM");
+	resolved = { ...resolved, addresses: { state: "known", ipv4: ["10.0.0.3"], ipv6: [] } };
+	expect(judged.look(endpoint).claims[0]?.backend.id).toBe("10.0.0.3:80");
+	resolved = { ...resolved, identity: { ...resolved.identity, netnsName: "web" } };
+	expect(judged.look(endpoint).claims[0]?.backend.identity.netnsName).toBe("web");
+	judged.reconfigure(configSchema.parse({ services: { web: { match: { port: 81 } } } }));
+	expect(judged.look(endpoint).claims).toEqual([]);
 });
 
 test("the verdict covers an address where a connection would reach the listener", () => {

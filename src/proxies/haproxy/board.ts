@@ -170,7 +170,8 @@ export function createBoard(): Board {
 				refused = new Set();
 			}
 			worker = live.worker;
-			servers = now;
+			// A look finds mostly what is known: that is kept, and what was read is gone at once.
+			servers = new Map([...now].map(([backend, of]) => [backend, unlessSame(servers.get(backend), of)]));
 			changedAt = new Map([...changedAt].filter(([, at]) => at > mark));
 			return taken;
 		},
@@ -228,6 +229,15 @@ function poolOf({ slots, add }: Assignment, live: ReadonlyMap<string, LiveServer
 	// Those that had nobody first: whoever left may come back to its own.
 	for (const name of had) pool.free.add(name);
 	return pool;
+}
+
+function unlessSame(
+	before: Map<string, LiveServer> | undefined,
+	now: Map<string, LiveServer>,
+): Map<string, LiveServer> {
+	const isSame =
+		sameServers(before, now) && [...now].every(([name, { running }]) => running === before?.get(name)?.running);
+	return isSame && before !== undefined ? before : now;
 }
 
 /** Whether a look at them tells nothing new; what HAProxy's own checks say of them is theirs. */

@@ -93,7 +93,8 @@ const CHECK_ENABLED = 0x04;
 const CHECK_PAUSED = 0x08;
 
 function liveServer({ address, port, weight, admin, operational, check }: ServerState): LiveServer {
-	const ip = parseIp(address);
+	// HAProxy writes IPv4 in the one way there is.
+	const ip = address.includes(":") ? parseIp(address) : undefined;
 	const isOut = (admin & MAINT) !== 0;
 	return {
 		address: backendId(ip === undefined ? address : formatIp(ip), port),

@@ -3,7 +3,7 @@
  * A connection is never kept: one that was open before a reload goes on talking to the old worker.
  */
 
-import { connect } from "node:net";
+import { Socket } from "node:net";
 import { messageOf, SolistendError } from "../../errors.js";
 
 /** Why there is no answer. `absent` and `refused` mean that nobody listens there. */
@@ -27,17 +27,29 @@ export interface AskOptions {
 /** Longest answer in bytes; a server takes about 100 of `show servers state`. */
 const MAX_ANSWER = 64 * 1024 * 1024;
 
+/** Made ahead and not connected: making one takes a tenth of a millisecond, which a change need not wait for. */
+let spare: Socket | undefined;
+
+function takeSpare(): Socket {
+	const socket = spare ?? new Socket();
+	spare = undefined;
+	return socket;
+}
+
 /** Sends a command and reads until HAProxy closes. Rejects only when the signal is aborted. */
 export function askSocket({ socket, command, timeoutMs, signal, openEnd }: AskOptions): Promise<SocketAnswer> {
 	return new Promise((resolve, reject) => {
 		signal.throwIfAborted();
 		const chunks: Buffer[] = [];
 		let length = 0;
-		const connection = connect(socket);
+		const connection = takeSpare().connect(socket);
 		const release = () => {
 			clearTimeout(timer);
 			signal.removeEventListener("abort", onAbort);
 			connection.destroy();
+			setImmediate(() => {
+				spare ??= new Socket();
+			});
 		};
 		const finish = (answer: SocketAnswer) => {
 			release();
@@ -115,16 +127,10 @@ export interface ShownInfo {
 
 /** Reads `show info`. @throws SolistendError when it is something else. */
 export function parseInfo(text: string): ShownInfo {
-	const fields = new Map(
-		text.split("\n").map((line) => {
-			const colon = line.indexOf(":");
-			return [line.slice(0, colon), line.slice(colon + 1).trim()] as const;
-		}),
-	);
-	const pid = Number(fields.get("Pid"));
-	const version = fields.get("Version");
-	if (!Number.isInteger(pid) || pid <= 0 || version === undefined) throw unexpected("show info", text);
-	return { pid, version, worker: `${pid}/${fields.get("Start_time_sec") ?? ""}` };
+	const pid = Number(/^Pid: (\d+)$/m.exec(text)?.[1]);
+	const version = /^Version: (.+)$/m.exec(text)?.[1];
+	if (!(pid > 0) || version === undefined) throw unexpected("show info", text);
+	return { pid, version, worker: `${pid}/${/^Start_time_sec: (\d+)$/m.exec(text)?.[1] ?? ""}` };
 }
 
 /** Reads `show backend`: the names. @throws SolistendError when it is something else. */

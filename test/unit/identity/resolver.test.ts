@@ -1,4 +1,7 @@
-import { describe, expect, test } from "vitest";
+import { mkdtempSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createResolver } from "../../../src/identity/resolver.js";
 import type { Listener } from "../../../src/listeners/event.js";
 import { netnsKey, socketId } from "../../../src/listeners/ids.js";
@@ -195,6 +198,16 @@ describe("the addresses of a listener's namespace", () => {
 		expect(procfs.reads.fibTrie).toBe(2);
 	});
 
+	test("are the very same value as long as nothing about them changes", () => {
+		const { addresses, procfs, expire } = open(web);
+		const before = addresses();
+		expire();
+		expect(addresses()).toBe(before);
+		procfs.addresses.set(BLUE, "10.0.0.3");
+		expire();
+		expect(addresses()).toEqual(known("10.0.0.3"));
+	});
+
 	test("are not mixed up when an inode number is used again", () => {
 		const { addresses, procfs } = open(web);
 		expect(addresses()).toEqual(known("10.0.0.2"));
@@ -245,5 +258,33 @@ describe("without the right to trace others", () => {
 
 	test("a process that was not reported is not believed", () => {
 		expect(open(hidden).addresses({ pid: 99 })).toEqual(unknown);
+	});
+});
+
+describe("the name of a namespace", () => {
+	let folder: string;
+	beforeEach(() => {
+		folder = mkdtempSync(join(tmpdir(), "solistend-resolver-"));
+	});
+	afterEach(() => rmSync(folder, { recursive: true }));
+
+	test("is looked at once in a burst, anew after 50 ms, and at once when it was let expire", () => {
+		// Real inodes of nsfs, whatever the namespaces are of.
+		const netnsInode = statSync("/proc/self/ns/uts").ino;
+		const clock = { ms: 1000 };
+		const resolver = createResolver({ procfs: fakeProcfs([web]), netnsFolder: folder, now: () => clock.ms });
+		const name = () => resolver.resolve({ ...base, netnsInode }).identity.netnsName;
+		expect(name()).toBeUndefined();
+		symlinkSync("/proc/self/ns/uts", join(folder, "blue"));
+		expect(name()).toBe("blue");
+		renameSync(join(folder, "blue"), join(folder, "red"));
+		clock.ms += 49;
+		expect(name()).toBe("blue");
+		clock.ms += 1;
+		expect(name()).toBe("red");
+		renameSync(join(folder, "red"), join(folder, "green"));
+		expect(name()).toBe("red");
+		resolver.expire();
+		expect(name()).toBe("green");
 	});
 });

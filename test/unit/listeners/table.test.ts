@@ -216,6 +216,19 @@ describe("reads", () => {
 		expect(changes).toMatchObject([{ kind: "up", isNew: false, endpoint: { sockets: [{ backlog: 511 }] } }]);
 		expect(table.merge(complete(30, [{ ...a, backlog: 511 }])).changes).toEqual([]);
 	});
+
+	test("a read that tells nothing new leaves the very same endpoints; one that does, those that it does not concern", () => {
+		const table = createTable();
+		const [a, b] = [listenerOf(1, 10), listenerOf(2, 11, { port: 81 })];
+		table.fold([listen(a), listen(b)]);
+		const [first, second] = table.endpoints();
+		table.merge(complete(20, [{ ...a }, { ...b }]));
+		expect(table.endpoints()[0]).toBe(first);
+		expect(table.endpoints()[1]).toBe(second);
+		table.merge(complete(30, [{ ...a, backlog: 511 }, { ...b }]));
+		expect(table.endpoints().find(({ port }) => port === 80)).not.toBe(first);
+		expect(table.endpoints().find(({ port }) => port === 81)).toBe(second);
+	});
 });
 
 /**

@@ -52,6 +52,15 @@ describe("a question to a socket", () => {
 		expect(commands).toEqual(["show info"]);
 	});
 
+	test("has its own connection, also beside others and after them", async () => {
+		await listen((command, connection) => connection.end(`${command}\n\n`));
+		for (const round of [1, 2, 3]) {
+			const commands = [`a ${round}`, `b ${round}`, `c ${round}`];
+			const answers = await Promise.all(commands.map((command) => ask({ command })));
+			expect(answers).toEqual(commands.map((command) => ({ ok: true, text: `${command}\n\n` })));
+		}
+	});
+
 	test("that nobody hears: no socket", async () => {
 		expect(await ask()).toMatchObject({
 			ok: false,
