@@ -1,7 +1,8 @@
-#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node --max-semi-space-size=1 --v8-pool-size=1 --optimize-for-size
+#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node --max-semi-space-size=1 --v8-pool-size=1 --optimize-for-size --no-flush-bytecode
 /**
  * The entry: signals, exit codes, and a short way to the daemon that does not load what only other commands need. The
- * options in the first line keep the idle daemon small: one malloc arena, a small young generation, one V8 helper thread.
+ * options in the first line keep the idle daemon small: one malloc arena, a small young generation, one V8 helper thread;
+ * and ready: an event after a quiet hour finds its code compiled.
  */
 
 import { parseArgs } from "node:util";

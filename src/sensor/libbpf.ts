@@ -337,11 +337,13 @@ export function waitReadable(wake: number, other: number | undefined): void {
 	if (fds[0]?.revents !== 0) c.eventfd_read(wake, Buffer.alloc(8));
 }
 
+/** struct timespec: asked for while a change waits. */
+const timespec = Buffer.alloc(16);
+
 /** Nanoseconds since boot, by the clock of `bpf_ktime_get_boot_ns` (CLOCK_BOOTTIME). */
 export function bootTimeNs(): number {
-	const result = Buffer.alloc(16);
-	native().clock_gettime(CLOCK_BOOTTIME, result);
-	return Number(result.readBigInt64LE(0)) * 1e9 + Number(result.readBigInt64LE(8));
+	native().clock_gettime(CLOCK_BOOTTIME, timespec);
+	return timespec.readUInt32LE(0) * 1e9 + timespec.readUInt32LE(8);
 }
 
 /** Runs `action`; when it fails, the error says what libbpf and the verifier printed last. Else they are silent. */

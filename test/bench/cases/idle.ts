@@ -12,9 +12,10 @@ import { workerPid } from "../rig/workers.js";
 
 const BACKENDS = 1000;
 const FIRST = 10_000;
-const SECONDS = 30;
-/** Until what it did at its start has passed. */
-const REST_MS = 5000;
+/** As long as two resyncs take to come round. */
+const SECONDS = 120;
+/** Until what it did at its start has passed, and what V8 does afterwards. */
+const REST_MS = 45_000;
 const CPU_GOAL = 0.2;
 const MEMORY_GOAL_MB = 90;
 
