@@ -353,7 +353,10 @@ describe.skipIf(skipPrivileged)("a runtime socket", () => {
 		await back();
 		expect((await stateOf(one.port))?.admin).toBe(DRAIN);
 		expect(loop.operator).toEqual([]);
-		await loop.changeFast(web(one, two));
+		// By the fast lane, or by a plan where a round lost its answer as the socket came back.
+		loop.touch(web(one, two));
+		await eventually("it is ready again", async () => (await stateOf(one.port))?.admin === 0);
+		await loop.untilState("applied");
 		expect(loop.operator).toEqual([]);
 		expect(await answers()).toEqual(ports(one, two));
 	});
