@@ -28,7 +28,7 @@ export interface Resolver {
 	 * a later call tries again.
 	 */
 	resolve(listener: Listener): Resolved;
-	/** From now on names and addresses are looked at anew, however new they are: for a look that is to find what has changed. */
+	/** From now on all is looked at anew, however new it is: for a look that is to find what has changed. */
 	expire(): void;
 }
 
