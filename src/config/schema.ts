@@ -87,10 +87,22 @@ const match = z
 		)
 			.optional()
 			.describe("its network namespace: name under /run/netns, inode number, or `host`"),
+		container: z
+			.strictObject({
+				name: globs.optional().describe("the container's name"),
+				image: globs.optional().describe("its image, as it was asked for, such as `nginx:*`"),
+				label: z
+					.record(z.string().min(1), globs)
+					.optional()
+					.describe("its labels: each of these, with a value that fits"),
+			})
+			.refine((keys) => Object.keys(keys).length > 0, "needs at least one key (name, image or label)")
+			.optional()
+			.describe("what the container engine says of it; needs discovery.docker"),
 	})
 	.refine(
 		(keys) => Object.keys(keys).length > 0,
-		"needs at least one key (port, hostname, comm, unit, cgroup or netns)",
+		"needs at least one key (port, hostname, comm, unit, cgroup, netns or container)",
 	);
 
 /** Free values that templates may read: scalars and lists of them. */
@@ -114,6 +126,44 @@ const percentage = (fallback: string) =>
 
 /** The signals that programs take for a request to stop; SIGKILL and SIGSTOP can't be handled, so they announce nothing. */
 const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGPWR"] as const;
+
+/** Written as `200` or `200-399`. */
+const statusRange = z
+	.union([z.int(), z.string()], { error: mustBe("an HTTP status such as 200, or a range such as 200-399") })
+	.default("200-399")
+	.transform((given, context) => {
+		const [, low, high = low] = /^(\d{3})(?:-(\d{3}))?$/.exec(String(given)) ?? [];
+		const [from, to] = [Number(low), Number(high)];
+		if (from >= 100 && from <= to && to <= 599) return { from, to };
+		const message = `must be an HTTP status from 100 to 599, or a range such as 200-399, not ${String(given)}`;
+		context.addIssue({ code: "custom", message });
+		return z.NEVER;
+	})
+	.meta({ title: "status or range" });
+
+const A_GATE = "a map of http (a path) or tcp: true, with timeout and interval";
+
+/** The gate before joining: asked from the `listen()` on until the first success, then never again. */
+export const readySchema = z
+	.strictObject(
+		{
+			http: z
+				.string()
+				.regex(/^\/[!-~]*$/, { error: mustBe("a path such as /healthz") })
+				.meta({ title: "path" })
+				.optional()
+				.describe("path of a GET request that has to be answered"),
+			tcp: z.literal(true).optional().describe("a connection has to be taken"),
+			status: statusRange.describe("what counts as an answer, with http"),
+			timeout: duration("30s", "100ms").describe("one that is not ready by then stays out until it listens again"),
+			interval: duration("100ms", "10ms").describe("pause between two questions"),
+		},
+		{ error: mustBe(A_GATE) },
+	)
+	.refine(
+		({ http, tcp }) => (http === undefined) !== (tcp === undefined),
+		"needs http (a path) or tcp: true, one of them",
+	);
 
 const service = z.strictObject({
 	match: match.describe("which listeners belong to the service: all keys must hold, a list means any of"),
@@ -141,6 +191,7 @@ const service = z.strictObject({
 		.array(z.enum(STOP_SIGNALS))
 		.default(["SIGTERM"])
 		.describe("signals that tell its processes to stop: it drains; an empty list: none does"),
+	ready: readySchema.optional().describe("what one that listens has to answer before it joins"),
 	options: options.describe("free for templates: text, numbers, true, false, and lists"),
 });
 
@@ -221,6 +272,33 @@ export const configSchema = z.strictObject({
 		.describe("which of a namespace's addresses to use, in order of preference; none: IPv4 before IPv6"),
 	templates: absolutePath.optional().describe("folder of your own templates; default: templates/ beside this file"),
 	services: z.record(name("a service's name"), service).default({}).describe("what is kept in the proxies, by name"),
+	discovery: z
+		.strictObject({
+			docker: z
+				.string()
+				.regex(/^unix:\/\/\//, { error: mustBe("unix:// and an absolute path, such as unix:///run/docker.sock") })
+				.meta({ title: "unix:// and a path" })
+				.optional()
+				.describe("socket of Docker's Engine API, or Podman's; absent: no container engine is asked"),
+			labels: z.boolean().default(true).describe("containers join and make services by their labels `solisten.*`"),
+			allow: z
+				.array(
+					z
+						.strictObject({
+							image: globs.optional().describe("its image, as it was asked for"),
+							name: globs.optional().describe("the container's name"),
+						})
+						.refine((keys) => Object.keys(keys).length > 0, "needs at least one key (image or name)"),
+				)
+				.default([])
+				.describe("containers that may join a service of this file, or claim a host that is routed, by label"),
+			conventions: z
+				.array(z.enum(["virtual-host", "traefik", "registrator"]))
+				.default([])
+				.describe("labels and environment of other tools that are read, too"),
+		})
+		.prefault({})
+		.describe("how containers are found"),
 	settle: z
 		.strictObject({
 			quiet: duration("100ms").describe("goes through once nothing more has changed for so long"),
@@ -276,4 +354,6 @@ export type Config = z.output<typeof configSchema>;
 export type ServiceConfig = z.output<typeof service>;
 export type MatchConfig = z.output<typeof match>;
 export type ProxyConfig = z.output<typeof proxy>;
+export type ReadyConfig = z.output<typeof readySchema>;
+export type DiscoveryConfig = Config["discovery"];
 export type Options = ServiceConfig["options"];

@@ -12,6 +12,10 @@ export interface Identity {
 	readonly unit?: string;
 	/** Full 64-digit container id. */
 	readonly container?: string;
+	/** The container's name, where an engine knows it. Safe, as `comm`. */
+	readonly containerName?: string;
+	/** The container's image, where an engine knows it. Safe, as `comm`. */
+	readonly image?: string;
 	/** `host`, or the name under `/run/netns`. Safe, as `comm`. */
 	readonly netnsName?: string;
 	readonly netnsInode: number;

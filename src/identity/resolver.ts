@@ -7,6 +7,7 @@ import type { networkInterfaces } from "node:os";
 import type { Listener } from "../listeners/event.js";
 import type { SocketId } from "../listeners/ids.js";
 import { type CgroupPlace, parseCgroup } from "./cgroup.js";
+import type { Container, ContainerLookup } from "./container.js";
 import type { Addresses, Identity } from "./identity.js";
 import { createNamespaces } from "./namespaces.js";
 import { createNetnsNames } from "./netns-names.js";
@@ -20,6 +21,8 @@ export interface Resolved {
 	readonly addresses: Addresses;
 	/** Whether the socket is in the host's own network namespace. */
 	readonly isHost: boolean;
+	/** What the engine says of its container; absent when it is in none, or no engine is asked. */
+	readonly container?: ContainerLookup;
 }
 
 export interface Resolver {
@@ -32,8 +35,10 @@ export interface Resolver {
 	expire(): void;
 }
 
-/** All of them are for tests. */
 export interface ResolverOptions {
+	/** What is known of a container, by its full id; absent when no engine is asked. */
+	readonly lookup?: ((id: string) => ContainerLookup) | undefined;
+	/** This and what follows is for tests. */
 	readonly procfs?: Procfs;
 	/** Where the names of namespaces are; default `/run/netns`. */
 	readonly netnsFolder?: string;
@@ -51,7 +56,7 @@ const FRESH_MS = 50;
 const NOTHING = { names: new Map<number, string>(), untilMs: Number.NEGATIVE_INFINITY };
 
 export function createResolver(options: ResolverOptions = {}): Resolver {
-	const { procfs = createProcfs(), now = () => performance.now(), netnsFolder, interfaces } = options;
+	const { procfs = createProcfs(), now = () => performance.now(), netnsFolder, interfaces, lookup } = options;
 	const names = createNetnsNames({ procfs, ...(netnsFolder !== undefined && { folder: netnsFolder }) });
 	const namespaces = createNamespaces({ procfs, now, ...(interfaces !== undefined && { interfaces }) });
 	/** The names that were found, until they are looked at again. */
@@ -84,19 +89,29 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
 		},
 		resolve(listener) {
 			const name = nameOf(listener.netnsInode);
+			const place = placeOf(listener);
+			const container = place.container === undefined ? undefined : lookup?.(place.container);
 			return {
 				identity: {
 					comm: sanitize(listener.comm),
 					hostname: sanitize(listener.hostname),
-					...placeOf(listener),
+					...place,
+					...(container?.state === "known" && namesOf(container.container)),
 					...(name !== undefined && { netnsName: sanitize(name) }),
 					netnsInode: listener.netnsInode,
 				},
 				addresses: namespaces.addressesOf(listener),
 				isHost: listener.netnsInode === names.hostInode(),
+				...(container !== undefined && { container }),
 			};
 		},
 	};
+}
+
+/** Two names that differ stay different: one that had to be rewritten ends with digits of the container's own id. */
+function namesOf({ id, name, image }: Container): { readonly containerName: string; readonly image: string } {
+	const safe = sanitize(name);
+	return { containerName: safe === name ? safe : `${safe}-${id.slice(0, 12)}`, image: sanitize(image) };
 }
 
 function safePlace({ cgroup, unit, container }: CgroupPlace): CgroupPlace {

@@ -26,6 +26,7 @@ describe("a valid configuration", () => {
 		expect(rest).toEqual({
 			addresses: [],
 			services: {},
+			discovery: { labels: true, allow: [], conventions: [] },
 			settle: { quiet: 100, max: 2000 },
 			flap: { max: 5, window: 30_000, hold: 10_000 },
 			guard: { maxDrop: 0.5, maxEjected: 0.3 },
