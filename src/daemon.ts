@@ -4,11 +4,12 @@ import { constants } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
 import { createControlSocket } from "./admin/socket.js";
-import type { Hold } from "./backends/backend.js";
+import { DEFAULT_STOP_SIGNAL } from "./backends/stopping.js";
 import { formatProblem, loadConfig, templateFolders } from "./config/load.js";
-import type { Config } from "./config/schema.js";
+import { type Config, STOP_SIGNALS } from "./config/schema.js";
 import { type FileWatch, watchFiles } from "./config/watch.js";
 import { messageOf } from "./errors.js";
+import { followEngine } from "./identity/engine/follow.js";
 import { createNetnsNames } from "./identity/netns-names.js";
 import { presenceOf } from "./identity/presence.js";
 import { createProcfs } from "./identity/procfs.js";
@@ -17,7 +18,7 @@ import { createPipeline } from "./pipeline.js";
 import { openProxies } from "./proxies/proxies.js";
 import { bootTimeNs } from "./sensor/libbpf.js";
 import { openSensor, type Sensor } from "./sensor/sensor.js";
-import { loadHolds, saveHolds } from "./state.js";
+import { loadState, type Remembered, saveState } from "./state.js";
 import { createView } from "./view.js";
 
 /** A proxy that is down must not hold up the boot. */
@@ -63,25 +64,28 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 	let current = config;
 	/** One write at a time; why the last one failed. */
 	let saved: Promise<string | undefined> = Promise.resolve(undefined);
-	const save = (holds: readonly Hold[]) => {
-		saved = saved.then(() => saveHolds(current.state, holds));
+	const save = (remembered: Remembered) => {
+		saved = saved.then(() => saveState(current.state, remembered));
 		void saved.then((problem) => {
-			if (problem !== undefined) log.warn({ reason: problem }, "what is held by hand is not kept over a restart");
+			if (problem !== undefined)
+				log.warn({ reason: problem }, "what is held by hand, and services by label, are not kept over a restart");
 		});
 	};
+	const engine = followEngine({ log, onChange: (changes) => pipeline.onContainers(changes) });
 	const procfs = createProcfs();
 	const names = createNetnsNames({ procfs });
 	const pipeline = createPipeline({
 		config,
-		resolver: createResolver({ procfs }),
+		resolver: createResolver({ procfs, lookup: engine.lookup }),
+		containers: engine.containers,
 		presenceOf: (place) => presenceOf(procfs, names, place),
 		log,
 		now: () => performance.now(),
 		bootTimeNs,
 		// the next turn of the event loop sends off what this one decided
 		later: (work) => setTimeout(work, 0),
-		holds: await loadHolds(config.state, log),
-		onHolds: save,
+		remembered: await loadState(config.state, log),
+		onRemember: save,
 		onChange: (change) => proxies.notify(change),
 		// the first read happens before there is a sensor to ask
 		requestRead: () => sensor?.requestRead(),
@@ -97,6 +101,7 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 	if (stopping !== true) {
 		log.warn({ reason: stopping }, "a backend that is told to stop is not drained before it closes");
 	}
+	await engine.follow(config.discovery.docker);
 	await proxies.start();
 
 	const resync = () => {
@@ -136,7 +141,8 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 		log.level = current.log.level;
 		clearInterval(resyncTimer);
 		resyncTimer = setInterval(resync, current.resync);
-		if (current.state !== before.state) save(pipeline.holds());
+		if (current.state !== before.state) save(pipeline.remembered());
+		await engine.follow(current.discovery.docker);
 		if (current.admin.socket !== before.admin.socket) await control.listen(current.admin.socket);
 		await watch(current);
 		log.info({ file }, "configuration taken");
@@ -183,6 +189,7 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 			await reloading;
 			await control.close();
 			clearInterval(resyncTimer);
+			await engine.close();
 			await sensor.close();
 			pipeline.close();
 			await proxies.close();
@@ -191,8 +198,9 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 	};
 }
 
-/** The numbers of all signals that some service takes for a request to stop. */
-function stopSignalsOf({ services }: Config): number[] {
-	const names = new Set(Object.values(services).flatMap(({ stopSignals }) => stopSignals));
+/** The numbers of all signals that some service takes for a request to stop; a container may say any. */
+function stopSignalsOf({ services, discovery }: Config): number[] {
+	const named = Object.values(services).flatMap(({ stopSignals }) => stopSignals ?? DEFAULT_STOP_SIGNAL);
+	const names = new Set(discovery.docker === undefined ? named : STOP_SIGNALS);
 	return [...names].map((name) => constants.signals[name]);
 }

@@ -7,8 +7,10 @@ import { constants } from "node:os";
 import { isDeepStrictEqual } from "node:util";
 import type { Claim } from "./backends/claims.js";
 import { createJudge, type Judgement, type Verdict } from "./backends/judge.js";
+import type { Catalogue } from "./backends/labels/catalogue.js";
+import { needsLowest } from "./backends/labels/grants.js";
 import { isIn } from "./backends/proxy-netns.js";
-import { signalNames, toldToStop } from "./backends/stopping.js";
+import { DEFAULT_STOP_SIGNAL, signalNames, toldToStop } from "./backends/stopping.js";
 import type { Config } from "./config/schema.js";
 import type { Place } from "./identity/presence.js";
 import type { Resolved, Resolver } from "./identity/resolver.js";
@@ -33,42 +35,83 @@ export interface Looked {
 export interface Judged {
 	/** Resolves and judges an endpoint, as it is now. */
 	look(endpoint: Endpoint): Looked;
+	/** Judges it again although nothing of it is new: what its container may serve is another thing by now. */
+	lookAgain(endpoint: Endpoint): Looked;
 	/** Judges one of which no more is new than what its processes were told; looks at it where more is. */
 	lookAtSignals(endpoint: Endpoint): Looked;
 	get(key: EndpointKey): JudgedListener | undefined;
 	all(): IterableIterator<JudgedListener>;
 	forget(key: EndpointKey): void;
+	/** The endpoints of a container, by its full id. */
+	ofContainer(id: string): Endpoint[];
+	/** Others of its container that are to be looked at again when this one comes or goes: the lowest port may be meant. */
+	besides(key: EndpointKey): Endpoint[];
 	/** Whether the verdict is known on a listener that a connection to the address would reach. */
 	hasAt(place: Place): boolean;
 	/** Forgets all verdicts, and judges by other rules from now on. */
 	reconfigure(config: Config): void;
 }
 
-/** @param toMs a time of the kernel's clock, in the clock of the pools */
+/**
+ * @param toMs a time of the kernel's clock, in the clock of the pools
+ * @param catalogue what containers declare; default: nothing
+ */
 export function createJudged(
 	config: Config,
 	resolver: Pick<Resolver, "resolve">,
 	toMs: (atNs: number) => number,
+	catalogue?: Pick<Catalogue, "of" | "services">,
 ): Judged {
 	const known = new Map<EndpointKey, JudgedListener & Judgement & Looked>();
-	let judge = createJudge(config);
-	let stopSignals = stopSignalsOf(config);
+	/** Those that are in a container, by its id. */
+	const inContainer = new Map<string, Map<EndpointKey, Endpoint>>();
+	let judge = createJudge(config, catalogue);
+	let services = config.services;
+
+	const file = (endpoint: Endpoint, id: string | undefined) => {
+		if (id === undefined) return;
+		const there = inContainer.get(id) ?? new Map<EndpointKey, Endpoint>();
+		inContainer.set(id, there.set(endpoint.key, endpoint));
+	};
+	const unfile = (key: EndpointKey) => {
+		const id = known.get(key)?.resolved.identity.container;
+		const there = id === undefined ? undefined : inContainer.get(id);
+		there?.delete(key);
+		if (id !== undefined && there?.size === 0) inContainer.delete(id);
+	};
+	/** The lowest port that others reach the container at. */
+	const lowestPort = (endpoint: Endpoint, { identity: { container } }: Resolved): number => {
+		const there = container === undefined ? undefined : inContainer.get(container);
+		const ports = [...(there?.values() ?? [])].filter(isOpen).map(({ port }) => port);
+		return Math.min(endpoint.port, ...ports);
+	};
+
+	/** By which signals its processes are told to stop: what is configured, else what its container says. */
+	const stopSignalsFor = (service: string, { container }: Resolved) => {
+		const said = container?.state === "known" ? container.container.stopSignal : undefined;
+		return signalNames(services[service]?.stopSignals ?? [said ?? DEFAULT_STOP_SIGNAL], constants.signals);
+	};
 
 	const remember = (endpoint: Endpoint, resolved: Resolved, judgement: Judgement): Looked => {
 		const { verdict, backends } = judgement;
 		const claims = backends.map((backend) => {
-			const told = toldToStop(endpoint.stopping, stopSignals.get(backend.service) ?? new Map());
+			const { stopping } = endpoint;
+			const told = stopping && toldToStop(stopping, stopSignalsFor(backend.service, resolved));
 			return { backend, told: told && { ...told, atMs: toMs(told.atNs) } };
 		});
+		if (known.get(endpoint.key)?.resolved.identity.container !== resolved.identity.container) unfile(endpoint.key);
+		file(endpoint, resolved.identity.container);
 		const looked = { endpoint, resolved, verdict, backends, claims, why: whyNotElsewhere(judgement) };
 		known.set(endpoint.key, looked);
 		return looked;
 	};
+	const lookAgain = (endpoint: Endpoint, resolved = resolver.resolve(endpoint.sockets[0])): Looked =>
+		remember(endpoint, resolved, judge(endpoint, resolved, lowestPort(endpoint, resolved)));
 	const look = (endpoint: Endpoint): Looked => {
 		const before = known.get(endpoint.key);
 		const resolved = resolver.resolve(endpoint.sockets[0]);
 		if (before === undefined || !sameSockets(before.endpoint, endpoint) || !sameResolved(before.resolved, resolved)) {
-			return remember(endpoint, resolved, judge(endpoint, resolved));
+			return lookAgain(endpoint, resolved);
 		}
 		// A look at all of them finds mostly what is known.
 		return before.endpoint === endpoint ? before : remember(endpoint, before.resolved, before);
@@ -76,6 +119,7 @@ export function createJudged(
 
 	return {
 		look,
+		lookAgain: (endpoint) => lookAgain(endpoint),
 		lookAtSignals(endpoint) {
 			const before = known.get(endpoint.key);
 			// A process that is about to stop leaves no time for another look at its namespace.
@@ -85,7 +129,17 @@ export function createJudged(
 		},
 		get: (key) => known.get(key),
 		all: () => known.values(),
-		forget: (key) => known.delete(key),
+		forget(key) {
+			unfile(key);
+			known.delete(key);
+		},
+		ofContainer: (id) => [...(inContainer.get(id)?.values() ?? [])],
+		besides(key) {
+			const { identity, container } = known.get(key)?.resolved ?? {};
+			const id = identity?.container;
+			if (id === undefined || !needsLowest(container, catalogue?.of(id))) return [];
+			return [...(inContainer.get(id)?.values() ?? [])].filter((other) => other.key !== key);
+		},
 		hasAt(place) {
 			for (const { endpoint, resolved, verdict } of known.values()) {
 				if (endpoint.port !== place.port || verdict.state === "pending") continue;
@@ -94,18 +148,18 @@ export function createJudged(
 			return false;
 		},
 		reconfigure(next) {
-			judge = createJudge(next);
-			stopSignals = stopSignalsOf(next);
+			judge = createJudge(next, catalogue);
+			({ services } = next);
 			known.clear();
+			inContainer.clear();
 		},
 	};
 }
 
-/** Which signals tell the processes of each service to stop: their names, by number. */
-function stopSignalsOf({ services }: Config): ReadonlyMap<string, ReadonlyMap<number, string>> {
-	return new Map(
-		Object.entries(services).map(([name, service]) => [name, signalNames(service.stopSignals, constants.signals)]),
-	);
+/** Whether others than its own namespace may reach it. */
+function isOpen({ address }: Endpoint): boolean {
+	const ip = parseIp(address);
+	return ip === undefined || !isLoopback(ip);
 }
 
 function whyNotElsewhere({ verdict }: Judgement): string {
@@ -118,7 +172,12 @@ function sameSockets({ sockets: a }: Endpoint, { sockets: b }: Endpoint): boolea
 }
 
 function sameResolved(a: Resolved, b: Resolved): boolean {
-	return a.isHost === b.isHost && a.addresses === b.addresses && isDeepStrictEqual(a.identity, b.identity);
+	return (
+		a.isHost === b.isHost &&
+		a.addresses === b.addresses &&
+		a.container === b.container &&
+		isDeepStrictEqual(a.identity, b.identity)
+	);
 }
 
 /** Whether a connection to the place would reach the endpoint. */

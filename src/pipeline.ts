@@ -8,17 +8,21 @@ import type { Logger } from "pino";
 import { type AdoptedServer, createAdopted } from "./backends/adopted.js";
 import type { Backend, BackendRef, DesiredChange, DesiredSet, Hold } from "./backends/backend.js";
 import { withStatus } from "./backends/judge.js";
+import type { CatalogueChange } from "./backends/labels/catalogue.js";
 import { createPools } from "./backends/pools.js";
 import { netnsOfService } from "./backends/proxy-netns.js";
 import type { ServiceStatus } from "./backends/status.js";
 import type { Config } from "./config/schema.js";
+import { createDiscovery } from "./discovery.js";
+import type { Container, ContainerChange } from "./identity/container.js";
 import type { Place, Presence } from "./identity/presence.js";
 import type { Resolver } from "./identity/resolver.js";
-import { createJudged, type JudgedListener, type Looked } from "./judged.js";
+import { createJudged, type Judged, type JudgedListener, type Looked } from "./judged.js";
 import type { KernelEvent, Read } from "./listeners/event.js";
 import type { EndpointKey } from "./listeners/ids.js";
 import { createTable, type Endpoint, type Merged } from "./listeners/table.js";
 import { reportBackend, reportListener } from "./report.js";
+import type { Remembered } from "./state.js";
 
 export type { JudgedListener } from "./judged.js";
 
@@ -31,8 +35,10 @@ export interface PipelineOptions {
 	/** The second opinion on a server that a proxy has and that the kernel's table lacks. */
 	presenceOf(place: Place): Presence;
 	readonly log: Logger;
-	/** What a person said of backends, in an earlier run. */
-	readonly holds?: readonly Hold[];
+	/** What was kept of an earlier run. */
+	readonly remembered?: Remembered;
+	/** All containers that an engine tells of now. */
+	containers?(): Iterable<Container>;
 	/** Milliseconds of a clock that does not jump. */
 	now(): number;
 	/** The kernel's clock, as in the events. */
@@ -40,8 +46,8 @@ export interface PipelineOptions {
 	/** Does what need not be done before a change is acted on: lines of the log, which take as long as the change. */
 	later?(work: () => void): void;
 	onChange(change: DesiredChange): void;
-	/** What a person said differs from before: all of it, to be kept for the next run. */
-	onHolds?(holds: readonly Hold[]): void;
+	/** What the next run has to know differs from before. */
+	onRemember?(remembered: Remembered): void;
 	/** The kernel's table should be read again, soon. */
 	requestRead(): void;
 }
@@ -51,6 +57,8 @@ export interface Pipeline {
 	onRead(read: Read): void;
 	/** Takes in what the proxies have from an earlier run; after the first read, so that only what is missing stays. */
 	adopt(servers: readonly Omit<AdoptedServer, "weight">[]): void;
+	/** An engine tells of containers: what they declare may make services, and let their listeners join. */
+	onContainers(changes: readonly ContainerChange[]): void;
 	/** Looks again at every listener: addresses may have changed without an event. */
 	recheck(): void;
 	/** Judges everything anew, by other rules. */
@@ -60,6 +68,10 @@ export interface Pipeline {
 	/** False when nobody held it. */
 	release(ref: BackendRef): boolean;
 	holds(): readonly Hold[];
+	/** A service by label is no more. Undefined when that is done, else why not, as a clause. */
+	forget(service: string): string | undefined;
+	/** What the next run has to know. */
+	remembered(): Remembered;
 	/** Undefined until the first read: unknown is not empty. */
 	desired(): DesiredSet | undefined;
 	/** What `desired` has of one backend, at once. */
@@ -76,13 +88,28 @@ type News =
 	| { readonly what: "closed"; readonly listener: JudgedListener };
 
 export function createPipeline(options: PipelineOptions): Pipeline {
-	const { config, resolver, log, now, bootTimeNs, onChange, onHolds, requestRead, later = (work) => work() } = options;
+	const {
+		config,
+		resolver,
+		log,
+		now,
+		bootTimeNs,
+		onChange,
+		onRemember,
+		requestRead,
+		later = (work) => work(),
+	} = options;
+	const { containers = () => [], remembered } = options;
 	const table = createTable();
-	let { services, proxies } = config;
-	const pools = createPools(config, options.holds);
+	let { proxies } = config;
+	const discovery = createDiscovery({ config, remembered: remembered?.services ?? [], containers, log });
+	const { catalogue } = discovery;
+	const rulesOf = ({ guard, flap }: Config) => ({ guard, flap, services: catalogue.services });
+	let rules = rulesOf(config);
+	const pools = createPools(rules, remembered?.holds);
 	/** A time of the kernel's clock in that of `now`. */
 	const toMs = (atNs: number) => now() - (bootTimeNs() - atNs) / 1e6;
-	const judged = createJudged(config, resolver, toMs);
+	const judged = createJudged(config, resolver, toMs, catalogue);
 	/** A listener that the kernel's table has was judged already: an old file must not overrule its verdict. */
 	const presenceOf = ({ service, address, port }: AdoptedServer): Presence => {
 		const place = { address, port, netns: netnsOfService(service, proxies) };
@@ -99,12 +126,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
 	const put = ({ key }: Endpoint, { claims, why }: Looked) => pools.set(key, claims, why, now());
 	/** One that is pending from now on is looked at again, soon. */
-	const look = (endpoint: Endpoint) => {
+	const lookBy = (look: Judged["look"]) => (endpoint: Endpoint) => {
 		const isPending = () => judged.get(endpoint.key)?.verdict.state === "pending";
 		const was = isPending();
-		put(endpoint, judged.look(endpoint));
+		put(endpoint, look(endpoint));
 		if (!was && isPending()) retryIn(RETRY_MS.first);
 	};
+	const look = lookBy(judged.look);
+	const lookAgain = lookBy(judged.lookAgain);
 
 	/** Looks at these as they are now: an answer to an earlier question would confirm itself. */
 	const lookAnew = (endpoints: readonly Endpoint[]) => {
@@ -185,12 +214,15 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			if (change.kind === "up") {
 				const { endpoint, isNew } = change;
 				put(endpoint, isNew ? judged.look(endpoint) : judged.lookAtSignals(endpoint));
+				if (isNew) judged.besides(key).forEach(lookAgain);
 				pending ||= judged.get(key)?.verdict.state === "pending";
 				if (isNew) news.push({ what: "listening", key });
 			} else {
 				const listener = judged.get(key);
 				if (listener !== undefined) news.push({ what: "closed", listener });
+				const besides = judged.besides(key);
 				judged.forget(key);
+				besides.forEach(lookAgain);
 				if (source === "events") pools.close(key, now());
 				else pools.set(key, [], "the kernel's table no longer has it", now());
 			}
@@ -214,15 +246,30 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		});
 	};
 
+	const toRemember = (): Remembered => ({ holds: pools.holds(), services: catalogue.labelled });
+
 	const tellHolds = () => {
 		settle();
-		onHolds?.(pools.holds());
+		onRemember?.(toRemember());
+	};
+
+	/** Other services, or other containers that may serve them. */
+	const onCatalogue = (change: CatalogueChange, others: Iterable<string> = []) => {
+		if (change.services) {
+			rules = { ...rules, services: catalogue.services };
+			pools.reconfigure(rules);
+		}
+		for (const id of new Set([...change.containers, ...others])) {
+			for (const endpoint of judged.ofContainer(id)) lookAgain(endpoint);
+		}
+		settle({ isAny: change.services });
+		if (change.services) onRemember?.(toRemember());
 	};
 
 	/** Puts in what proxies have of the services that there are. */
 	const adopt = (servers: readonly Omit<AdoptedServer, "weight">[]) => {
 		const ours = servers.flatMap((server) => {
-			const weight = services[server.service]?.weight;
+			const weight = catalogue.services[server.service]?.weight;
 			return weight === undefined ? [] : [{ ...server, weight }];
 		});
 		adopted.adopt(ours, pools, now());
@@ -254,20 +301,30 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			adopt(servers);
 			settle();
 		},
+		onContainers(changes) {
+			if (changes.some(({ isMoved }) => isMoved)) resolver.expire();
+			onCatalogue(
+				discovery.take(changes),
+				changes.map(({ id }) => id),
+			);
+		},
 		recheck() {
 			lookAnew(table.endpoints());
 			adopted.review(pools);
 			settle();
 		},
 		reconfigure(next) {
-			({ services, proxies } = next);
+			({ proxies } = next);
+			discovery.reconfigure(next);
 			judged.reconfigure(next);
-			pools.reconfigure(next);
+			rules = rulesOf(next);
+			pools.reconfigure(rules);
 			lookAnew(table.endpoints());
 			const carried = adopted.servers();
 			adopted = createAdopted(presenceOf);
 			adopt(carried);
 			settle({ isAny: true });
+			onRemember?.(toRemember());
 		},
 		hold(ref, state) {
 			pools.hold({ service: ref.service, id: ref.id, state });
@@ -279,6 +336,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			return wasHeld;
 		},
 		holds: () => pools.holds(),
+		forget(service) {
+			const forgotten = discovery.forget(service);
+			if (!forgotten.done) return forgotten.why;
+			onCatalogue(forgotten.change);
+			return undefined;
+		},
+		remembered: toRemember,
 		desired: () => (hasRead ? pools.desired() : undefined),
 		backend: (ref) => (hasRead ? pools.backend(ref) : undefined),
 		status: () => pools.status(now()),

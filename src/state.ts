@@ -1,6 +1,7 @@
 /**
- * What must outlive the daemon: the operator's word on backends, as `state.json` in a folder of its own. Never fatal:
- * without the folder the daemon goes on, and what was said lasts until it ends. Knows nothing of what a hold does.
+ * What must outlive the daemon: the operator's word on backends, and the services that exist by label, as `state.json` in a
+ * folder of its own. Never fatal: without the folder the daemon goes on, and what was said lasts until it ends. Knows
+ * nothing of what a hold does.
  */
 
 import { open, readFile, rename, rm } from "node:fs/promises";
@@ -8,6 +9,7 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { z } from "zod";
 import { type Hold, parseBackendId } from "./backends/backend.js";
+import type { LabelService } from "./backends/labels/decide.js";
 import { messageOf } from "./errors.js";
 import { isCode, syncFolder } from "./files.js";
 
@@ -27,39 +29,61 @@ const fileSchema = z.object({
 			state: z.enum(["drain", "down"]),
 		}),
 	),
+	/** Absent in the file of a version that had none. */
+	services: z
+		.array(
+			z.object({
+				name: z.string().min(1),
+				mode: z.enum(["http", "tcp"]),
+				hosts: z.array(z.string()),
+				drainTimeout: z.number().min(0),
+			}),
+		)
+		.default([]),
 });
+
+/** What is kept. */
+export interface Remembered {
+	readonly holds: readonly Hold[];
+	/** The services that exist by label. */
+	readonly services: readonly LabelService[];
+}
+
+const NOTHING: Remembered = { holds: [], services: [] };
 
 /** The file in a state folder. */
 export const stateFile = (folder: string): string => join(folder, "state.json");
 
-/** What was held when the last daemon ended. A missing folder and a damaged file are told in the log. */
-export async function loadHolds(folder: string, log: Logger): Promise<readonly Hold[]> {
+/** What was kept when the last daemon ended. A missing folder and a damaged file are told in the log. */
+export async function loadState(folder: string, log: Logger): Promise<Remembered> {
 	const file = stateFile(folder);
 	let text: string;
 	try {
 		text = await readFile(file, "utf8");
 	} catch (error) {
-		if (!isCode(error, "ENOENT")) log.warn({ reason: messageOf(error) }, `cannot read ${file}: nothing is held`);
-		else if (!(await exists(folder))) log.warn(`what is held by hand lasts until the daemon ends: ${noFolder(folder)}`);
-		return [];
+		if (!isCode(error, "ENOENT")) log.warn({ reason: messageOf(error) }, `cannot read ${file}: nothing is remembered`);
+		else if (!(await exists(folder)))
+			log.warn(`what is held by hand, and services by label, last until the daemon ends: ${noFolder(folder)}`);
+		return NOTHING;
 	}
 	const parsed = fileSchema.safeParse(asJson(text));
-	if (parsed.success) return parsed.data.holds;
+	if (parsed.success) return { holds: parsed.data.holds, services: parsed.data.services };
 	const kept = `${file}.damaged`;
 	const where = await rename(file, kept).then(
 		() => `kept as ${kept}`,
 		(error: unknown) => `not moved aside: ${messageOf(error)}`,
 	);
-	log.error({ file: kept }, `${file} is damaged: nothing is held (hold again what you need; the file is ${where})`);
-	return [];
+	const mend = `hold again what you need; the file is ${where}`;
+	log.error({ file: kept }, `${file} is damaged: nothing is remembered (${mend})`);
+	return NOTHING;
 }
 
 /**
- * Writes what is held, so that at every moment the old or the new file is there in full.
+ * Writes what is to be kept, so that at every moment the old or the new file is there in full.
  *
  * @returns why it could not, as a clause with its mend; undefined when it is written.
  */
-export async function saveHolds(folder: string, holds: readonly Hold[]): Promise<string | undefined> {
+export async function saveState(folder: string, { holds, services }: Remembered): Promise<string | undefined> {
 	const file = stateFile(folder);
 	const staged = `${file}.new`;
 	try {
@@ -68,7 +92,7 @@ export async function saveHolds(folder: string, holds: readonly Hold[]): Promise
 		const handle = await open(staged, "wx", 0o640);
 		try {
 			const listed = holds.map(({ service, id, state }) => ({ service, id, state }));
-			await handle.writeFile(`${JSON.stringify({ version: VERSION, holds: listed }, null, "\t")}\n`);
+			await handle.writeFile(`${JSON.stringify({ version: VERSION, holds: listed, services }, null, "\t")}\n`);
 			await handle.sync();
 		} finally {
 			await handle.close();

@@ -14,7 +14,7 @@ export interface ViewOptions {
 	readonly file: string;
 	/** Name of this host, as it is configured now. */
 	host(): string;
-	readonly pipeline: Pick<Pipeline, "status" | "listeners" | "holds" | "hold" | "release">;
+	readonly pipeline: Pick<Pipeline, "status" | "listeners" | "holds" | "hold" | "release" | "forget">;
 	readonly proxies: Pick<Proxies, "status">;
 	readonly sensor: Pick<Sensor, "losses">;
 	resync(): void;
@@ -52,6 +52,10 @@ export function createView({ file, host, pipeline, proxies, sensor, resync, relo
 		release(backends) {
 			for (const ref of backends.flatMap(refsOf)) pipeline.release(ref);
 			return kept();
+		},
+		async forget(service) {
+			const why = pipeline.forget(service);
+			return why === undefined ? { ok: true, ...(await kept()) } : { ok: false, message: why };
 		},
 		resync,
 		reload,

@@ -26,6 +26,7 @@ const fine = (body: unknown): Answer => ({ status: 200, body });
 const wrong = (status: number, error: string): Answer => ({ status, body: { error } });
 
 const holdBody = z.object({ what: z.string(), state: z.enum(["drain", "down"]) });
+const forgetBody = z.object({ service: z.string() });
 const releaseBody = z.object({ what: z.string() });
 
 const ROUTES: Readonly<Record<string, Route>> = {
@@ -33,6 +34,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
 	"GET /v1/services": (view) => fine(view.status().services),
 	"POST /v1/hold": hold,
 	"POST /v1/release": release,
+	"POST /v1/forget": forget,
 	"POST /v1/resync": (view) => {
 		view.resync();
 		return fine({});
@@ -75,6 +77,15 @@ async function release(view: DaemonView, body: unknown): Promise<Answer> {
 	if (backends.length === 0) return wrong(404, `${what} is not held (held: ${listed([...held])})`);
 	const { warning } = await view.release(backends);
 	return fine({ backends, ...(warning !== undefined && { warning }) });
+}
+
+async function forget(view: DaemonView, body: unknown): Promise<Answer> {
+	const asked = forgetBody.safeParse(body);
+	if (!asked.success) return wrong(400, 'needs {"service": text}');
+	const { service } = asked.data;
+	const forgotten = await view.forget(service);
+	if (!forgotten.ok) return wrong(404, forgotten.message);
+	return fine({ service, ...(forgotten.warning !== undefined && { warning: forgotten.warning }) });
 }
 
 /** Among the backends that there are, and those that are held and not there now: a hold waits for them. */

@@ -115,11 +115,16 @@ export interface DaemonView {
 	hold(backends: readonly BackendName[], state: HoldState): Promise<Kept>;
 	/** Back to what the daemon makes of them. */
 	release(backends: readonly BackendName[]): Promise<Kept>;
+	/** A service that exists by label is no more. */
+	forget(service: string): Promise<Forgotten>;
 	/** Reads the kernel's table and looks at every proxy, soon. */
 	resync(): void;
 	/** Reads configuration and templates again. The problems of a version that was not taken; none when it was. */
 	reload(): Promise<readonly string[]>;
 }
+
+/** Done, or why not, as a clause with its mend. */
+export type Forgotten = ({ readonly ok: true } & Kept) | { readonly ok: false; readonly message: string };
 
 /** Whether the operator's word outlives the daemon; if not, why, with the mend. */
 export interface Kept {

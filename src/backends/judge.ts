@@ -3,13 +3,15 @@
  * endpoint at a time, knows nothing of the others.
  */
 
-import type { Config } from "../config/schema.js";
+import { type Config, SERVICE_DEFAULTS } from "../config/schema.js";
 import type { Resolved } from "../identity/resolver.js";
 import type { Endpoint } from "../listeners/table.js";
 import { chooseAddress } from "./address.js";
 import { type Backend, type BackendId, type BackendRef, type BackendState, backendId } from "./backend.js";
+import type { Catalogue } from "./labels/catalogue.js";
+import { byLabel, isDeclaring } from "./labels/grants.js";
 import { compileMatch } from "./match.js";
-import { isIn, netnsOfService, proxyFinder } from "./proxy-netns.js";
+import { isIn, netnsOfService, type ProxyNetns, proxyFinder } from "./proxy-netns.js";
 import type { BackendStatus } from "./status.js";
 
 /** A service that a listener serves, and where; with the state that is not plainly ready, and why it is so. */
@@ -33,14 +35,28 @@ export interface Judgement {
 	readonly backends: readonly Backend[];
 }
 
-export type Judge = (endpoint: Endpoint, resolved: Resolved) => Judgement;
+/** @param lowestPort that the container listens on; default: this one is it */
+export type Judge = (endpoint: Endpoint, resolved: Resolved, lowestPort?: number) => Judgement;
+
+/** A service that wants the listener. */
+interface Wanting {
+	readonly name: string;
+	readonly weight: number;
+	readonly seenFrom: ProxyNetns;
+}
 
 /** How many services' reasons a verdict spells out. */
 const MAX_REASONS = 3;
 
-/** The judge of a configuration; matches are compiled once. */
-export function createJudge(config: Pick<Config, "services" | "addresses" | "proxies">): Judge {
-	const { services, addresses: preferred, proxies } = config;
+/**
+ * The judge of a configuration; matches are compiled once.
+ * @param catalogue what containers declare; default: nothing
+ */
+export function createJudge(
+	config: Pick<Config, "services" | "addresses" | "proxies" | "discovery">,
+	catalogue?: Pick<Catalogue, "of" | "services">,
+): Judge {
+	const { services, addresses: preferred, proxies, discovery } = config;
 	const proxyAt = proxyFinder(config);
 	const rules = Object.entries(services).map(([name, { weight, match }]) => ({
 		name,
@@ -49,20 +65,38 @@ export function createJudge(config: Pick<Config, "services" | "addresses" | "pro
 		seenFrom: netnsOfService(name, proxies),
 	}));
 
-	return (endpoint, resolved) => {
+	return (endpoint, resolved, lowestPort = endpoint.port) => {
 		const who = { ...resolved.identity, isHost: resolved.isHost };
 		const reasons: string[] = [];
-		const matched = rules.filter(({ name, match }) => {
-			const result = match(endpoint, who);
-			if (!result.matched) reasons.push(`${name}: ${result.why}`);
-			return result.matched;
-		});
-		if (matched.length === 0) return { verdict: { state: "out", why: summary(reasons) }, backends: [] };
+		const refused: { readonly pending: boolean; readonly why: string }[] = [];
+		const matched = new Map<string, Wanting>();
+		for (const rule of rules) {
+			const result = rule.match(endpoint, who, resolved.container);
+			if (result.matched) matched.set(rule.name, rule);
+			else if (result.pending) refused.push({ pending: true, why: `${rule.name}: ${result.why}` });
+			else reasons.push(`${rule.name}: ${result.why}`);
+		}
+		if (catalogue !== undefined && isDeclaring(discovery)) {
+			const granted = who.container === undefined ? undefined : catalogue.of(who.container);
+			const said = byLabel(endpoint.port, resolved.container, granted, lowestPort, discovery);
+			const proxy = said.grants.length > 0 ? proxyAt(who) : undefined;
+			if (said.waiting !== undefined) refused.push({ pending: true, why: said.waiting });
+			// what its container says of itself is of more interest than all the services that do not mean it
+			if (proxy === undefined) reasons.unshift(...said.reasons);
+			else reasons.unshift(`${who.comm} ${proxy} is a proxy itself`);
+			for (const { service: name, weight } of proxy === undefined ? said.grants : []) {
+				const wanted = weight ?? catalogue.services[name]?.weight ?? SERVICE_DEFAULTS.weight;
+				matched.set(name, { name, weight: wanted, seenFrom: netnsOfService(name, proxies) });
+			}
+		}
+		if (matched.size === 0) {
+			const why = refused.length > 0 ? refused.map(({ why }) => why).join("; ") : summary(reasons);
+			return { verdict: { state: refused.length > 0 ? "pending" : "out", why }, backends: [] };
+		}
 
 		const backends: Backend[] = [];
-		const refused: { readonly pending: boolean; readonly why: string }[] = [];
 		for (const isLocal of [true, false]) {
-			const seen = matched.filter(({ seenFrom }) => isIn(seenFrom, who) === isLocal);
+			const seen = [...matched.values()].filter(({ seenFrom }) => isIn(seenFrom, who) === isLocal);
 			if (seen.length === 0) continue;
 			const choice = chooseAddress({
 				bound: endpoint.address,

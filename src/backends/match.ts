@@ -4,16 +4,25 @@
  */
 
 import type { MatchConfig } from "../config/schema.js";
+import type { ContainerLookup } from "../identity/container.js";
+import { compileGlob } from "./glob.js";
+import { containerFits } from "./match-container.js";
 import { type Candidate, HOST } from "./proxy-netns.js";
 
 /** The outcome, and where it failed: the key of the match, and a clause that a person can read. */
 export type MatchResult =
 	| { readonly matched: true }
-	| { readonly matched: false; readonly key: MatchKey; readonly why: string };
+	/** `pending`: it can't be told yet; look again. */
+	| { readonly matched: false; readonly key: MatchKey; readonly why: string; readonly pending: boolean };
 
 export type MatchKey = keyof MatchConfig;
 
-export type Matcher = (listener: { readonly port: number }, who: Candidate) => MatchResult;
+/** @param container what an engine says of the container that it is in; undefined when it is in none, or none is asked */
+export type Matcher = (
+	listener: { readonly port: number },
+	who: Candidate,
+	container?: ContainerLookup | undefined,
+) => MatchResult;
 
 /** One key of a match: why a listener fails it, or undefined when it does not. */
 type Test = (port: number, who: Candidate) => string | undefined;
@@ -33,42 +42,15 @@ export function compileMatch(match: MatchConfig, proxyAt: (who: Candidate) => st
 		if (globs !== undefined) tests.push([key, nameMatches(key, globs)]);
 	}
 	if (match.netns !== undefined) tests.push(["netns", netnsIsOneOf(match.netns)]);
-	return ({ port }, who) => {
+	const fits = match.container && containerFits(match.container);
+	return ({ port }, who, container) => {
 		for (const [key, test] of tests) {
 			const why = test(port, who);
-			if (why !== undefined) return { matched: false, key, why };
+			if (why !== undefined) return { matched: false, key, why, pending: false };
 		}
-		return { matched: true };
-	};
-}
-
-/**
- * A test for names: `*` stands for any characters (also `/`), `?` for one, everything else for itself; the whole name
- * has to fit. Linear in practice and never exponential, whatever a container calls itself.
- */
-export function compileGlob(glob: string): (name: string) => boolean {
-	if (!/[*?]/.test(glob)) return (name) => name === glob;
-	return (name) => {
-		let at = 0;
-		let inGlob = 0;
-		/** Where the last `*` was, and how far the name had been read: it takes one more character on each retreat. */
-		let star = -1;
-		let taken = 0;
-		while (at < name.length) {
-			if (glob[inGlob] === "*") {
-				star = inGlob++;
-				taken = at;
-			} else if (inGlob < glob.length && (glob[inGlob] === "?" || glob[inGlob] === name[at])) {
-				inGlob++;
-				at++;
-			} else {
-				if (star === -1) return false;
-				inGlob = star + 1;
-				at = ++taken;
-			}
-		}
-		while (glob[inGlob] === "*") inGlob++;
-		return inGlob === glob.length;
+		// last, so that nobody waits for an engine that would not be a match anyway
+		const misfit = fits?.(container);
+		return misfit === undefined ? { matched: true } : { matched: false, key: "container", ...misfit };
 	};
 }
 

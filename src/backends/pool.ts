@@ -4,7 +4,7 @@
  * the same as among few. Pure: time is an argument; who leads where is asked of the claims.
  */
 
-import type { Config, ServiceConfig } from "../config/schema.js";
+import type { Config, Service } from "../config/schema.js";
 import { type Backend, type BackendId, type BackendRef, type Hold, refKey, sameBackend } from "./backend.js";
 import { type Claims, isContested, type Standing, toldOf } from "./claims.js";
 import { createEjections, type Opinion } from "./ejections.js";
@@ -23,7 +23,9 @@ export interface PoolChange {
 }
 
 /** What the pools need of the configuration. */
-export type PoolRules = Pick<Config, "services" | "guard" | "flap">;
+export interface PoolRules extends Pick<Config, "guard" | "flap"> {
+	readonly services: Readonly<Record<string, Service>>;
+}
 
 /** What all pools share. */
 export interface PoolContext {
@@ -37,7 +39,7 @@ export interface PoolContext {
 export interface Pool {
 	readonly name: string;
 	/** Its rules; to be set when they change. */
-	service: ServiceConfig;
+	service: Service;
 	/** The backend is to be looked at when the step ends. */
 	touch(id: BackendId): void;
 	/** The claim should go, and nobody said that it closed: decided when the step ends. */
@@ -57,7 +59,7 @@ export interface Pool {
 	statusOf(id: BackendId, nowMs: number): BackendStatus | undefined;
 }
 
-export function createPool(name: string, initial: ServiceConfig, context: PoolContext): Pool {
+export function createPool(name: string, initial: Service, context: PoolContext): Pool {
 	const { claims, flapping, holds } = context;
 	let service = initial;
 	const ejections = createEjections();

@@ -1,5 +1,8 @@
 /** Which of the signals that a listener's processes got count as being told to stop. Pure: numbers come with the names. */
 
+/** What tells a process to stop where nobody says otherwise. */
+export const DEFAULT_STOP_SIGNAL = "SIGTERM";
+
 /** All processes of a listener were told to stop. */
 export interface Told {
 	/** Name of the signal, e.g. `SIGTERM`. */

@@ -112,6 +112,15 @@ export async function runCommandLine(words: readonly string[], interrupted: Abor
 				(args) => exitWith(import("./hold.js").then(({ release }) => release({ ...args, ...isGiven(args) }))),
 			)
 			.command(
+				"forget <service>",
+				"a service that exists by label, and that no container serves, is no more",
+				(y) =>
+					y
+						.positional("service", { type: "string", demandOption: true, describe: "name of the service" })
+						.options(daemon),
+				(args) => exitWith(import("./forget.js").then(({ forget }) => forget({ ...args, ...isGiven(args) }))),
+			)
+			.command(
 				"render",
 				"what would be written now, to stdout",
 				(y) =>

@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import { constants } from "node:os";
-import { compileGlob } from "../backends/match.js";
+import { compileGlob } from "../backends/glob.js";
 import type { Identity } from "../identity/identity.js";
 import { createResolver } from "../identity/resolver.js";
 import { sanitize } from "../identity/sanitize.js";

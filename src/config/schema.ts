@@ -125,7 +125,16 @@ const percentage = (fallback: string) =>
 		});
 
 /** The signals that programs take for a request to stop; SIGKILL and SIGSTOP can't be handled, so they announce nothing. */
-const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGPWR"] as const;
+export const STOP_SIGNALS = [
+	"SIGTERM",
+	"SIGINT",
+	"SIGQUIT",
+	"SIGHUP",
+	"SIGUSR1",
+	"SIGUSR2",
+	"SIGWINCH",
+	"SIGPWR",
+] as const;
 
 /** Written as `200` or `200-399`. */
 const statusRange = z
@@ -189,8 +198,10 @@ const service = z.strictObject({
 	drainTimeout: duration("30s").describe("one that was told to stop and still listens after so long is ready again"),
 	stopSignals: z
 		.array(z.enum(STOP_SIGNALS))
-		.default(["SIGTERM"])
-		.describe("signals that tell its processes to stop: it drains; an empty list: none does"),
+		.optional()
+		.describe(
+			"signals that tell its processes to stop: it drains; an empty list: none does; default: what the container engine says, else SIGTERM",
+		),
 	ready: readySchema.optional().describe("what one that listens has to answer before it joins"),
 	options: options.describe("free for templates: text, numbers, true, false, and lists"),
 });
@@ -352,6 +363,10 @@ export const configSchema = z.strictObject({
 
 export type Config = z.output<typeof configSchema>;
 export type ServiceConfig = z.output<typeof service>;
+/** What is decided for a service, whoever asked for it: by `services:`, or by a container's labels. */
+export type Service = Omit<ServiceConfig, "match">;
+/** What a service is where nobody says otherwise. */
+export const SERVICE_DEFAULTS: Service = service.omit({ match: true }).parse({});
 export type MatchConfig = z.output<typeof match>;
 export type ProxyConfig = z.output<typeof proxy>;
 export type ReadyConfig = z.output<typeof readySchema>;

@@ -53,6 +53,8 @@ export interface Engine {
 	lookup(id: string): ContainerLookup;
 	/** All that run, as far as they are known. */
 	containers(): Iterable<Container>;
+	/** Resolves when all that run were told of once, or after so long. */
+	listed(timeoutMs: number): Promise<void>;
 	/** Stops asking, and hangs up. */
 	close(): Promise<void>;
 }

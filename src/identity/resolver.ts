@@ -36,8 +36,8 @@ export interface Resolver {
 }
 
 export interface ResolverOptions {
-	/** What is known of a container, by its full id; absent when no engine is asked. */
-	readonly lookup?: ((id: string) => ContainerLookup) | undefined;
+	/** What is known of a container, by its full id; undefined when no engine is asked. */
+	readonly lookup?: (id: string) => ContainerLookup | undefined;
 	/** This and what follows is for tests. */
 	readonly procfs?: Procfs;
 	/** Where the names of namespaces are; default `/run/netns`. */

@@ -51,8 +51,8 @@ function setup(config: Config = web({ port: 80 }), holds: readonly Hold[] = []) 
 		log: pino({ enabled: false }),
 		now: () => performance.now(),
 		bootTimeNs,
-		holds,
-		onHolds: (all) => kept.push(all),
+		remembered: { holds, services: [] },
+		onRemember: ({ holds: all }) => kept.push(all),
 		onChange: (change) => changes.push(change),
 		requestRead: () => reads++,
 	});

@@ -3,13 +3,19 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { backendId, type Hold } from "../../src/backends/backend.js";
-import { loadHolds, saveHolds } from "../../src/state.js";
+import { loadState, type Remembered, saveState } from "../../src/state.js";
 import { type TempFolder, tempFolder } from "../host/temp-folder.js";
 
 const HOLDS: readonly Hold[] = [
 	{ service: "web", id: backendId("10.0.0.1", 80), state: "drain" },
 	{ service: "api", id: backendId("fd00::1", 443), state: "down" },
 ];
+
+const STATE: Remembered = {
+	holds: HOLDS,
+	services: [{ name: "api", mode: "http", hosts: ["api.example.org"], drainTimeout: 30_000 }],
+};
+const NOTHING: Remembered = { holds: [], services: [] };
 
 let folder: TempFolder;
 let lines: { level: number; msg: string }[];
@@ -24,22 +30,27 @@ afterEach(() => folder.close());
 
 describe("what is held", () => {
 	test("is the same after it was written and read, and nothing else is left in the folder", async () => {
-		expect(await loadHolds(folder.path, log)).toEqual([]);
-		expect(await saveHolds(folder.path, HOLDS)).toBeUndefined();
-		expect(await loadHolds(folder.path, log)).toEqual(HOLDS);
-		expect(await saveHolds(folder.path, [])).toBeUndefined();
-		expect(await loadHolds(folder.path, log)).toEqual([]);
+		expect(await loadState(folder.path, log)).toEqual(NOTHING);
+		expect(await saveState(folder.path, STATE)).toBeUndefined();
+		expect(await loadState(folder.path, log)).toEqual(STATE);
+		expect(await saveState(folder.path, NOTHING)).toBeUndefined();
+		expect(await loadState(folder.path, log)).toEqual(NOTHING);
 		expect(await readdir(folder.path)).toEqual(["state.json"]);
 		expect(lines).toEqual([]);
 	});
 
+	test("is read from the file of a version that knew no services by label", async () => {
+		await writeFile(join(folder.path, "state.json"), '{"version": 1, "holds": []}');
+		expect(await loadState(folder.path, log)).toEqual(NOTHING);
+	});
+
 	test("is nothing where the folder is missing, which is told with its mend", async () => {
 		const missing = join(folder.path, "missing");
-		expect(await loadHolds(missing, log)).toEqual([]);
+		expect(await loadState(missing, log)).toEqual(NOTHING);
 		expect(lines.map(({ msg }) => msg)).toEqual([
-			`what is held by hand lasts until the daemon ends: the folder ${missing} does not exist (create it, or name another one as state)`,
+			`what is held by hand, and services by label, last until the daemon ends: the folder ${missing} does not exist (create it, or name another one as state)`,
 		]);
-		expect(await saveHolds(missing, HOLDS)).toBe(
+		expect(await saveState(missing, STATE)).toBe(
 			`the folder ${missing} does not exist (create it, or name another one as state)`,
 		);
 	});
@@ -54,8 +65,8 @@ describe("what is held", () => {
 		'{"version": 1, "holds": [{"service": "web", "id": "10.0.0.1", "state": "down"}]}',
 	])("is nothing where the file is damaged, which is kept aside: %s", async (text) => {
 		await writeFile(join(folder.path, "state.json"), text);
-		expect(await loadHolds(folder.path, log)).toEqual([]);
-		expect(lines).toMatchObject([{ msg: expect.stringContaining("is damaged: nothing is held") }]);
+		expect(await loadState(folder.path, log)).toEqual(NOTHING);
+		expect(lines).toMatchObject([{ msg: expect.stringContaining("is damaged: nothing is remembered") }]);
 		expect(await readdir(folder.path)).toEqual(["state.json.damaged"]);
 		expect(await readFile(join(folder.path, "state.json.damaged"), "utf8")).toBe(text);
 	});
@@ -64,16 +75,16 @@ describe("what is held", () => {
 		const target = join(folder.path, "target");
 		await writeFile(target, "mine");
 		await symlink(target, join(folder.path, "state.json.new"));
-		expect(await saveHolds(folder.path, HOLDS)).toBeUndefined();
+		expect(await saveState(folder.path, STATE)).toBeUndefined();
 		expect(await readFile(target, "utf8")).toBe("mine");
 	});
 
 	test("is not lost where a file can't be written: why is told", async () => {
 		await mkdir(join(folder.path, "state.json"));
-		expect(await saveHolds(folder.path, HOLDS)).toMatch(
+		expect(await saveState(folder.path, STATE)).toMatch(
 			/state\.json cannot be written: .+ \(let the daemon's user write/,
 		);
-		expect(await loadHolds(folder.path, log)).toEqual([]);
-		expect(lines).toMatchObject([{ msg: `cannot read ${join(folder.path, "state.json")}: nothing is held` }]);
+		expect(await loadState(folder.path, log)).toEqual(NOTHING);
+		expect(lines).toMatchObject([{ msg: `cannot read ${join(folder.path, "state.json")}: nothing is remembered` }]);
 	});
 });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { compileGlob, compileMatch } from "../../../src/backends/match.js";
+import { compileGlob } from "../../../src/backends/glob.js";
+import { compileMatch } from "../../../src/backends/match.js";
 import { type Candidate, proxyFinder } from "../../../src/backends/proxy-netns.js";
 import { configSchema, type MatchConfig } from "../../../src/config/schema.js";
 

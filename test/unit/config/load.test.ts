@@ -60,7 +60,6 @@ services:
 			weight: 100,
 			lastGrace: 1500,
 			drainTimeout: 30_000,
-			stopSignals: ["SIGTERM"],
 			options: {},
 		});
 		expect(services["api"]?.match).toEqual({
