@@ -78,6 +78,13 @@ export async function loadState(folder: string, log: Logger): Promise<Remembered
 	return NOTHING;
 }
 
+/** The same without a word, and without touching the file: for those who only look. Nothing where it can't be read. */
+export async function peekState(folder: string): Promise<Remembered> {
+	const text = await readFile(stateFile(folder), "utf8").catch(() => "");
+	const parsed = fileSchema.safeParse(asJson(text));
+	return parsed.success ? { holds: parsed.data.holds, services: parsed.data.services } : NOTHING;
+}
+
 /**
  * Writes what is to be kept, so that at every moment the old or the new file is there in full.
  *

@@ -83,8 +83,8 @@ export function sameBackend(a: Backend | undefined, b: Backend | undefined): boo
 }
 
 /** What templates may show of an identity. */
-function shown({ comm, hostname, cgroup, unit, container, netnsName }: Identity): string {
-	return [comm, hostname, cgroup, unit, container, netnsName].join("\n");
+function shown({ comm, hostname, cgroup, unit, container, containerName, image, netnsName }: Identity): string {
+	return [comm, hostname, cgroup, unit, container, containerName, image, netnsName].join("\n");
 }
 
 /** A service with its backends, sorted by id; it keeps its place when it has none. */

@@ -18,12 +18,15 @@ export interface ListenerJson {
 	readonly comm: string;
 	readonly hostname: string;
 	readonly container?: string;
+	/** As the container engine says, where one is asked. */
+	readonly containerName?: string;
+	readonly image?: string;
 	readonly cgroup?: string;
 	readonly unit?: string;
 }
 
 export function listenerJson(listener: Listener, identity: Identity): ListenerJson {
-	const { netnsName, container, cgroup, unit } = identity;
+	const { netnsName, container, containerName, image, cgroup, unit } = identity;
 	return {
 		netns: listener.netnsInode,
 		netnsCookie: listener.netns,
@@ -38,13 +41,16 @@ export function listenerJson(listener: Listener, identity: Identity): ListenerJs
 		comm: listener.comm,
 		hostname: listener.hostname,
 		...(container !== undefined && { container }),
+		...(containerName !== undefined && { containerName }),
+		...(image !== undefined && { image }),
 		...(cgroup !== undefined && { cgroup }),
 		...(unit !== undefined && { unit }),
 	};
 }
 
 /** What names it best for a person: its container, else its unit, else its hostname. */
-export function whoIs({ container, unit, hostname }: Identity): string {
+export function whoIs({ container, containerName, unit, hostname }: Identity): string {
+	if (container !== undefined && containerName !== undefined) return `${container.slice(0, 12)} ${containerName}`;
 	if (container !== undefined) return `${container.slice(0, 12)} ${hostname}`;
 	return unit ?? hostname;
 }

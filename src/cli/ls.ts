@@ -19,7 +19,7 @@ export interface LsOptions {
 export async function ls({ json, config: file, isConfigGiven }: LsOptions): Promise<number> {
 	// Without a configuration `ls` is still of use: it shows what listens, and that no service is configured.
 	const config = isConfigGiven || existsSync(file) ? (await requireConfig(file)).config : configSchema.parse({});
-	const { listeners } = takeSnapshot(config);
+	const { listeners } = await takeSnapshot(config);
 	const sorted = [...listeners].sort(byPlace);
 	if (json) {
 		printLine(jsonText(sorted.map(toJson), 2));

@@ -25,7 +25,7 @@ export async function render({ config: file, proxy: only, diff }: RenderOptions)
 		const what = only === undefined ? "no proxy is configured" : `no proxy is named ${only} (there are: ${names})`;
 		throw new SolistendError("config", `${file}: proxies: ${what}`);
 	}
-	const { desired } = takeSnapshot(config);
+	const { desired } = await takeSnapshot(config);
 	for (const proxy of proxies) {
 		const text = await renderProxy(proxy, config.host, templateFolders(config, file), desired);
 		if (diff) {

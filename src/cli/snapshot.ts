@@ -3,10 +3,12 @@
 import { pino } from "pino";
 import type { DesiredSet } from "../backends/backend.js";
 import type { Config } from "../config/schema.js";
+import { followEngine } from "../identity/engine/follow.js";
 import { createResolver } from "../identity/resolver.js";
 import { createPipeline, type JudgedListener } from "../pipeline.js";
 import { openKernel } from "../sensor/kernel.js";
 import { bootTimeNs } from "../sensor/libbpf.js";
+import { peekState } from "../state.js";
 
 export interface Snapshot {
 	readonly listeners: readonly JudgedListener[];
@@ -14,28 +16,36 @@ export interface Snapshot {
 }
 
 /**
- * Reads the kernel's table once, judged by the configuration.
+ * Reads the kernel's table once, judged by the configuration, by what the last daemon kept, and by what the container
+ * engine says, if one is configured and answers.
  *
  * @throws SolistendError when the host lacks what the sensor needs.
  */
-export function takeSnapshot(config: Config): Snapshot {
+export async function takeSnapshot(config: Config): Promise<Snapshot> {
+	const log = pino({ enabled: false });
+	const remembered = await peekState(config.state);
 	const kernel = openKernel();
+	const engine = followEngine({ log, onChange: (changes) => pipeline.onContainers(changes) });
+	const pipeline = createPipeline({
+		config,
+		resolver: createResolver({ lookup: engine.lookup }),
+		containers: engine.containers,
+		remembered,
+		presenceOf: () => "unknown",
+		log,
+		now: () => performance.now(),
+		bootTimeNs,
+		onChange: () => undefined,
+		requestRead: () => undefined,
+	});
 	try {
-		const pipeline = createPipeline({
-			config,
-			resolver: createResolver(),
-			presenceOf: () => "unknown",
-			log: pino({ enabled: false }),
-			now: () => performance.now(),
-			bootTimeNs,
-			onChange: () => undefined,
-			requestRead: () => undefined,
-		});
+		await engine.follow(config.discovery.docker);
 		kernel.seed();
 		pipeline.onRead(kernel.read());
 		pipeline.close();
 		return { listeners: pipeline.listeners(), desired: pipeline.desired() ?? [] };
 	} finally {
+		await engine.close();
 		kernel.close();
 	}
 }

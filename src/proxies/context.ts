@@ -54,6 +54,8 @@ export interface BackendContext {
 	readonly hostname: string;
 	readonly unit: string;
 	readonly container: string;
+	readonly containerName: string;
+	readonly image: string;
 	readonly netns: string;
 }
 
@@ -104,6 +106,8 @@ function backendContext({ id, address, port, weight, state, identity }: Backend)
 		hostname: harmless(identity.hostname),
 		unit: harmless(identity.unit),
 		container: harmless(identity.container),
+		containerName: harmless(identity.containerName),
+		image: harmless(identity.image),
 		netns: harmless(identity.netnsName),
 	};
 }

@@ -42,6 +42,8 @@ function trialBackend(service: string, address: string, state: Backend["state"])
 			hostname: "web-1",
 			unit: "web.service",
 			container: "0".repeat(64),
+			containerName: "web-1",
+			image: "nginx:1",
 			netnsName: "blue",
 			netnsInode: 1,
 		},

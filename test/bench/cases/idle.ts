@@ -16,6 +16,9 @@ const FIRST = 10_000;
 const SECONDS = 120;
 /** Until what it did at its start has passed, and what V8 does afterwards. */
 const REST_MS = 45_000;
+/** HAProxy spreads its checks over their interval of 2 s. */
+const CHECKS_REST_MS = 5000;
+const CHECKS_SECONDS = 30;
 const CPU_GOAL = 0.2;
 const MEMORY_GOAL_MB = 90;
 
@@ -27,21 +30,14 @@ export async function idle(): Promise<Section> {
 	});
 	const { owned, segment, runtimeSocket } = edge;
 	const probe = owned.own(await startProbe());
-	const [ours, theirs] = [await segment.addNetns("web-many"), await segment.addNetns("checked")];
-	const many = { port: FIRST, count: BACKENDS };
-	const app = owned.own(await startApp({ name: "ours", netns: ours, ...many }));
-	const checked = owned.own(await startApp({ name: "theirs", netns: theirs, ...many }));
-	await Promise.all([app.listen(), checked.listen()]);
-	const ports = Array.from({ length: BACKENDS }, (_, index) => FIRST + index);
-	const plain = owned.own(await openPlainHaproxy(ports.map((port) => `server${port} ${theirs.address}:${port} check`)));
+	const netns = await segment.addNetns("web-many");
+	const app = owned.own(await startApp({ name: "ours", netns, port: FIRST, count: BACKENDS }));
+	await app.listen();
 	const daemon = await edge.startDaemon();
 	const allInMs = await probe.count(runtimeSocket, "web", FIRST, BACKENDS, 30_000);
 	if (allInMs === undefined) throw new Error(`${BACKENDS} backends are not in the pool within 30 s`);
 	await pause(REST_MS);
 
-	const pids = [daemon.pid, await workerPid(runtimeSocket), await workerPid(plain.runtimeSocket)];
-	const used = () => Promise.all(pids.map(cpuMs));
-	const packets = () => Promise.all([tcpSegments(app.pid), tcpSegments(checked.pid)]);
 	// Whatever listens on this machine is the daemon's to look at, also what is none of this benchmark's.
 	let events = 0;
 	owned.own(
@@ -55,19 +51,22 @@ export async function idle(): Promise<Section> {
 			},
 		}),
 	);
-	const [beforeMs, before, startedMs] = [await used(), await packets(), performance.now()];
-	await pause(SECONDS * 1000);
-	const [afterMs, after, tookMs] = [await used(), await packets(), performance.now() - startedMs];
-	const shares = afterMs.map((ms, index) => ((ms - (beforeMs[index] ?? 0)) / tookMs) * 100);
-	const [daemonShare = 0, haproxyShare = 0, checkingShare = 0] = shares;
-	const grown = (which: 0 | 1, key: "received" | "sent") => after[which][key] - before[which][key];
-	const percent = (share: number) => `${share.toFixed(3)} % of a core`;
+	const ours = await use([daemon.pid, await workerPid(runtimeSocket)], app.pid, SECONDS);
 	const rss = await rssMb(daemon.pid);
+	// Only now: what is compared must not be among what is measured.
+	await daemon.close();
+	const ports = Array.from({ length: BACKENDS }, (_, index) => FIRST + index);
+	const plain = owned.own(await openPlainHaproxy(ports.map((port) => `server${port} ${netns.address}:${port} check`)));
+	await pause(CHECKS_REST_MS);
+	const theirs = await use([await workerPid(plain.runtimeSocket)], app.pid, CHECKS_SECONDS);
+	const [daemonShare = 0, haproxyShare = 0] = ours.shares;
+	const [checkingShare = 0] = theirs.shares;
+	const percent = (share: number) => `${share.toFixed(3)} % of a core`;
 	return {
 		title: `Idle, with ${BACKENDS} backends`,
 		text: `${SECONDS} s in which nothing changes: time on a CPU of all threads, and TCP segments that reach the namespace of the
-backends. Beside it another HAProxy checks as many backends in another namespace by itself, with default checks; what
-these send back are the answers to SYNs.`,
+backends. After it, without the daemon, another HAProxy checks the same backends by itself for ${CHECKS_SECONDS} s, with default
+checks; what these send back are the answers to SYNs.`,
 		figures: [
 			{
 				what: "CPU of the daemon",
@@ -79,9 +78,9 @@ these send back are the answers to SYNs.`,
 			beside("– CPU of its HAProxy", percent(haproxyShare)),
 			{
 				what: "packets to backends",
-				measured: String(grown(0, "received")),
+				measured: String(ours.received),
 				goal: "0",
-				met: grown(0, "received") === 0,
+				met: ours.received === 0,
 			},
 			{
 				what: "resident memory of the daemon",
@@ -90,10 +89,24 @@ these send back are the answers to SYNs.`,
 				met: rss <= MEMORY_GOAL_MB,
 			},
 			beside("– CPU of HAProxy with default checks", percent(checkingShare)),
-			beside(
-				"– packets to its backends",
-				`${grown(1, "received")} (${((grown(1, "sent") / tookMs) * 1000).toFixed(0)} SYN/s)`,
-			),
+			beside("– packets to its backends", `${theirs.received} (${(theirs.sent / CHECKS_SECONDS).toFixed(0)} SYN/s)`),
 		],
+	};
+}
+
+/** What processes use in so long, in percent of a core each, and the TCP segments of a namespace. */
+async function use(pids: readonly number[], inNetns: number, seconds: number) {
+	const look = async () => ({
+		cpu: await Promise.all(pids.map(cpuMs)),
+		segments: await tcpSegments(inNetns),
+		atMs: performance.now(),
+	});
+	const before = await look();
+	await pause(seconds * 1000);
+	const after = await look();
+	return {
+		shares: after.cpu.map((ms, index) => ((ms - (before.cpu[index] ?? 0)) / (after.atMs - before.atMs)) * 100),
+		received: after.segments.received - before.segments.received,
+		sent: after.segments.sent - before.segments.sent,
 	};
 }

@@ -27,6 +27,8 @@ describe("what a template sees", () => {
 							hostname: "web-1",
 							unit: "",
 							container: "",
+							containerName: "",
+							image: "",
 							netns: "",
 						},
 					],
@@ -46,12 +48,22 @@ describe("what a template sees", () => {
 
 	test("holds no character with a meaning, whatever a container calls itself", () => {
 		const name = fc.string({ unit: "binary", maxLength: 20 });
+		const texts = {
+			comm: name,
+			hostname: name,
+			unit: name,
+			container: name,
+			containerName: name,
+			image: name,
+			netnsName: name,
+		};
 		fc.assert(
-			fc.property(name, name, name, name, name, (comm, hostname, unit, container, netnsName) => {
-				const identity = { comm, hostname, unit, container, netnsName, netnsInode: 1 };
+			fc.property(fc.record(texts), (raw) => {
+				const identity = { ...raw, netnsInode: 1 };
 				const desired = [service("web", [backend("web", "10.0.0.1", 80, { identity })])];
 				const [seen] = templateContext(proxyConfig(), "h", desired).services[0]?.backends ?? [];
-				for (const value of [seen?.comm, seen?.hostname, seen?.unit, seen?.container, seen?.netns]) {
+				const { comm, hostname, unit, container, containerName, image, netns } = seen ?? {};
+				for (const value of [comm, hostname, unit, container, containerName, image, netns]) {
 					expect(value).toMatch(/^[A-Za-z0-9_.:@/-]*$/);
 				}
 			}),
