@@ -1,9 +1,6 @@
 /** A router's rule, as far as it names hosts: the one matcher that a service's `hosts` can stand for. Pure. */
 
-import { isHost } from "./values.js";
-
-/** More hosts in one rule are no list that a person wrote. */
-const MAX_HOSTS = 32;
+import { isHost, MAX_HOSTS } from "./values.js";
 
 /** One or several hosts, each in backticks or quotes: ``Host(`a`)``, and of Traefik 2 ``Host(`a`, `b`)``. */
 const MATCHER = /^\s*Host\s*\(\s*((?:`[^`]*`|"[^"]*")(?:\s*,\s*(?:`[^`]*`|"[^"]*"))*)\s*\)\s*$/i;

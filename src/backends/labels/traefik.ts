@@ -8,7 +8,7 @@ import type { Container } from "../../identity/container.js";
 import { conventional } from "./convention.js";
 import type { Declaration, Declared } from "./declaration.js";
 import { hostsOfRule } from "./traefik-rule.js";
-import { mustBe, PORT } from "./values.js";
+import { MAX_HOSTS, mustBe, PORT } from "./values.js";
 
 /** A setting, with the label that has it. */
 interface Said {
@@ -113,7 +113,8 @@ function hostsByService({ routers, services }: Routing, problems: string[]): Map
 			continue;
 		}
 		const target = service === undefined ? (onlyService ?? "") : wanted;
-		served.set(target, new Set([...(served.get(target) ?? []), ...hosts]));
+		const all = entry(served, target, new Set<string>());
+		for (const host of hosts) all.add(host);
 	}
 	return served;
 }
@@ -135,5 +136,8 @@ function declaration(
 		problems.push(mustBe(said.label, PORT.what, said.text));
 		return [];
 	}
-	return [conventional("traefik", name, port, [...hosts])];
+	if (hosts.size > MAX_HOSTS) {
+		problems.push(`service ${printable(name)} of Traefik's has ${hosts.size} hosts, ${MAX_HOSTS} at most count`);
+	}
+	return [conventional("traefik", name, port, [...hosts].slice(0, MAX_HOSTS))];
 }

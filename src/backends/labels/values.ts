@@ -23,7 +23,7 @@ export function mustBe(label: string, what: string, text: string): string {
 }
 
 /** More names in one label are no list that a person wrote. */
-const MAX_HOSTS = 32;
+export const MAX_HOSTS = 32;
 const MAX_SERVICES = 256;
 
 /** DNS's own bound. */

@@ -6,7 +6,7 @@
 import type { Container } from "../../identity/container.js";
 import { conventional } from "./convention.js";
 import type { Declared } from "./declaration.js";
-import { isHost, mustBe, PORT } from "./values.js";
+import { isHost, MAX_HOSTS, mustBe, PORT } from "./values.js";
 
 /** What says more than can be followed, unless it has the value that changes nothing. */
 const UNSUPPORTED = [
@@ -14,9 +14,6 @@ const UNSUPPORTED = [
 	{ key: "VIRTUAL_PATH", harmless: "/" },
 	{ key: "VIRTUAL_PROTO", harmless: "http" },
 ] as const;
-
-/** More names in one variable are no list that a person wrote. */
-const MAX_HOSTS = 32;
 
 export function virtualHost({ env, exposed }: Pick<Container, "env" | "exposed">): Declared {
 	const given =
