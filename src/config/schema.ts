@@ -9,10 +9,8 @@
 import { hostname } from "node:os";
 import { z } from "zod";
 import { parseDuration } from "../duration.js";
+import { DNS_NAME, LONGEST_MS, NAME, REQUEST_PATH } from "./rules.js";
 import { mustBe } from "./wording.js";
-
-/** Node's timers count in 31 bits of milliseconds and fire at once beyond them: stay far below. */
-const LONGEST_MS = 24 * 3_600_000;
 
 /** Written as `250ms`, `2s`, `5m`; milliseconds once parsed. Not shorter than `least`, where 0 would be a busy loop. */
 const duration = (fallback: string, least = "0s") =>
@@ -32,7 +30,7 @@ const duration = (fallback: string, least = "0s") =>
 const name = (what: string) =>
 	z
 		.string()
-		.regex(/^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,62}$/, {
+		.regex(NAME, {
 			error: mustBe(`${what} of letters, digits and _ . : - (63 at most, the first a letter, digit or _)`),
 		})
 		.meta({ title: "name" });
@@ -158,7 +156,7 @@ export const readySchema = z
 		{
 			http: z
 				.string()
-				.regex(/^\/[!-~]*$/, { error: mustBe("a path such as /healthz") })
+				.regex(REQUEST_PATH, { error: mustBe("a path such as /healthz") })
 				.meta({ title: "path" })
 				.optional()
 				.describe("path of a GET request that has to be answered"),
@@ -186,7 +184,7 @@ const service = z.strictObject({
 		.array(
 			z
 				.string()
-				.regex(/^(\*[.-])?[A-Za-z0-9_][A-Za-z0-9._-]*$/, {
+				.regex(DNS_NAME, {
 					error: mustBe("a DNS name such as www.example.org or *.example.org, with no scheme, port or path"),
 				})
 				.meta({ title: "DNS name" }),

@@ -9,7 +9,7 @@ import type { Listener } from "../../src/listeners/event.js";
 import { netnsKey } from "../../src/listeners/ids.js";
 import { createPipeline, type Pipeline } from "../../src/pipeline.js";
 import type { Remembered } from "../../src/state.js";
-import { containerOf } from "./backends/labels/container.js";
+import { containerOf } from "./backends/labels/declaring.js";
 import { close, listen, listenerOf } from "./listeners/listener.js";
 
 beforeEach(() => {

@@ -4,7 +4,7 @@ import { type Catalogue, createCatalogue } from "../../../../src/backends/labels
 import type { Declaration } from "../../../../src/backends/labels/declaration.js";
 import { configSchema } from "../../../../src/config/schema.js";
 import type { Container } from "../../../../src/identity/container.js";
-import { containerOf, declarationOf } from "./container.js";
+import { containerOf, declarationOf } from "./declaring.js";
 
 const rulesOf = (config: object = {}) => configSchema.parse(config);
 const WEB = { services: { web: { match: { port: 80 }, hosts: ["www.example.org"] } } };
