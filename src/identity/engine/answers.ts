@@ -5,6 +5,7 @@
  * Fields as in Docker's Engine API 1.24 and later (`/containers/json`, `/containers/ID/json`), which Podman 4 serves, too.
  */
 
+import { constants } from "node:os";
 import { z } from "zod";
 import type { Container, PublishedPort } from "../container.js";
 
@@ -41,6 +42,7 @@ const text = z
 /** A map of the raw answer; null and whatever is none is an empty one. */
 const map = z
 	.unknown()
+	.optional()
 	.transform((raw) => (typeof raw === "object" && raw !== null && !Array.isArray(raw) ? Object.entries(raw) : []));
 const list = z.array(z.unknown()).catch([]);
 const portNumber = z.coerce.number().int().min(1).max(65_535);
@@ -107,7 +109,7 @@ export function readInspected(json: unknown, id: string): Inspected | undefined 
 			env: readEnv(Config.Env),
 			exposed: ascending(Config.ExposedPorts.flatMap(([key]) => tcpPort(key) ?? [])),
 			published: NetworkSettings.Ports.flatMap(([key, bindings]) => readBindings(key, bindings)).slice(0, MAX_ENTRIES),
-			stopSignal: Config.StopSignal === "" ? undefined : Config.StopSignal,
+			stopSignal: signalName(Config.StopSignal),
 		},
 		isRunning: State.Running,
 		// One that was never started has the year 1.
@@ -143,6 +145,13 @@ function fromList({ Id, Names, Image, Labels, Ports }: z.infer<typeof listed>): 
 			.slice(0, MAX_ENTRIES),
 		stopSignal: undefined,
 	};
+}
+
+/** `SIGQUIT` for what may be written `QUIT`, `SIGQUIT` or `3`; Podman always has the number. */
+function signalName(raw: string): string | undefined {
+	if (/^\d+$/.test(raw)) return Object.entries(constants.signals).find(([, number]) => number === Number(raw))?.[0];
+	const name = /^(?:SIG)?([A-Z][A-Z0-9+-]{0,15})$/.exec(raw.toUpperCase())?.[1];
+	return name === undefined ? undefined : `SIG${name}`;
 }
 
 const nameOf = (raw: string) => (raw.startsWith("/") ? raw.slice(1) : raw);

@@ -38,8 +38,8 @@ export type Attempt =
 export interface AsksOptions {
 	/** Asks the engine, and tells of the answer, unless the signal was aborted meanwhile. Never rejects. */
 	readonly attempt: (id: string, signal: AbortSignal) => Promise<Attempt>;
-	/** Whether it is still worth asking, before an attempt that follows the longest pause. */
-	readonly isWanted: (id: string) => boolean;
+	/** Whether it is worth asking for, for ever; else only for as long as somebody wants it. */
+	readonly isKept: (id: string) => boolean;
 }
 
 /** How many are asked at once. What is urgent need not wait for what is not. */
@@ -48,6 +48,9 @@ const MOST_AT_ONCE = { now: 16, background: 4 } as const;
 const FIRST_PAUSE_MS = 1000;
 const LAST_PAUSE_MS = { soon: 10_000, late: 300_000 } as const;
 
+/** One that nobody wanted for so long is not asked for any more. Every read of the kernel's table wants it anew. */
+const UNWANTED_MS = 1_200_000;
+
 interface Ask {
 	urgency: Urgency;
 	state: "queued" | "asking" | "waiting";
@@ -55,11 +58,13 @@ interface Ask {
 	again: boolean;
 	failures: number;
 	why: string | undefined;
+	/** When somebody wanted it last. */
+	wantedAtMs: number;
 	timer: NodeJS.Timeout | undefined;
 	controller: AbortController | undefined;
 }
 
-export function createAsks({ attempt, isWanted }: AsksOptions): Asks {
+export function createAsks({ attempt, isKept }: AsksOptions): Asks {
 	const asks = new Map<string, Ask>();
 	const queues: Readonly<Record<Urgency, Set<string>>> = { now: new Set(), background: new Set() };
 	let asking = 0;
@@ -117,7 +122,7 @@ export function createAsks({ attempt, isWanted }: AsksOptions): Asks {
 		ask.state = "waiting";
 		const pauseMs = Math.min(lastMs, FIRST_PAUSE_MS * 2 ** Math.min(ask.failures - 1, 20));
 		ask.timer = setTimeout(() => {
-			if (pauseMs >= lastMs && !isWanted(id)) {
+			if (performance.now() - ask.wantedAtMs > UNWANTED_MS && !isKept(id)) {
 				forget(id);
 				return;
 			}
@@ -145,6 +150,7 @@ export function createAsks({ attempt, isWanted }: AsksOptions): Asks {
 			again: false,
 			failures: 0,
 			why: undefined,
+			wantedAtMs: performance.now(),
 			timer: undefined,
 			controller: undefined,
 		};
@@ -166,7 +172,9 @@ export function createAsks({ attempt, isWanted }: AsksOptions): Asks {
 			else ask(id, "now");
 		},
 		want(id) {
-			if (!asks.has(id)) ask(id, "now");
+			const known = asks.get(id);
+			if (known === undefined) ask(id, "now");
+			else known.wantedAtMs = performance.now();
 		},
 		isPending: (id) => asks.has(id),
 		whyNot: (id) => asks.get(id)?.why,

@@ -25,8 +25,7 @@ export interface Book {
 	running(): Iterable<Container>;
 	/** Somebody asks for a container; who is unknown has a place from now on. @returns ids that lost theirs */
 	lookedUp(id: string): string[];
-	/** Whether somebody asked for it since the last such question; then it counts as not asked. */
-	isWanted(id: string): boolean;
+	isRunning(id: string): boolean;
 	event(event: EngineEvent): Folded;
 	inspected(told: Inspected): Folded;
 	/** A list is asked for: what events tell from now on is newer. */
@@ -47,7 +46,6 @@ interface Entry {
 	startedAtMs: number;
 	/** It was started while an inspect was on its way. */
 	isStartNews: boolean;
-	isWanted: boolean;
 }
 
 const NOTHING: Folded = { changes: [] };
@@ -69,7 +67,6 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 			publishes: false,
 			startedAtMs: 0,
 			isStartNews: false,
-			isWanted: false,
 		};
 		entries.set(id, entry);
 		idle.add(id);
@@ -92,16 +89,17 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 		return lost;
 	};
 
-	const runs = (id: string, entry: Entry) => {
-		entry.isRunning = true;
-		idle.delete(id);
-	};
-
-	/** What is new of a container replaces what was known. */
-	const tell = (entry: Entry, container: Container): ContainerChange[] => {
-		const before = entry.container;
+	/** What is new of a container replaces what was known; that it runs is news, too. */
+	const tell = (entry: Entry, container: Container, isRunning: boolean): ContainerChange[] => {
+		const { id } = container;
+		const isNews =
+			(isRunning && !entry.isRunning) || entry.container === undefined || !isSame(entry.container, container);
 		entry.container = container;
-		return before !== undefined && isSame(before, container) ? [] : [{ id: container.id, container, isMoved: false }];
+		if (isRunning) {
+			entry.isRunning = true;
+			idle.delete(id);
+		}
+		return isNews ? [{ id, container, isMoved: false }] : [];
 	};
 
 	/** Its ports are given back; the rest stays as it is for its next life. */
@@ -121,9 +119,8 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 		const entry = entryOf(id);
 		const isKnown = entry.isInspected && (entry.isRunning || !entry.publishes);
 		if (!entry.isRunning && isAsking(id)) entry.isStartNews = true;
-		runs(id, entry);
 		newer?.add(id);
-		const changes = tell(entry, entry.container ?? fromAttributes(id, attributes));
+		const changes = tell(entry, entry.container ?? fromAttributes(id, attributes), true);
 		return isKnown ? { changes } : { changes, inspect: "once" };
 	};
 
@@ -134,27 +131,19 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 				if (isRunning && container !== undefined) yield container;
 		},
 		lookedUp(id) {
-			const entry = entryOf(id);
-			entry.isWanted = true;
-			if (entry.isRunning) return [];
+			if (entryOf(id).isRunning) return [];
 			idle.delete(id);
 			idle.add(id);
 			return trim();
 		},
-		isWanted(id) {
-			const entry = entries.get(id);
-			if (entry === undefined) return false;
-			const { isWanted, isRunning } = entry;
-			entry.isWanted = false;
-			return isWanted || isRunning;
-		},
+		isRunning: (id) => entries.get(id)?.isRunning === true,
 		event(event) {
 			const { id, kind } = event;
 			const entry = entries.get(id);
 			switch (kind) {
 				case "created": {
 					if (entry?.container !== undefined) return NOTHING;
-					const changes = tell(entryOf(id), fromAttributes(id, event.attributes));
+					const changes = tell(entryOf(id), fromAttributes(id, event.attributes), false);
 					return { changes, inspect: "once", forget: trim() };
 				}
 				case "started":
@@ -194,8 +183,7 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 			entry.isInspected = true;
 			entry.publishes = publishes;
 			entry.startedAtMs = startedAtMs;
-			if (isRunning) runs(id, entry);
-			const changes = tell(entry, container);
+			const changes = tell(entry, container, isRunning);
 			// It was looked at before it had started: its ports are still to come.
 			return isStartNews && !isRunning && publishes ? { changes, inspect: "anew" } : { changes };
 		},
@@ -214,8 +202,7 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 				const { id } = listed;
 				if (newer?.has(id) === true) continue;
 				const entry = entryOf(id);
-				runs(id, entry);
-				changes.push(...tell(entry, merged(entry.container, listed)));
+				changes.push(...tell(entry, merged(entry.container, listed), true));
 				if (!entry.isInspected) quietly.push(id);
 			}
 			newer = undefined;

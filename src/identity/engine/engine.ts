@@ -86,7 +86,7 @@ export function openEngine({ socket, log, onChange }: EngineOptions): Engine {
 		return { state: "again", soon: false, why: full };
 	};
 
-	const asks = createAsks({ attempt, isWanted: (id) => book.isWanted(id) });
+	const asks = createAsks({ attempt, isKept: (id) => book.isRunning(id) });
 	const book = createBook(asks.isPending);
 
 	/** Whoever is told may ask at once: what is to be asked and forgotten comes first. */
