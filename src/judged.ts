@@ -172,12 +172,15 @@ function sameSockets({ sockets: a }: Endpoint, { sockets: b }: Endpoint): boolea
 }
 
 function sameResolved(a: Resolved, b: Resolved): boolean {
-	return (
-		a.isHost === b.isHost &&
-		a.addresses === b.addresses &&
-		a.container === b.container &&
-		isDeepStrictEqual(a.identity, b.identity)
-	);
+	if (a.isHost !== b.isHost || a.addresses !== b.addresses || !sameLookup(a.container, b.container)) return false;
+	return isDeepStrictEqual(a.identity, b.identity);
+}
+
+/** What an engine knows of a container is the same value for as long as nothing about it changes. */
+function sameLookup(a: Resolved["container"], b: Resolved["container"]): boolean {
+	if (a?.state === "known" && b?.state === "known") return a.container === b.container;
+	if (a?.state === "waiting" && b?.state === "waiting") return a.why === b.why;
+	return a === b;
 }
 
 /** Whether a connection to the place would reach the endpoint. */

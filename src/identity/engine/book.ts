@@ -1,0 +1,248 @@
+/**
+ * What is known of an engine's containers: folds its list, events and inspects, in whatever order they come, and says
+ * what changed and what is to be asked. Pure.
+ *
+ * A container is known from the moment of its `create` event, before it runs, and for some time after it ended: it may be
+ * started again, and what does not change between its lives need not be asked for.
+ */
+
+import type { Container, ContainerChange } from "../container.js";
+import type { Inspected, Listed } from "./answers.js";
+import type { Attributes, EngineEvent } from "./event.js";
+
+/** What a fold leads to. */
+export interface Folded {
+	readonly changes: readonly ContainerChange[];
+	/** To be inspected: `once` unless that is under way, `anew` even then, `quietly` when there is time. */
+	readonly inspect?: "once" | "anew";
+	readonly quietly?: readonly string[];
+	/** An answer that is on its way is of no use any more. */
+	readonly forget?: readonly string[];
+}
+
+export interface Book {
+	get(id: string): Container | undefined;
+	running(): Iterable<Container>;
+	/** Somebody asks for a container; who is unknown has a place from now on. @returns ids that lost theirs */
+	lookedUp(id: string): string[];
+	isRunning(id: string): boolean;
+	event(event: EngineEvent): Folded;
+	inspected(told: Inspected): Folded;
+	/** A list is asked for: what events tell from now on is newer. */
+	listing(): void;
+	listed(list: Listed): Folded;
+}
+
+/** How many containers that do not run, or are not known, are remembered; who was not asked for longest goes first. */
+export const MAX_IDLE = 1024;
+
+interface Entry {
+	container: Container | undefined;
+	isRunning: boolean;
+	/** An inspect told of this life of it. */
+	isInspected: boolean;
+	publishes: boolean;
+	/** By the engine's clock, as an inspect told. */
+	startedAtMs: number;
+	/** It was started while an inspect was on its way. */
+	isStartNews: boolean;
+}
+
+const NOTHING: Folded = { changes: [] };
+
+export function createBook(isAsking: (id: string) => boolean): Book {
+	const entries = new Map<string, Entry>();
+	/** Those that do not run, in the order in which they were asked for. */
+	const idle = new Set<string>();
+	/** While a list is awaited: whose state events told since it was asked for. */
+	let newer: Set<string> | undefined;
+
+	const entryOf = (id: string): Entry => {
+		const known = entries.get(id);
+		if (known !== undefined) return known;
+		const entry: Entry = {
+			container: undefined,
+			isRunning: false,
+			isInspected: false,
+			publishes: false,
+			startedAtMs: 0,
+			isStartNews: false,
+		};
+		entries.set(id, entry);
+		idle.add(id);
+		return entry;
+	};
+
+	const remove = (id: string) => {
+		entries.delete(id);
+		idle.delete(id);
+	};
+
+	/** Those beyond the bound lose their place. */
+	const trim = (): string[] => {
+		const lost: string[] = [];
+		for (const id of idle) {
+			if (idle.size <= MAX_IDLE) break;
+			remove(id);
+			lost.push(id);
+		}
+		return lost;
+	};
+
+	/** What is new of a container replaces what was known; that it runs is news, too. */
+	const tell = (entry: Entry, container: Container, isRunning: boolean): ContainerChange[] => {
+		const { id } = container;
+		const isNews =
+			(isRunning && !entry.isRunning) || entry.container === undefined || !isSame(entry.container, container);
+		entry.container = container;
+		if (isRunning) {
+			entry.isRunning = true;
+			idle.delete(id);
+		}
+		return isNews ? [{ id, container, isMoved: false }] : [];
+	};
+
+	/** Its ports are given back; the rest stays as it is for its next life. */
+	const ended = (id: string): ContainerChange[] => {
+		const entry = entries.get(id);
+		if (entry === undefined) return [];
+		const wasRunning = entry.isRunning;
+		entry.isRunning = false;
+		entry.isInspected = false;
+		entry.isStartNews = false;
+		idle.add(id);
+		if (entry.container !== undefined) entry.container = { ...entry.container, published: [] };
+		return wasRunning ? [{ id, container: undefined, isMoved: false }] : [];
+	};
+
+	const started = (id: string, attributes: Attributes): Folded => {
+		const entry = entryOf(id);
+		const isKnown = entry.isInspected && (entry.isRunning || !entry.publishes);
+		if (!entry.isRunning && isAsking(id)) entry.isStartNews = true;
+		newer?.add(id);
+		const changes = tell(entry, entry.container ?? fromAttributes(id, attributes), true);
+		return isKnown ? { changes } : { changes, inspect: "once" };
+	};
+
+	return {
+		get: (id) => entries.get(id)?.container,
+		*running() {
+			for (const { container, isRunning } of entries.values())
+				if (isRunning && container !== undefined) yield container;
+		},
+		lookedUp(id) {
+			if (entryOf(id).isRunning) return [];
+			idle.delete(id);
+			idle.add(id);
+			return trim();
+		},
+		isRunning: (id) => entries.get(id)?.isRunning === true,
+		event(event) {
+			const { id, kind } = event;
+			const entry = entries.get(id);
+			switch (kind) {
+				case "created": {
+					if (entry?.container !== undefined) return NOTHING;
+					const changes = tell(entryOf(id), fromAttributes(id, event.attributes), false);
+					return { changes, inspect: "once", forget: trim() };
+				}
+				case "started":
+					return started(id, event.attributes);
+				case "ended": {
+					// Told late, of an earlier life.
+					if (entry !== undefined && entry.startedAtMs > event.atMs && event.atMs > 0) return NOTHING;
+					newer?.add(id);
+					return { changes: ended(id), forget: [id, ...trim()] };
+				}
+				case "removed": {
+					newer?.add(id);
+					const changes = ended(id);
+					remove(id);
+					return { changes, forget: [id] };
+				}
+				case "renamed": {
+					if (entry?.isRunning === true || isAsking(id)) return { changes: [], inspect: "anew" };
+					// Its next start tells the new name.
+					remove(id);
+					return NOTHING;
+				}
+				case "moved": {
+					// Before it starts it is connected to all its networks: nobody has looked at its addresses.
+					if (entry?.isRunning !== true || entry.container === undefined) return NOTHING;
+					return { changes: [{ id, container: entry.container, isMoved: true }], inspect: "anew" };
+				}
+				default:
+					return kind satisfies never;
+			}
+		},
+		inspected({ container, isRunning, startedAtMs, publishes }) {
+			const { id } = container;
+			const entry = entryOf(id);
+			const isStartNews = entry.isStartNews;
+			entry.isStartNews = false;
+			entry.isInspected = true;
+			entry.publishes = publishes;
+			entry.startedAtMs = startedAtMs;
+			const changes = tell(entry, container, isRunning);
+			// It was looked at before it had started: its ports are still to come.
+			return isStartNews && !isRunning && publishes ? { changes, inspect: "anew" } : { changes };
+		},
+		listing() {
+			newer = new Set();
+		},
+		listed({ containers, isWhole }) {
+			const changes: ContainerChange[] = [];
+			const quietly: string[] = [];
+			const there = new Set(containers.map(({ id }) => id));
+			const gone = [...entries].filter(
+				([id, { isRunning }]) => isRunning && isWhole && !there.has(id) && newer?.has(id) !== true,
+			);
+			for (const [id] of gone) changes.push(...ended(id));
+			for (const listed of containers) {
+				const { id } = listed;
+				if (newer?.has(id) === true) continue;
+				const entry = entryOf(id);
+				changes.push(...tell(entry, merged(entry.container, listed), true));
+				if (!entry.isInspected) quietly.push(id);
+			}
+			newer = undefined;
+			return { changes, quietly, forget: [...gone.map(([id]) => id), ...trim()] };
+		},
+	};
+}
+
+/** A list tells no environment and no signal, and where an inspect has told the rest it knows better, save of ports. */
+function merged(known: Container | undefined, listed: Container): Container {
+	if (known?.env === undefined) return listed;
+	const { name, published } = listed;
+	return { ...known, name, published };
+}
+
+function fromAttributes(
+	id: string,
+	attributes: { name: string; image: string; labels: Container["labels"] },
+): Container {
+	return { id, ...attributes, env: undefined, exposed: [], published: [], stopSignal: undefined };
+}
+
+function isSame(a: Container, b: Container): boolean {
+	return (
+		a.name === b.name &&
+		a.image === b.image &&
+		a.stopSignal === b.stopSignal &&
+		isSameMap(a.labels, b.labels) &&
+		isSameMap(a.env, b.env) &&
+		a.exposed.join() === b.exposed.join() &&
+		portsOf(a) === portsOf(b)
+	);
+}
+
+const portsOf = ({ published }: Container) =>
+	published.map(({ port, hostAddress, hostPort }) => `${port} ${hostAddress} ${hostPort}`).join();
+
+function isSameMap(a: Container["env"], b: Container["env"]): boolean {
+	if (a === undefined || b === undefined) return a === b;
+	if (a.size !== b.size) return false;
+	for (const [key, value] of a) if (b.get(key) !== value) return false;
+	return true;
+}
