@@ -32,16 +32,26 @@ const proxyOutline = z
 const outline = z
 	.object({
 		services: z.record(z.string(), z.unknown()).nullable().default({}).catch(null),
+		discovery: z
+			.object({
+				docker: z.unknown().optional(),
+				labels: z.boolean().default(true).catch(true),
+				conventions: z.array(z.unknown()).default([]).catch([]),
+			})
+			.default({ labels: true, conventions: [] })
+			.catch({ labels: true, conventions: [] }),
 		settle: z.unknown().optional(),
 		proxies: z.array(proxyOutline).catch([]),
 	})
-	.catch({ services: null, proxies: [] });
+	.catch({ services: null, discovery: { labels: true, conventions: [] }, proxies: [] });
 
 type ProxyOutline = z.output<typeof proxyOutline>;
 
 /** The findings that lie between the keys of a configuration, given as the plain value of its YAML. */
 export function crossChecks(value: unknown): Finding[] {
-	const { services, settle, proxies } = outline.parse(value);
+	const { services, discovery, settle, proxies } = outline.parse(value);
+	// A container may bring any service.
+	const areAllKnown = discovery.docker === undefined || !(discovery.labels || discovery.conventions.length > 0);
 	const outputs = proxies.map(({ output }) => (output === undefined ? undefined : normalize(output)));
 	return [
 		...settleOrder(settle),
@@ -54,7 +64,10 @@ export function crossChecks(value: unknown): Finding[] {
 		...proxies.flatMap(withoutReload),
 		...proxies.flatMap(withoutTemplate),
 		...proxies.flatMap((proxy, at) => repeatedServices(proxy, at)),
-		...(services === null ? [] : proxies.flatMap((proxy, at) => unknownServices(proxy, at, Object.keys(services)))),
+		...(services === null || !areAllKnown
+			? []
+			: proxies.flatMap((proxy, at) => unknownServices(proxy, at, Object.keys(services)))),
+		...(discovery.docker === undefined ? withoutEngine(services ?? {}, discovery.conventions) : []),
 		...(services === null ? [] : seenFromTwo(proxies, Object.keys(services))),
 	];
 }
@@ -83,6 +96,21 @@ function withoutReload(proxy: ProxyOutline, at: number): Finding[] {
 function withoutTemplate({ type, template }: ProxyOutline, at: number): Finding[] {
 	if (type !== "file" || template !== undefined) return [];
 	return [finding(["proxies", at], "needs template: a proxy of type file has none by default")];
+}
+
+const containerMatch = z.object({ match: z.object({ container: z.unknown() }).catch({ container: undefined }) });
+
+/** What can't be told unless a container engine is asked. */
+function withoutEngine(services: Readonly<Record<string, unknown>>, conventions: readonly unknown[]): Finding[] {
+	const mend = "(name the engine's socket as discovery.docker: unix:///run/docker.sock)";
+	return [
+		...Object.entries(services).flatMap(([name, service]) =>
+			containerMatch.safeParse(service).data?.match.container === undefined
+				? []
+				: [finding(["services", name, "match", "container"], `needs a container engine ${mend}`)],
+		),
+		...(conventions.length === 0 ? [] : [finding(["discovery", "conventions"], `need a container engine ${mend}`)]),
+	];
 }
 
 function repeatedServices({ services = [] }: ProxyOutline, at: number): Finding[] {

@@ -229,6 +229,22 @@ describe("a problem", () => {
 		["state: state", "1:8: state", 'must be an absolute path, not "state"'],
 		["sevices: {}", "1:1: sevices", "unknown key, did you mean services? (allowed: host, addresses,"],
 		["settle: {quit: 1s}", "1:10: settle.quit", "unknown key, did you mean quiet? (allowed: quiet, max)"],
+		[
+			"discovery: {docker: /run/docker.sock}",
+			"1:21: discovery.docker",
+			'must be unix:// and an absolute path, such as unix:///run/docker.sock, not "/run/docker.sock"',
+		],
+		[
+			"discovery: {docker: unix:///d, conventions: [nginx]}",
+			"1:46: discovery.conventions[0]",
+			"must be virtual-host, traefik or registrator",
+		],
+		["discovery: {allow: [{}]}", "1:21: discovery.allow[0]", "needs at least one key (image or name)"],
+		[
+			"discovery: {docker: unix:///d}\nservices: {web: {match: {container: {}}}}",
+			"2:37: services.web.match.container",
+			"needs at least one key (name, image or label)",
+		],
 		["zzz: {}", "1:1: zzz", "unknown key (allowed: host, addresses,"],
 		["proxies: [x]", "1:11: proxies[0]", 'must be a map (key: value), not "x"'],
 		["just text", "1:1", 'must be a map (key: value), not "just text"'],
@@ -300,6 +316,24 @@ proxies:
 		expect(problems(edges("netns: []")).map((problem) => problem.replace(/ must be .*/, ""))).toEqual([
 			"5:81: proxies[1].netns:",
 		]);
+	});
+
+	test("of what only a container engine can tell is told where none is named", () => {
+		const text = (docker: string) => `
+discovery: {conventions: [traefik]${docker}}
+services: {web: {match: {container: {name: a}}}}
+proxies: [{name: edge, type: haproxy, output: /run/a.cfg, masterSocket: /run/m, services: [api]}]
+`;
+		expect(problems(text(""))).toEqual([
+			"2:26: discovery.conventions: need a container engine (name the engine's socket as discovery.docker: unix:///run/docker.sock)",
+			"3:37: services.web.match.container: needs a container engine (name the engine's socket as discovery.docker: unix:///run/docker.sock)",
+			'4:92: proxies[0].services[0]: no service is named "api" (services: web)',
+		]);
+		// a container may bring the service
+		expect(problems(text(", docker: unix:///run/docker.sock"))).toEqual([]);
+		expect(problems(text(", docker: unix:///run/docker.sock, labels: false").replace("[traefik]", "[]"))).toHaveLength(
+			1,
+		);
 	});
 
 	test("is reported together with all others, in the order of the file", () => {
