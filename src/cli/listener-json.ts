@@ -20,10 +20,12 @@ export interface ListenerJson {
 	readonly container?: string;
 	readonly cgroup?: string;
 	readonly unit?: string;
+	readonly pod?: string;
+	readonly machine?: string;
 }
 
 export function listenerJson(listener: Listener, identity: Identity): ListenerJson {
-	const { netnsName, container, cgroup, unit } = identity;
+	const { netnsName, container, cgroup, unit, pod, machine } = identity;
 	return {
 		netns: listener.netnsInode,
 		netnsCookie: listener.netns,
@@ -40,11 +42,14 @@ export function listenerJson(listener: Listener, identity: Identity): ListenerJs
 		...(container !== undefined && { container }),
 		...(cgroup !== undefined && { cgroup }),
 		...(unit !== undefined && { unit }),
+		...(pod !== undefined && { pod }),
+		...(machine !== undefined && { machine }),
 	};
 }
 
-/** What names it best for a person: its container, else its unit, else its hostname. */
-export function whoIs({ container, unit, hostname }: Identity): string {
+/** What names it best for a person: its container or machine, else its unit, else its hostname. */
+export function whoIs({ container, machine, unit, hostname }: Identity): string {
 	if (container !== undefined) return `${container.slice(0, 12)} ${hostname}`;
+	if (machine !== undefined) return machine === hostname ? machine : `${machine} ${hostname}`;
 	return unit ?? hostname;
 }
