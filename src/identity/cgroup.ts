@@ -106,20 +106,20 @@ function unitOf(path: string): string | undefined {
 	);
 }
 
-/** The innermost pod, with the dashes that Kubernetes writes. */
+/** The outermost pod, with the dashes that Kubernetes writes: what is below it, a container may have made itself. */
 function podOf(path: string): string | undefined {
-	for (const component of path.split("/").reverse()) {
+	for (const component of path.split("/")) {
 		const uid = POD.exec(component)?.[1];
 		if (uid !== undefined) return uid.replaceAll("_", "-");
 	}
 	return undefined;
 }
 
-/** The innermost nspawn or LXC container; their monitors are outside. */
+/** The outermost nspawn or LXC container, as its host knows it; their monitors are outside. */
 function machineOf(path: string): string | undefined {
 	const components = path.split("/");
-	for (let at = components.length - 1; at >= 0; at--) {
-		const [component = "", below] = components.slice(at, at + 2);
+	for (const [at, component] of components.entries()) {
+		const below = components[at + 1];
 		const [, service, scope] = NSPAWN.exec(component) ?? [];
 		const escaped = service ?? scope;
 		if (escaped !== undefined && below !== "supervisor") return unescapeUnit(escaped);

@@ -127,7 +127,13 @@ describe("the place of a process in the unified hierarchy", () => {
 			undefined,
 			{ machine: "web" },
 		],
-		["LXC in LXC", "/lxc.payload.outer/lxc.payload.inner", undefined, undefined, { machine: "inner" }],
+		[
+			"LXC in LXC, where the host's counts",
+			"/lxc.payload.outer/lxc.payload.inner",
+			undefined,
+			undefined,
+			{ machine: "outer" },
+		],
 		["LXC's monitor", "/lxc.monitor.web", undefined, undefined],
 		["LXC's own service", "/system.slice/lxc.service", "lxc.service", undefined],
 		["Docker in LXC", `/lxc.payload.web/docker/${A}`, undefined, A, { machine: "web" }],
@@ -184,6 +190,13 @@ describe("the place of a process in the unified hierarchy", () => {
 		[
 			"containerd's cgroup without systemd",
 			`/kubepods-besteffort-pod${POD_IN_SLICE}.slice:cri-containerd:${A}`,
+			undefined,
+			A,
+			{ pod: POD },
+		],
+		[
+			"a pod that a container says it is in",
+			`/kubepods/pod${POD}/${A}/kubepods/pod${STATIC_POD}`,
 			undefined,
 			A,
 			{ pod: POD },
