@@ -27,7 +27,7 @@ export type Matcher = (
 /** One key of a match: why a listener fails it, or undefined when it does not. */
 type Test = (port: number, who: Candidate) => string | undefined;
 
-const NAME_KEYS = ["hostname", "comm", "unit", "cgroup"] as const;
+const NAME_KEYS = ["hostname", "comm", "unit", "cgroup", "pod", "machine"] as const;
 
 /**
  * The matcher of a service: cheap to ask for every listener. All keys must hold; a list means any of.

@@ -21,8 +21,26 @@ export const HOST = "host";
 /** The command name of each type of proxy; a file's reader may be any program. */
 const PROGRAMS = { haproxy: "haproxy", nginx: "nginx", file: undefined } as const;
 
-/** Programs that pass connections on, and are no application on the host whether a proxy is configured or not. */
-const HOST_PROGRAMS = ["haproxy", "docker-proxy"];
+/**
+ * Programs that pass connections on, or keep a port taken for a container, and are no application on the host whether a
+ * proxy is configured or not. As the kernel names them: where the processor has AVX2, pasta runs as another file.
+ */
+const HOST_PROGRAMS = new Set([
+	"haproxy",
+	// Docker's port proxy; newer engines call listen() themselves and hand it the socket.
+	"docker-proxy",
+	"dockerd",
+	// Podman takes a published port, and its monitor keeps it.
+	"podman",
+	"conmon",
+	// Without root.
+	"rootlesskit",
+	"rootlessport",
+	"slirp4netns",
+	"pasta",
+	"pasta.avx2",
+	"passt.avx2",
+]);
 
 /** Where a service is seen from: the namespace of the first proxy that serves it; the host's when none does. */
 export function netnsOfService(service: string, proxies: readonly ProxyPlace[]): ProxyNetns {
@@ -35,13 +53,11 @@ export function isIn(netns: ProxyNetns, { isHost, netnsName, netnsInode }: Candi
 	return typeof netns === "number" ? netns === netnsInode : netns === netnsName;
 }
 
-/** A test for the proxies' own listeners, and those of Docker's on the host: where it runs, in words, if it is one. */
+/** A test for the proxies' own listeners, and those of engines on the host: where it runs, in words, if it is one. */
 export function proxyFinder({ proxies }: Pick<Config, "proxies">): (who: Candidate) => string | undefined {
-	const places = [
-		...HOST_PROGRAMS.map((comm) => ({ comm, netns: HOST })),
-		...proxies.map(({ type, netns }) => ({ comm: PROGRAMS[type], netns })),
-	];
+	const places = proxies.map(({ type, netns }) => ({ comm: PROGRAMS[type], netns }));
 	return (who) => {
+		if (who.isHost && HOST_PROGRAMS.has(who.comm)) return "on the host";
 		const own = places.find(({ comm, netns }) => comm === who.comm && isIn(netns, who));
 		if (own === undefined) return undefined;
 		return who.isHost ? "on the host" : `in netns ${own.netns}`;

@@ -23,10 +23,12 @@ export interface ListenerJson {
 	readonly image?: string;
 	readonly cgroup?: string;
 	readonly unit?: string;
+	readonly pod?: string;
+	readonly machine?: string;
 }
 
 export function listenerJson(listener: Listener, identity: Identity): ListenerJson {
-	const { netnsName, container, containerName, image, cgroup, unit } = identity;
+	const { netnsName, container, containerName, image, cgroup, unit, pod, machine } = identity;
 	return {
 		netns: listener.netnsInode,
 		netnsCookie: listener.netns,
@@ -45,12 +47,14 @@ export function listenerJson(listener: Listener, identity: Identity): ListenerJs
 		...(image !== undefined && { image }),
 		...(cgroup !== undefined && { cgroup }),
 		...(unit !== undefined && { unit }),
+		...(pod !== undefined && { pod }),
+		...(machine !== undefined && { machine }),
 	};
 }
 
-/** What names it best for a person: its container, else its unit, else its hostname. */
-export function whoIs({ container, containerName, unit, hostname }: Identity): string {
-	if (container !== undefined && containerName !== undefined) return `${container.slice(0, 12)} ${containerName}`;
-	if (container !== undefined) return `${container.slice(0, 12)} ${hostname}`;
+/** What names it best for a person: its container or machine, else its unit, else its hostname. */
+export function whoIs({ container, containerName, machine, unit, hostname }: Identity): string {
+	if (container !== undefined) return `${container.slice(0, 12)} ${containerName ?? hostname}`;
+	if (machine !== undefined) return machine === hostname ? machine : `${machine} ${hostname}`;
 	return unit ?? hostname;
 }

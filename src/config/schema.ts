@@ -79,6 +79,8 @@ const match = z
 		comm: globs.optional().describe("its command name, at most 15 characters"),
 		unit: globs.optional().describe("its systemd unit"),
 		cgroup: globs.optional().describe("path of its cgroup"),
+		pod: globs.optional().describe("uid of its Kubernetes pod"),
+		machine: globs.optional().describe("name of the nspawn or LXC container that it is in"),
 		netns: oneOrMany(
 			z.union([glob, inode]).meta({ title: "glob or number" }),
 			"a name, an inode number, host, or a list of them",
@@ -100,7 +102,7 @@ const match = z
 	})
 	.refine(
 		(keys) => Object.keys(keys).length > 0,
-		"needs at least one key (port, hostname, comm, unit, cgroup, netns or container)",
+		"needs at least one key (port, hostname, comm, unit, cgroup, pod, machine, netns or container)",
 	);
 
 /** Free values that templates may read: scalars and lists of them. */

@@ -1,5 +1,5 @@
 /**
- * Reads a process's place in the cgroup tree: path, systemd unit, container. Pure: from the text of
+ * Reads a process's place in the cgroup tree: path, systemd unit, container, pod, machine. Pure: from the text of
  * `/proc/PID/cgroup` (cgroups(7)), whether v1, v2 or both at once.
  */
 
@@ -11,6 +11,10 @@ export interface CgroupPlace {
 	readonly unit?: string;
 	/** The container's full id, 64 hexadecimal digits. */
 	readonly container?: string;
+	/** The uid of its Kubernetes pod as Kubernetes writes it, e.g. `2f1c8a4e-7a40-4a53-9d0b-0b8c6a3e7f11`. */
+	readonly pod?: string;
+	/** The name of the nspawn or LXC container that it is in. */
+	readonly machine?: string;
 }
 
 /** A line: `hierarchy:controllers:path`. The path may itself hold colons. */
@@ -28,18 +32,38 @@ const CONTAINER = /(?:^|[-:])([0-9a-f]{64})(?:\.scope)?$/;
 /** A container's monitor runs beside it, in a cgroup of nearly the same name. */
 const MONITOR = /-conmon-/;
 
+/**
+ * A pod's cgroup as the kubelet names it: `pod…` under its own, `kubepods-burstable-pod….slice` under systemd's, where the
+ * uid has `_` for `-`. A static pod's uid is the hash of its file, and has none.
+ */
+const POD = /(?:^|-)pod([0-9a-f]{32}|[0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12})(?:\.slice)?(?:$|:)/;
+
+/** A container's own unit as systemd-nspawn and machined name it; the name is escaped (systemd.unit(5)). */
+const NSPAWN = /^(?:systemd-nspawn@(.+)\.service|machine-(.+)\.scope)$/;
+
+/** LXC 4 and newer: `lxc.payload.NAME`; before that the name has a component of its own. */
+const LXC = /^lxc\.payload\.(.+)$/;
+const LXC_PARENT = /^lxc(?:\.payload)?$/;
+
 /** Where the text says the process is. */
 export function parseCgroup(text: string): CgroupPlace {
 	const lines = text.split("\n").flatMap(parseLine).sort(byTrust);
 	// On a hybrid host the unified path may name the engine's own service while a v1 path names the container.
-	const line = lines.find(({ path }) => containerOf(path) !== undefined) ?? lines[0];
+	const line =
+		lines.find(({ path }) => containerOf(path) !== undefined) ??
+		lines.find(({ path }) => machineOf(path) !== undefined) ??
+		lines[0];
 	if (line === undefined) return {};
 	const container = containerOf(line.path);
 	const unit = unitOf(line.path);
+	const pod = podOf(line.path);
+	const machine = machineOf(line.path);
 	return {
 		cgroup: line.path,
 		...(unit !== undefined && { unit }),
 		...(container !== undefined && { container }),
+		...(pod !== undefined && { pod }),
+		...(machine !== undefined && { machine }),
 	};
 }
 
@@ -80,4 +104,32 @@ function unitOf(path: string): string | undefined {
 		components.find((component) => /.\.service$/.test(component)) ??
 		components.find((component) => /.\.scope$/.test(component) && !/[0-9a-f]{64}\.scope$/.test(component))
 	);
+}
+
+/** The outermost pod, with the dashes that Kubernetes writes: what is below it, a container may have made itself. */
+function podOf(path: string): string | undefined {
+	for (const component of path.split("/")) {
+		const uid = POD.exec(component)?.[1];
+		if (uid !== undefined) return uid.replaceAll("_", "-");
+	}
+	return undefined;
+}
+
+/** The outermost nspawn or LXC container, as its host knows it; their monitors are outside. */
+function machineOf(path: string): string | undefined {
+	const components = path.split("/");
+	for (const [at, component] of components.entries()) {
+		const below = components[at + 1];
+		const [, service, scope] = NSPAWN.exec(component) ?? [];
+		const escaped = service ?? scope;
+		if (escaped !== undefined && below !== "supervisor") return unescapeUnit(escaped);
+		const name = LXC.exec(component)?.[1] ?? (LXC_PARENT.test(component) ? below : undefined);
+		if (name !== undefined && name !== "" && !CONTAINER.test(name)) return name;
+	}
+	return undefined;
+}
+
+/** systemd writes every byte that a unit's name can't have, and `-` itself, as `\xNN`. */
+function unescapeUnit(name: string): string {
+	return name.replace(/\\x([0-9a-f]{2})/g, (_, byte: string) => String.fromCharCode(Number.parseInt(byte, 16)));
 }

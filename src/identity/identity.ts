@@ -12,6 +12,10 @@ export interface Identity {
 	readonly unit?: string;
 	/** Full 64-digit container id. */
 	readonly container?: string;
+	/** The uid of its Kubernetes pod, as Kubernetes writes it. Safe, as `comm`. */
+	readonly pod?: string;
+	/** The name of the nspawn or LXC container that it is in. Safe, as `comm`. */
+	readonly machine?: string;
 	/** The container's name, where an engine knows it. Safe, as `comm`. */
 	readonly containerName?: string;
 	/** The container's image, where an engine knows it. Safe, as `comm`. */

@@ -114,10 +114,12 @@ function namesOf({ id, name, image }: Container): { readonly containerName: stri
 	return { containerName: safe === name ? safe : `${safe}-${id.slice(0, 12)}`, image: sanitize(image) };
 }
 
-function safePlace({ cgroup, unit, container }: CgroupPlace): CgroupPlace {
+function safePlace({ cgroup, unit, container, pod, machine }: CgroupPlace): CgroupPlace {
 	return {
 		...(cgroup !== undefined && { cgroup: sanitize(cgroup, MAX_PATH_LENGTH) }),
 		...(unit !== undefined && { unit: sanitize(unit) }),
 		...(container !== undefined && { container }),
+		...(pod !== undefined && { pod }),
+		...(machine !== undefined && { machine: sanitize(machine) }),
 	};
 }

@@ -42,6 +42,7 @@ export function solisten({ labels }: { readonly labels: Labels }): Declared {
 	// A set: what is said of all services is wrong for each of them, and told once.
 	const problems = new Set<string>();
 	const services = new Set<string>();
+	const withPort: string[] = [];
 	/** Labels that say something of one service. */
 	const ofOne: { readonly label: string; readonly service: string }[] = [];
 
@@ -59,9 +60,10 @@ export function solisten({ labels }: { readonly labels: Labels }): Declared {
 		const [service, setting] = [key.slice(0, Math.max(dot, 0)), key.slice(dot + 1)];
 		if (dot === -1 || !isSetting(setting)) problems.add(unknown(label, service, setting));
 		else if (!isServiceName(service)) problems.add(noName(label, service));
-		else if (setting === "port") services.add(service);
+		else if (setting === "port") withPort.push(service);
 		else ofOne.push({ label, service });
 	}
+	for (const service of withPort.sort()) services.add(service);
 	for (const { label, service } of ofOne) {
 		if (services.has(service)) continue;
 		problems.add(`${label}: no service ${service} is named by ${SERVICE}, nor has a port by ${PREFIX}${service}.port`);

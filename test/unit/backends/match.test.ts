@@ -12,6 +12,8 @@ const inContainer: Candidate = {
 	hostname: "web-7d4",
 	cgroup: "/system.slice/web@1.service",
 	unit: "web@1.service",
+	pod: "2f1c8a4e-7a40-4a53-9d0b-0b8c6a3e7f11",
+	machine: "web-1",
 	netnsName: "blue",
 	netnsInode: 4026532177,
 	isHost: false,
@@ -42,6 +44,8 @@ describe("a match", () => {
 		["unit", "web@*.service"],
 		["cgroup", "/system.slice/*"],
 		["cgroup", "*/web@1.service"],
+		["pod", "2f1c8a4e-7a40-4a53-9d0b-0b8c6a3e7f11"],
+		["machine", ["db", "web-*"]],
 		["netns", "blue"],
 		["netns", "b*"],
 		["netns", [4026532177, "red"]],
@@ -60,6 +64,8 @@ describe("a match", () => {
 		[{ comm: "Nginx" }, "comm: comm nginx does not match Nginx"],
 		[{ unit: "*.scope" }, "unit: unit web@1.service does not match *.scope"],
 		[{ cgroup: "system.slice/*" }, "cgroup: cgroup /system.slice/web@1.service does not match system.slice/*"],
+		[{ machine: "db-*" }, "machine: machine web-1 does not match db-*"],
+		[{ pod: "2f1c" }, "pod: pod 2f1c8a4e-7a40-4a53-9d0b-0b8c6a3e7f11 does not match 2f1c"],
 		[{ netns: ["red", 7] }, "netns: netns blue (4026532177) does not match red, 7"],
 		[{ netns: "host" }, "netns: netns blue (4026532177) does not match host"],
 		[{ port: 80, comm: "java" }, "comm: comm nginx does not match java"],
@@ -70,6 +76,8 @@ describe("a match", () => {
 	test("refuses what is not known, even by a glob that takes anything", () => {
 		const unknown: Candidate = { comm: "", hostname: "", netnsInode: 4026532177, isHost: false };
 		expect(why({ unit: "*" }, unknown)).toBe("unit: it has no known unit (wanted: *)");
+		expect(why({ pod: "*" }, unknown)).toBe("pod: it has no known pod (wanted: *)");
+		expect(why({ machine: "*" }, unknown)).toBe("machine: it has no known machine (wanted: *)");
 		expect(why({ hostname: "*" }, unknown)).toBe("hostname: it has no known hostname (wanted: *)");
 		expect(why({ netns: "*" }, unknown)).toBe("netns: netns 4026532177 has no name (wanted: *)");
 		expect(why({ netns: 4026532177 }, unknown)).toBeUndefined();
@@ -97,7 +105,19 @@ describe("a listener in the host's namespace", () => {
 		expect(why({ netns: "host", port: 81 }, onHost)).toBe("port: port 80 is not in 81");
 	});
 
-	test.each(["haproxy", "docker-proxy"])("is no application when it is %s, unless named so", (comm) => {
+	test.each([
+		"haproxy",
+		"docker-proxy",
+		"dockerd",
+		"podman",
+		"conmon",
+		"rootlesskit",
+		"rootlessport",
+		"slirp4netns",
+		"pasta",
+		"pasta.avx2",
+		"passt.avx2",
+	])("is no application when it is %s, unless named so", (comm) => {
 		expect(why({ netns: "host" }, { ...onHost, comm })).toBe(
 			`comm: ${comm} on the host is a proxy itself (a service that means it names it as comm)`,
 		);

@@ -2,10 +2,17 @@ import { describe, expect, test } from "vitest";
 import { parseCgroup } from "../../../src/identity/cgroup.js";
 
 const A = "3f2a9c0d41b6f7e8a5c3d2e1f09876543210abcdef0123456789abcdef012345";
+/** A pod's uid, as Kubernetes writes it and as systemd has to. */
+const POD = "2f1c8a4e-7a40-4a53-9d0b-0b8c6a3e7f11";
+const POD_IN_SLICE = "2f1c8a4e_7a40_4a53_9d0b_0b8c6a3e7f11";
+
+/** The uid of a static pod. */
+const STATIC_POD = "8d1b9d1d7f7a9a3bb0c5a4a1e2f3d4c5";
+
 const B = "0ba8fb2f4a09f1a8e1f6c6d0f0c7a1e2b3c4d5e6f708192a3b4c5d6e7f809102";
 
 describe("the place of a process in the unified hierarchy", () => {
-	test.each([
+	test.each<[string, string, string | undefined, string | undefined, { pod?: string; machine?: string }?]>([
 		["a service", "/system.slice/nginx.service", "nginx.service", undefined],
 		[
 			"an instance of a template",
@@ -47,31 +54,36 @@ describe("the place of a process in the unified hierarchy", () => {
 			`/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod2f1c8a4e_7a40_4a53_9d0b_0b8c6a3e7f11.slice/cri-containerd-${A}.scope`,
 			undefined,
 			A,
+			{ pod: POD },
 		],
 		[
 			"Kubernetes on CRI-O",
 			`/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod2f1c8a4e_7a40_4a53_9d0b_0b8c6a3e7f11.slice/crio-${A}.scope`,
 			undefined,
 			A,
+			{ pod: POD },
 		],
 		[
 			"Kubernetes on CRI-O with crun",
 			`/kubepods.slice/kubepods-pod2f1c8a4e_7a40_4a53_9d0b_0b8c6a3e7f11.slice/crio-${A}.scope/container`,
 			undefined,
 			A,
+			{ pod: POD },
 		],
 		[
 			"Kubernetes on Docker",
 			`/kubepods.slice/kubepods-pod2f1c8a4e_7a40_4a53_9d0b_0b8c6a3e7f11.slice/docker-${A}.scope`,
 			undefined,
 			A,
+			{ pod: POD },
 		],
-		["Kubernetes with cgroupfs", `/kubepods/burstable/pod2f1c8a4e-7a40-4a53-9d0b-0b8c6a3e7f11/${A}`, undefined, A],
+		["Kubernetes with cgroupfs", `/kubepods/burstable/pod${POD}/${A}`, undefined, A, { pod: POD }],
 		[
 			"containerd with cgroupfs under a kubelet with systemd",
 			`/system.slice/containerd.service/kubepods-burstable-pod2f1c8a4e_7a40_4a53_9d0b_0b8c6a3e7f11.slice:cri-containerd:${A}`,
 			"containerd.service",
 			A,
+			{ pod: POD },
 		],
 		[
 			"Kubernetes in Docker, where the inner one counts",
@@ -82,22 +94,131 @@ describe("the place of a process in the unified hierarchy", () => {
 		["nerdctl with systemd", `/system.slice/nerdctl-${A}.scope`, undefined, A],
 		["nerdctl with cgroupfs", `/default/${A}`, undefined, A],
 		["ECS", `/ecs/55091c13-b8cf-4801-b527-f4601742204d/${A}`, undefined, A],
-		["nspawn as a scope", "/machine.slice/machine-web.scope/payload", "machine-web.scope", undefined],
+		[
+			"nspawn as a scope",
+			"/machine.slice/machine-web.scope/payload",
+			"machine-web.scope",
+			undefined,
+			{ machine: "web" },
+		],
 		[
 			"a service inside nspawn",
 			"/machine.slice/systemd-nspawn@web.service/payload/system.slice/nginx.service",
 			"nginx.service",
 			undefined,
+			{ machine: "web" },
 		],
-		["a service inside LXC", "/lxc.payload.web/system.slice/ssh.service", "ssh.service", undefined],
+		["a service inside LXC", "/lxc.payload.web/system.slice/ssh.service", "ssh.service", undefined, { machine: "web" }],
+		["LXC", "/lxc.payload.web", undefined, undefined, { machine: "web" }],
+		[
+			"LXC with a name with dots",
+			"/lxc.payload.web.example.org/init.scope",
+			"init.scope",
+			undefined,
+			{ machine: "web.example.org" },
+		],
+		["LXC 3", "/lxc.payload/web", undefined, undefined, { machine: "web" }],
+		["LXC before that", "/lxc/web/system.slice", undefined, undefined, { machine: "web" }],
+		["LXC on Proxmox", "/lxc/101/ns/system.slice/nginx.service", "nginx.service", undefined, { machine: "101" }],
+		[
+			"LXC of a user",
+			"/user.slice/user-1000.slice/session-3.scope/lxc.payload.web",
+			"session-3.scope",
+			undefined,
+			{ machine: "web" },
+		],
+		[
+			"LXC in LXC, where the host's counts",
+			"/lxc.payload.outer/lxc.payload.inner",
+			undefined,
+			undefined,
+			{ machine: "outer" },
+		],
+		["LXC's monitor", "/lxc.monitor.web", undefined, undefined],
+		["LXC's own service", "/system.slice/lxc.service", "lxc.service", undefined],
+		["Docker in LXC", `/lxc.payload.web/docker/${A}`, undefined, A, { machine: "web" }],
+		["Docker with a parent that is called so", `/lxc/${A}`, undefined, A],
+		[
+			"nspawn in its service",
+			"/machine.slice/systemd-nspawn@web.service/payload",
+			"systemd-nspawn@web.service",
+			undefined,
+			{ machine: "web" },
+		],
+		[
+			"nspawn with an escaped name",
+			"/machine.slice/systemd-nspawn@web\\x2d1.service/payload",
+			"systemd-nspawn@web\\x2d1.service",
+			undefined,
+			{ machine: "web-1" },
+		],
+		[
+			"an escaped scope",
+			"/machine.slice/machine-web\\x2d1\\x2eold.scope",
+			"machine-web\\x2d1\\x2eold.scope",
+			undefined,
+			{ machine: "web-1.old" },
+		],
+		[
+			"nspawn's monitor",
+			"/machine.slice/systemd-nspawn@web.service/supervisor",
+			"systemd-nspawn@web.service",
+			undefined,
+		],
+		[
+			"a virtual machine",
+			"/machine.slice/machine-qemu\\x2d1\\x2dvm.scope/libvirt/emulator",
+			"machine-qemu\\x2d1\\x2dvm.scope",
+			undefined,
+			{ machine: "qemu-1-vm" },
+		],
+		["a static pod", `/kubepods/burstable/pod${STATIC_POD}/${A}`, undefined, A, { pod: STATIC_POD }],
+		[
+			"a static pod with systemd",
+			`/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod${STATIC_POD}.slice/cri-containerd-${A}.scope`,
+			undefined,
+			A,
+			{ pod: STATIC_POD },
+		],
+		[
+			"Kubernetes in Docker with its pod",
+			`/docker/${B}/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod${POD_IN_SLICE}.slice/cri-containerd-${A}.scope`,
+			undefined,
+			A,
+			{ pod: POD },
+		],
+		[
+			"containerd's cgroup without systemd",
+			`/kubepods-besteffort-pod${POD_IN_SLICE}.slice:cri-containerd:${A}`,
+			undefined,
+			A,
+			{ pod: POD },
+		],
+		[
+			"a pod that a container says it is in",
+			`/kubepods/pod${POD}/${A}/kubepods/pod${STATIC_POD}`,
+			undefined,
+			A,
+			{ pod: POD },
+		],
+		["a pod that is too short", `/kubepods/pod2f1c8a4e-7a40/${A}`, undefined, A],
+		["a pod of Podman's", `/machine.slice/machine-libpod_pod_${B}.slice/libpod-${A}.scope/container`, undefined, A],
+		["Podman's pod with cgroupfs", `/libpod_parent/${B}/libpod-${A}`, undefined, A],
+		[
+			"Podman without root, under cgroupfs",
+			`/user.slice/user-1000.slice/session-3.scope/libpod-${A}`,
+			"session-3.scope",
+			A,
+		],
 		["an id that is too short", "/docker/3f2a9c0d41b6", undefined, undefined],
 		["above our own root", "/../nginx.service", "nginx.service", undefined],
 		["an escaped unit", "/system.slice/srv-my\\x2dapp.service", "srv-my\\x2dapp.service", undefined],
-	])("%s", (_what, path, unit, container) => {
+	])("%s", (_what, path, unit, container, more) => {
 		expect(parseCgroup(`0::${path}\n`)).toEqual({
 			cgroup: path,
 			...(unit !== undefined && { unit }),
 			...(container !== undefined && { container }),
+			...more,
 		});
 	});
 
@@ -143,8 +264,26 @@ describe("the place of a process where there are v1 hierarchies", () => {
 	});
 
 	test("Kubernetes with cgroupfs", () => {
-		const path = `/kubepods/besteffort/pod2f1c8a4e-7a40-4a53-9d0b-0b8c6a3e7f11/${A}`;
-		expect(parseCgroup(v1(path, "/"))).toEqual({ cgroup: path, container: A });
+		const path = `/kubepods/besteffort/pod${POD}/${A}`;
+		expect(parseCgroup(v1(path, "/"))).toEqual({ cgroup: path, container: A, pod: POD });
+	});
+
+	test("Kubernetes beside a unified tree, in which it stays with containerd", () => {
+		const path = `/kubepods/besteffort/pod${POD}/${A}`;
+		const place = { cgroup: path, container: A, pod: POD };
+		expect(parseCgroup(v1(path, "/system.slice/containerd.service"))).toEqual(place);
+	});
+
+	test("LXC beside a unified tree, in which it stays with who started it", () => {
+		const place = { cgroup: "/lxc.payload.web", machine: "web" };
+		expect(parseCgroup(v1("/lxc.payload.web", "/user.slice/user-0.slice/session-3.scope"))).toEqual(place);
+	});
+
+	test("nspawn", () => {
+		const path = "/machine.slice/machine-web.scope";
+		const place = { cgroup: path, unit: "machine-web.scope", machine: "web" };
+		expect(parseCgroup(v1(path))).toEqual(place);
+		expect(parseCgroup(v1(path, `${path}/payload`))).toEqual({ ...place, cgroup: `${path}/payload` });
 	});
 
 	test("the unified path comes first", () => {

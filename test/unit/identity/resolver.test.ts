@@ -78,6 +78,12 @@ describe("who listens", () => {
 		});
 	});
 
+	test("has its pod and its machine from there, too", () => {
+		const pod = "2f1c8a4e-7a40-4a53-9d0b-0b8c6a3e7f11";
+		const place = `0::/lxc.payload.a b/kubepods/burstable/pod${pod}/${CONTAINER}\n`;
+		expect(open({ ...web, cgroup: place }).identity()).toMatchObject({ pod, machine: "a_b", container: CONTAINER });
+	});
+
 	test("is what the record tells when the process is gone already", () => {
 		expect(open().identity()).toEqual({ comm: "nginx", hostname: "web-1", netnsInode: BLUE });
 	});
