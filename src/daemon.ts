@@ -15,6 +15,7 @@ import { createProcfs } from "./identity/procfs.js";
 import { createResolver } from "./identity/resolver.js";
 import { createPipeline } from "./pipeline.js";
 import { openProxies } from "./proxies/proxies.js";
+import { probe } from "./readiness/probe.js";
 import { bootTimeNs } from "./sensor/libbpf.js";
 import { openSensor, type Sensor } from "./sensor/sensor.js";
 import { loadHolds, saveHolds } from "./state.js";
@@ -75,6 +76,7 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 		config,
 		resolver: createResolver({ procfs }),
 		presenceOf: (place) => presenceOf(procfs, names, place),
+		probe,
 		log,
 		now: () => performance.now(),
 		bootTimeNs,

@@ -6,6 +6,7 @@
 import { constants } from "node:os";
 import { isDeepStrictEqual } from "node:util";
 import type { Claim } from "./backends/claims.js";
+import { questionOf } from "./backends/gate.js";
 import { createJudge, type Judgement, type Verdict } from "./backends/judge.js";
 import { isIn } from "./backends/proxy-netns.js";
 import { signalNames, toldToStop } from "./backends/stopping.js";
@@ -35,7 +36,7 @@ export interface Judged {
 	look(endpoint: Endpoint): Looked;
 	/** Judges one of which no more is new than what its processes were told; looks at it where more is. */
 	lookAtSignals(endpoint: Endpoint): Looked;
-	get(key: EndpointKey): JudgedListener | undefined;
+	get(key: EndpointKey): (JudgedListener & Looked) | undefined;
 	all(): IterableIterator<JudgedListener>;
 	forget(key: EndpointKey): void;
 	/** Whether the verdict is known on a listener that a connection to the address would reach. */
@@ -53,14 +54,18 @@ export function createJudged(
 	const known = new Map<EndpointKey, JudgedListener & Judgement & Looked>();
 	let judge = createJudge(config);
 	let stopSignals = stopSignalsOf(config);
+	let { services } = config;
 
 	const remember = (endpoint: Endpoint, resolved: Resolved, judgement: Judgement): Looked => {
-		const { verdict, backends } = judgement;
+		const { backends } = judgement;
 		const claims = backends.map((backend) => {
 			const told = toldToStop(endpoint.stopping, stopSignals.get(backend.service) ?? new Map());
-			return { backend, told: told && { ...told, atMs: toMs(told.atNs) } };
+			const service = services[backend.service];
+			const ready = judgement.ready?.get(backend.service) ?? service?.ready;
+			const asks = ready && questionOf(backend, ready, service?.hosts);
+			return { backend, told: told && { ...told, atMs: toMs(told.atNs) }, asks };
 		});
-		const looked = { endpoint, resolved, verdict, backends, claims, why: whyNotElsewhere(judgement) };
+		const looked = { ...judgement, endpoint, resolved, claims, why: whyNotElsewhere(judgement) };
 		known.set(endpoint.key, looked);
 		return looked;
 	};
@@ -96,6 +101,7 @@ export function createJudged(
 		reconfigure(next) {
 			judge = createJudge(next);
 			stopSignals = stopSignalsOf(next);
+			({ services } = next);
 			known.clear();
 		},
 	};

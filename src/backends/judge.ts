@@ -3,7 +3,7 @@
  * endpoint at a time, knows nothing of the others.
  */
 
-import type { Config } from "../config/schema.js";
+import type { Config, ReadyConfig } from "../config/schema.js";
 import type { Resolved } from "../identity/resolver.js";
 import type { Endpoint } from "../listeners/table.js";
 import { chooseAddress } from "./address.js";
@@ -31,6 +31,8 @@ export interface Judgement {
 	readonly verdict: Verdict;
 	/** One for each service that it is in. */
 	readonly backends: readonly Backend[];
+	/** By service: what it has to answer before it joins there, in place of what the service says. */
+	readonly ready?: ReadonlyMap<string, ReadyConfig>;
 }
 
 export type Judge = (endpoint: Endpoint, resolved: Resolved) => Judgement;
