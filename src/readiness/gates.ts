@@ -142,6 +142,7 @@ export function createGates({ probe, now, isIn, onEnd }: GatesOptions): Gates {
 			return passages.delete(endpoint);
 		},
 		close() {
+			hasBegun = false;
 			for (const services of passages.values()) services.forEach(end);
 			passages.clear();
 		},
