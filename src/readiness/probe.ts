@@ -3,7 +3,7 @@
  * namespace of this process, and over a connection of its own each time. Knows nothing of who asks, or how often.
  */
 
-import type { ClientRequest, IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import type { Question } from "../backends/gate.js";
 import { formatDuration } from "../duration.js";
@@ -27,48 +27,40 @@ export interface Answer {
 export type Probe = (question: Question, timeoutMs: number, signal: AbortSignal) => Promise<Answer>;
 
 export const probe: Probe = async (question, timeoutMs, signal) => {
-	const { ready } = question;
-	return ready.http === undefined
-		? await connectTo(question, timeoutMs, signal)
-		: await get(question, ready.http, timeoutMs, signal);
+	const { http } = question.ready;
+	// loaded for the first such gate only: without one its memory stays free
+	const open = http === undefined ? connection(question) : request(question, http, await import("node:http"));
+	if (signal.aborted) return ENDED;
+	return new Promise((resolve) => {
+		const exchange = open((answer) => end(answer));
+		const end = bounded(exchange, timeoutMs, signal, resolve);
+	});
 };
 
-/** What both kinds of question have: a thing that is destroyed as soon as it is known what came of it. */
+const ENDED: Answer = { isReady: false, said: "not answered yet" };
+
+/** Begins, and says later what was answered; whoever began it ends it. */
+type Opening = (take: (answer: Answer) => void) => Exchange;
+
+/** What both kinds of question are: something that can be destroyed at any time. */
 interface Exchange {
 	destroy(): unknown;
 	on(event: "error", listener: (error: unknown) => void): unknown;
 }
 
-function connectTo({ address, port }: Question, timeoutMs: number, signal: AbortSignal): Promise<Answer> {
-	return new Promise((resolve) => {
-		const socket = connect({ host: address, port });
-		const end = bounded(socket, timeoutMs, signal, resolve);
-		socket.once("connect", () => end({ isReady: true, said: "connected" }));
-	});
+function connection({ address, port }: Question): Opening {
+	return (take) => connect({ host: address, port }).once("connect", () => take({ isReady: true, said: "connected" }));
 }
 
-async function get(
-	{ address, port, host, ready }: Question,
-	path: string,
-	timeoutMs: number,
-	signal: AbortSignal,
-): Promise<Answer> {
-	// loaded for the first gate alone: it takes megabytes, which a host without gates keeps
-	const { request } = await import("node:http");
-	if (signal.aborted) return { isReady: false, said: "not asked" };
-	return new Promise((resolve) => {
-		const headers = { host, connection: "close", "user-agent": `solistend/${version}` };
-		const asked: ClientRequest = request({ host: address, port, path, headers, agent: false });
-		const end = bounded(asked, timeoutMs, signal, resolve);
-		const take = ({ statusCode = 0 }: IncomingMessage) => {
-			const isReady = ready.status.from <= statusCode && statusCode <= ready.status.to;
-			end({ isReady, said: `status ${statusCode}` });
-		};
-		asked.once("response", take);
-		// 101: otherwise it would count as no answer
-		asked.once("upgrade", take);
-		asked.end();
-	});
+function request({ address, port, host, ready }: Question, path: string, { get }: typeof import("node:http")): Opening {
+	const { from, to } = ready.status;
+	const headers = { host, connection: "close", "user-agent": `solistend/${version}` };
+	return (take) => {
+		const onHead = ({ statusCode = 0 }: IncomingMessage) =>
+			take({ isReady: from <= statusCode && statusCode <= to, said: `status ${statusCode}` });
+		// a 101 comes as an upgrade, and would count as no answer otherwise
+		return get({ host: address, port, path, headers, agent: false }, onHead).once("upgrade", onHead);
+	};
 }
 
 /** Sees to it that it ends: by an answer, an error, its bound or the signal, whichever is first. */
@@ -85,7 +77,7 @@ function bounded(
 		resolve(answer);
 	};
 	const fail = (said: string) => end({ isReady: false, said });
-	const onAbort = () => fail("not answered yet");
+	const onAbort = () => end(ENDED);
 	const timer = setTimeout(() => fail(`no answer within ${formatDuration(timeoutMs)}`), timeoutMs);
 	signal.addEventListener("abort", onAbort);
 	// stays: one that is destroyed may have an error to tell
