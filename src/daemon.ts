@@ -16,6 +16,7 @@ import { createProcfs } from "./identity/procfs.js";
 import { createResolver } from "./identity/resolver.js";
 import { createPipeline } from "./pipeline.js";
 import { openProxies } from "./proxies/proxies.js";
+import { probe } from "./readiness/probe.js";
 import { bootTimeNs } from "./sensor/libbpf.js";
 import { openSensor, type Sensor } from "./sensor/sensor.js";
 import { loadState, type Remembered, saveState } from "./state.js";
@@ -79,6 +80,7 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 		resolver: createResolver({ procfs, lookup: engine.lookup }),
 		containers: engine.containers,
 		presenceOf: (place) => presenceOf(procfs, names, place),
+		probe,
 		log,
 		now: () => performance.now(),
 		bootTimeNs,

@@ -6,6 +6,7 @@
 import { constants } from "node:os";
 import { isDeepStrictEqual } from "node:util";
 import type { Claim } from "./backends/claims.js";
+import { questionOf } from "./backends/gate.js";
 import { createJudge, type Judgement, type Verdict } from "./backends/judge.js";
 import type { Catalogue } from "./backends/labels/catalogue.js";
 import { needsLowest } from "./backends/labels/grants.js";
@@ -39,7 +40,7 @@ export interface Judged {
 	lookAgain(endpoint: Endpoint): Looked;
 	/** Judges one of which no more is new than what its processes were told; looks at it where more is. */
 	lookAtSignals(endpoint: Endpoint): Looked;
-	get(key: EndpointKey): JudgedListener | undefined;
+	get(key: EndpointKey): (JudgedListener & Looked) | undefined;
 	all(): IterableIterator<JudgedListener>;
 	forget(key: EndpointKey): void;
 	/** The endpoints of a container, by its full id. */
@@ -66,7 +67,9 @@ export function createJudged(
 	/** Those that are in a container, by its id. */
 	const inContainer = new Map<string, Map<EndpointKey, Endpoint>>();
 	let judge = createJudge(config, catalogue);
-	let services = config.services;
+	let configured = config.services;
+	/** As they are by what containers declare, too. */
+	const serviceOf = (name: string) => (catalogue?.services ?? configured)[name];
 
 	const file = (endpoint: Endpoint, id: string | undefined) => {
 		if (id === undefined) return;
@@ -89,19 +92,22 @@ export function createJudged(
 	/** By which signals its processes are told to stop: what is configured, else what its container says. */
 	const stopSignalsFor = (service: string, { container }: Resolved) => {
 		const said = container?.state === "known" ? container.container.stopSignal : undefined;
-		return signalNames(services[service]?.stopSignals ?? [said ?? DEFAULT_STOP_SIGNAL], constants.signals);
+		return signalNames(serviceOf(service)?.stopSignals ?? [said ?? DEFAULT_STOP_SIGNAL], constants.signals);
 	};
 
 	const remember = (endpoint: Endpoint, resolved: Resolved, judgement: Judgement): Looked => {
-		const { verdict, backends } = judgement;
+		const { backends } = judgement;
 		const claims = backends.map((backend) => {
 			const { stopping } = endpoint;
 			const told = stopping && toldToStop(stopping, stopSignalsFor(backend.service, resolved));
-			return { backend, told: told && { ...told, atMs: toMs(told.atNs) } };
+			const service = serviceOf(backend.service);
+			const ready = judgement.ready?.get(backend.service) ?? service?.ready;
+			const asks = ready && questionOf(backend, ready, service?.hosts);
+			return { backend, told: told && { ...told, atMs: toMs(told.atNs) }, asks };
 		});
 		if (known.get(endpoint.key)?.resolved.identity.container !== resolved.identity.container) unfile(endpoint.key);
 		file(endpoint, resolved.identity.container);
-		const looked = { endpoint, resolved, verdict, backends, claims, why: whyNotElsewhere(judgement) };
+		const looked = { ...judgement, endpoint, resolved, claims, why: whyNotElsewhere(judgement) };
 		known.set(endpoint.key, looked);
 		return looked;
 	};
@@ -149,7 +155,7 @@ export function createJudged(
 		},
 		reconfigure(next) {
 			judge = createJudge(next, catalogue);
-			({ services } = next);
+			configured = next.services;
 			known.clear();
 			inContainer.clear();
 		},

@@ -5,7 +5,8 @@
  */
 
 import type { Logger } from "pino";
-import { type AdoptedServer, createAdopted } from "./backends/adopted.js";
+import { createAlarm } from "./alarm.js";
+import { type AdoptedServer, createAdopted, refOf } from "./backends/adopted.js";
 import type { Backend, BackendRef, DesiredChange, DesiredSet, Hold } from "./backends/backend.js";
 import { withStatus } from "./backends/judge.js";
 import type { CatalogueChange } from "./backends/labels/catalogue.js";
@@ -21,7 +22,9 @@ import { createJudged, type Judged, type JudgedListener, type Looked } from "./j
 import type { KernelEvent, Read } from "./listeners/event.js";
 import type { EndpointKey } from "./listeners/ids.js";
 import { createTable, type Endpoint, type Merged } from "./listeners/table.js";
-import { reportBackend, reportListener } from "./report.js";
+import { createGates } from "./readiness/gates.js";
+import type { Probe } from "./readiness/probe.js";
+import { reportBackend, reportGate, reportListener } from "./report.js";
 import type { Remembered } from "./state.js";
 
 export type { JudgedListener } from "./judged.js";
@@ -39,6 +42,8 @@ export interface PipelineOptions {
 	readonly remembered?: Remembered;
 	/** All containers that an engine tells of now. */
 	containers?(): Iterable<Container>;
+	/** Asks those that have to answer before they join, once `adopt` was called; without it all are taken for ready. */
+	readonly probe?: Probe;
 	/** Milliseconds of a clock that does not jump. */
 	now(): number;
 	/** The kernel's clock, as in the events. */
@@ -117,14 +122,30 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	};
 	let adopted = createAdopted(presenceOf);
 	let hasRead = false;
-	let expiryTimer: NodeJS.Timeout | undefined;
-	let expiryMs: number | undefined;
 	let retryTimer: NodeJS.Timeout | undefined;
 	let retryMs: number = RETRY_MS.first;
 	let retryDueMs = Number.POSITIVE_INFINITY;
 	let closed = false;
 
-	const put = ({ key }: Endpoint, { claims, why }: Looked) => pools.set(key, claims, why, now());
+	const { probe } = options;
+	const gates =
+		probe &&
+		createGates({
+			probe,
+			now,
+			isIn: ({ backend }) => pools.isLetIn(backend),
+			onEnd(end) {
+				putAgain(end.endpoint);
+				settle();
+				later(() => reportGate(log, end));
+			},
+		});
+	const put = ({ key }: Endpoint, { claims, why }: Looked) =>
+		pools.set(key, gates?.pass(key, claims) ?? claims, why, now());
+	const putAgain = (key: EndpointKey) => {
+		const known = judged.get(key);
+		if (known !== undefined) put(known.endpoint, known);
+	};
 	/** One that is pending from now on is looked at again, soon. */
 	const lookBy = (look: Judged["look"]) => (endpoint: Endpoint) => {
 		const isPending = () => judged.get(endpoint.key)?.verdict.state === "pending";
@@ -151,7 +172,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	const settle = ({ kernelAtNs, isAny = false }: { kernelAtNs?: number | undefined; isAny?: boolean } = {}) => {
 		const { touched, removal, withheld } = pools.commit(now());
 		if (closed) return;
-		arm(pools.dueMs);
+		expiry.set(pools.dueMs);
 		if (withheld) {
 			log.warn("too many backends would leave at once: they stay until the kernel's table confirms it");
 			requestRead();
@@ -168,20 +189,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		});
 	};
 
-	const arm = (dueMs: number | undefined) => {
-		if (dueMs === expiryMs) return;
-		clearTimeout(expiryTimer);
-		expiryMs = dueMs;
-		if (dueMs === undefined) return;
-		expiryTimer = setTimeout(
-			() => {
-				expiryMs = undefined;
-				pools.expire(now());
-				settle();
-			},
-			Math.max(0, dueMs - now()),
-		);
-	};
+	const expiry = createAlarm(now, () => {
+		pools.expire(now());
+		settle();
+	});
 
 	/** Never later than what was due before: whoever flaps must not keep others waiting. */
 	const retryIn = (ms: number) => {
@@ -212,7 +223,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		for (const change of changes) {
 			const { key } = change.endpoint;
 			if (change.kind === "up") {
-				const { endpoint, isNew } = change;
+				const { endpoint, isNew, wasClosed } = change;
+				// who answered before it closed has to answer again
+				if (wasClosed && gates?.forget(key)) pools.drop(key);
 				put(endpoint, isNew ? judged.look(endpoint) : judged.lookAtSignals(endpoint));
 				if (isNew) judged.besides(key).forEach(lookAgain);
 				pending ||= judged.get(key)?.verdict.state === "pending";
@@ -222,6 +235,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 				if (listener !== undefined) news.push({ what: "closed", listener });
 				const besides = judged.besides(key);
 				judged.forget(key);
+				gates?.forget(key);
 				besides.forEach(lookAgain);
 				if (source === "events") pools.close(key, now());
 				else pools.set(key, [], "the kernel's table no longer has it", now());
@@ -298,6 +312,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			hasRead = true;
 		},
 		adopt(servers) {
+			gates?.begin(servers.map(refOf)).forEach(putAgain);
 			adopt(servers);
 			settle();
 		},
@@ -349,7 +364,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		listeners: () => [...judged.all()].map(withPools),
 		close() {
 			closed = true;
-			clearTimeout(expiryTimer);
+			gates?.close();
+			expiry.close();
 			clearTimeout(retryTimer);
 		},
 	};

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { BackendRef } from "./backends/backend.js";
 import type { BackendStatus } from "./backends/status.js";
 import type { JudgedListener } from "./judged.js";
+import type { GateEnd } from "./readiness/gates.js";
 
 /** A line for a listener that came or went; at `info` where it is news to those who follow a service. */
 export function reportListener(
@@ -28,6 +29,11 @@ export function reportListener(
 		},
 		what,
 	);
+}
+
+/** A line for a backend that answered what it has to before it joins, or did not in time. */
+export function reportGate(log: Logger, { backend: { service, id }, isReady, how }: GateEnd): void {
+	log[isReady ? "info" : "warn"]({ service, backend: id }, how);
 }
 
 /** A line for a backend that listens, and gets no new work. */

@@ -6,7 +6,7 @@
 
 import type { Presence } from "../identity/presence.js";
 import { type EndpointKey, endpointKey } from "../listeners/ids.js";
-import { ADOPTED_NETNS, type Backend, type BackendId, backendId } from "./backend.js";
+import { ADOPTED_NETNS, type Backend, type BackendRef, backendId } from "./backend.js";
 import type { Pools } from "./pools.js";
 
 /** A server as a proxy's own file has it. */
@@ -16,6 +16,12 @@ export interface AdoptedServer {
 	readonly port: number;
 	readonly weight: number;
 }
+
+/** What a server is as a backend, by name. */
+export const refOf = ({ service, address, port }: Omit<AdoptedServer, "weight">): BackendRef => ({
+	service,
+	id: backendId(address, port),
+});
 
 /** Adopts what the pools lack, and drops again what closed since or is covered by now. */
 export interface Adopted {
@@ -43,10 +49,8 @@ export function createAdopted(presenceOf: (server: AdoptedServer) => Presence): 
 			for (const { service, address, port, weight } of servers) {
 				const key = endpointKey(ADOPTED_NETNS, `${service} ${address}`, port);
 				const identity = { comm: "", hostname: "", netnsInode: 0 };
-				const id: BackendId = backendId(address, port);
 				const backend: Backend = {
-					id,
-					service,
+					...refOf({ service, address, port }),
 					address,
 					port,
 					weight,

@@ -5,6 +5,7 @@
 
 import type { EndpointKey } from "../listeners/ids.js";
 import { ADOPTED_NETNS, type Backend, type BackendRef, refKey } from "./backend.js";
+import type { Gate, Question } from "./gate.js";
 import type { Told } from "./stopping.js";
 
 /** An endpoint leads to a backend. */
@@ -12,6 +13,10 @@ export interface Claim {
 	readonly backend: Backend;
 	/** Set when its processes were told to stop; `atMs` in the clock of the pools. */
 	readonly told?: (Told & { readonly atMs: number }) | undefined;
+	/** What it has to answer before it joins; nothing where this is undefined. */
+	readonly asks?: Question | undefined;
+	/** Set while it has not answered. */
+	readonly gate?: Gate | undefined;
 }
 
 /** A claim that was put in, until it is taken out. */
@@ -34,7 +39,7 @@ export interface Claims {
 	to(ref: BackendRef): readonly Standing[];
 	/** The same, with those that are leaving. */
 	all(ref: BackendRef): readonly Standing[];
-	/** Whether one that listens leads there. */
+	/** Whether one that listens leads there, and is let in. */
 	isOpen(ref: BackendRef): boolean;
 	has(standing: Standing): boolean;
 	/** In place of what the endpoint had there, and of those that were leaving. */
@@ -73,7 +78,7 @@ export function createClaims(): Claims {
 			return live.length > 0 ? live : there;
 		},
 		all,
-		isOpen: (ref) => all(ref).some(({ leaving }) => leaving === undefined),
+		isOpen: (ref) => letIn(all(ref)).some(({ leaving }) => leaving === undefined),
 		has: (standing) => byEndpoint.get(standing.backend.endpoint)?.has(standing) === true,
 		put(claim) {
 			const { endpoint } = claim.backend;
@@ -100,6 +105,18 @@ export function createClaims(): Claims {
 export function isContested(standings: readonly Standing[]): boolean {
 	const [first, ...others] = standings.map(({ backend }) => backend.netns).filter((netns) => netns !== ADOPTED_NETNS);
 	return others.some((netns) => netns !== first);
+}
+
+/** Those before which no gate is shut. */
+export function letIn(standings: readonly Standing[]): readonly Standing[] {
+	return standings.filter(({ gate }) => gate === undefined);
+}
+
+/** The gate before all of them: one that may still open, where there is one. Undefined while one of them is let in. */
+export function gateOf(standings: readonly Standing[]): Gate | undefined {
+	if (letIn(standings).length > 0) return undefined;
+	const gates = standings.flatMap(({ gate = [] }) => gate);
+	return gates.find(({ state }) => state === "waiting") ?? gates[0];
 }
 
 /** When the last of all that lead to a backend was told to stop; undefined while one was not. */

@@ -3,7 +3,7 @@
  * endpoint at a time, knows nothing of the others.
  */
 
-import { type Config, SERVICE_DEFAULTS } from "../config/schema.js";
+import { type Config, type ReadyConfig, SERVICE_DEFAULTS } from "../config/schema.js";
 import type { Resolved } from "../identity/resolver.js";
 import type { Endpoint } from "../listeners/table.js";
 import { chooseAddress } from "./address.js";
@@ -33,6 +33,8 @@ export interface Judgement {
 	readonly verdict: Verdict;
 	/** One for each service that it is in. */
 	readonly backends: readonly Backend[];
+	/** By service: what it has to answer before it joins there, in place of what the service says. */
+	readonly ready?: ReadonlyMap<string, ReadyConfig>;
 }
 
 /** @param lowestPort that the container listens on; default: this one is it */
@@ -70,6 +72,7 @@ export function createJudge(
 		const reasons: string[] = [];
 		const refused: { readonly pending: boolean; readonly why: string }[] = [];
 		const matched = new Map<string, Wanting>();
+		const ready = new Map<string, ReadyConfig>();
 		for (const rule of rules) {
 			const result = rule.match(endpoint, who, resolved.container);
 			if (result.matched) matched.set(rule.name, rule);
@@ -84,7 +87,8 @@ export function createJudge(
 			// what its container says of itself is of more interest than all the services that do not mean it
 			if (proxy === undefined) reasons.unshift(...said.reasons);
 			else reasons.unshift(`${who.comm} ${proxy} is a proxy itself`);
-			for (const { service: name, weight } of proxy === undefined ? said.grants : []) {
+			for (const { service: name, weight, ready: gate } of proxy === undefined ? said.grants : []) {
+				if (gate !== undefined) ready.set(name, gate);
 				const wanted = weight ?? catalogue.services[name]?.weight ?? SERVICE_DEFAULTS.weight;
 				matched.set(name, { name, weight: wanted, seenFrom: netnsOfService(name, proxies) });
 			}
@@ -109,7 +113,7 @@ export function createJudge(
 			if (choice.ok) backends.push(...seen.map((rule) => backendOf(rule, choice.address, endpoint, resolved)));
 			else refused.push({ ...choice, why: `${seen.map(({ name }) => name).join(", ")}: ${choice.why}` });
 		}
-		return { verdict: verdictOf(backends, refused), backends };
+		return { verdict: verdictOf(backends, refused), backends, ready };
 	};
 }
 

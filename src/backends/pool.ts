@@ -6,7 +6,7 @@
 
 import type { Config, Service } from "../config/schema.js";
 import { type Backend, type BackendId, type BackendRef, type Hold, refKey, sameBackend } from "./backend.js";
-import { type Claims, isContested, type Standing, toldOf } from "./claims.js";
+import { type Claims, gateOf, isContested, letIn, type Standing, toldOf } from "./claims.js";
 import { createEjections, type Opinion } from "./ejections.js";
 import type { Flapping } from "./flapping.js";
 import { mustConfirm } from "./guard.js";
@@ -101,9 +101,11 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 	};
 
 	const opinionOf = (id: BackendId, nowMs: number): Opinion | undefined => {
-		const standings = to(id);
-		if (standings.length === 0 || isContested(standings)) return undefined;
+		const all = to(id);
+		if (all.length === 0 || isContested(all)) return undefined;
 		if (holdOf(id) !== undefined) return { kind: "held" };
+		const standings = letIn(all);
+		if (standings.length === 0) return undefined;
 		if (standings.every(({ leaving }) => leaving !== undefined)) return { kind: "doubtful" };
 		const heldOutUntilMs = flapping.heldOutUntilMs({ service: name, id }, nowMs);
 		if (heldOutUntilMs !== undefined) return { kind: "flapping", untilMs: heldOutUntilMs };
@@ -116,7 +118,8 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 	const file = (id: BackendId, nowMs: number) => {
 		const opinion = opinionOf(id, nowMs);
 		ejections.file(id, opinion);
-		if (opinion !== undefined) closing.delete(id);
+		// what it was before it closed says nothing of one that has yet to answer
+		if (opinion !== undefined || gateOf(to(id)) !== undefined) closing.delete(id);
 		if (opinion !== undefined && "untilMs" in opinion) due(opinion.untilMs);
 	};
 
@@ -140,7 +143,8 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 			const last = closing.get(id)?.backend;
 			return last && { ...last, weight: service.weight };
 		}
-		const backend = to(id)[0]?.backend;
+		const standings = to(id);
+		const backend = (letIn(standings)[0] ?? standings[0])?.backend;
 		if (backend === undefined || outcome === "out") return undefined;
 		const hold = holdOf(id);
 		if (outcome === "held" && hold !== undefined) return { ...backend, state: hold.state, held: true };

@@ -4,8 +4,16 @@
  */
 
 import type { EndpointKey } from "../listeners/ids.js";
-import { type Backend, type BackendRef, type DesiredSet, type Hold, refKey, sameBackend } from "./backend.js";
-import { type Claim, createClaims, type Standing } from "./claims.js";
+import {
+	ADOPTED_NETNS,
+	type Backend,
+	type BackendRef,
+	type DesiredSet,
+	type Hold,
+	refKey,
+	sameBackend,
+} from "./backend.js";
+import { type Claim, createClaims, letIn, type Standing } from "./claims.js";
 import { createFlapping } from "./flapping.js";
 import { createPool, type Pool, type PoolChange, type PoolContext, type PoolRules } from "./pool.js";
 import type { BackendStatus, ServiceStatus } from "./status.js";
@@ -40,6 +48,8 @@ export interface Pools {
 	holds(): readonly Hold[];
 	/** Whether another endpoint leads to this address and port in this service. */
 	hasOthers(backend: Backend): boolean;
+	/** Whether the endpoint is let in there already, or a proxy has the backend from an earlier run. */
+	isLetIn(backend: Backend): boolean;
 	/** What is desired of one backend, as of the last commit. */
 	backend(ref: BackendRef): Backend | undefined;
 	desired(): DesiredSet;
@@ -78,7 +88,7 @@ export function createPools(rules: PoolRules, heldBefore: readonly Hold[] = []):
 		const pool = poolOf(claim.backend);
 		if (pool === undefined) return;
 		pool.touch(claim.backend.id);
-		if (!claims.isOpen(claim.backend)) flapping.listens(claim.backend, nowMs);
+		if (claim.gate === undefined && !claims.isOpen(claim.backend)) flapping.listens(claim.backend, nowMs);
 		claims.put(claim);
 	};
 
@@ -101,8 +111,8 @@ export function createPools(rules: PoolRules, heldBefore: readonly Hold[] = []):
 		close(endpoint, nowMs) {
 			for (const standing of claims.of(endpoint)) {
 				takeOut(standing);
-				if (standing.leaving === undefined && !claims.isOpen(standing.backend))
-					flapping.closed(standing.backend, nowMs);
+				const wasIn = standing.leaving === undefined && standing.gate === undefined;
+				if (wasIn && !claims.isOpen(standing.backend)) flapping.closed(standing.backend, nowMs);
 			}
 		},
 		drop(endpoint) {
@@ -167,6 +177,9 @@ export function createPools(rules: PoolRules, heldBefore: readonly Hold[] = []):
 		holds: () => [...holds.values()],
 		hasOthers: (backend) =>
 			claims.to(backend).some((other) => other.leaving === undefined && other.backend.endpoint !== backend.endpoint),
+		isLetIn: (backend) =>
+			letIn(claims.of(backend.endpoint)).some((one) => one.backend.service === backend.service) ||
+			claims.all(backend).some((one) => one.backend.netns === ADOPTED_NETNS),
 		backend: ({ service, id }) => pools.get(service)?.shown.get(id),
 		desired: () =>
 			sorted().map(({ name, service: { mode, balance, hosts, options, weight }, shown }) => ({
@@ -204,9 +217,10 @@ function sameTold(a: Claim["told"], b: Claim["told"]): boolean {
 function sameClaims(had: readonly Standing[], wanted: readonly Claim[]): boolean {
 	return (
 		had.length === wanted.length &&
-		had.every(({ backend, told, leaving }, i) => {
+		had.every(({ backend, told, gate, leaving }, i) => {
 			const other = wanted[i];
-			return leaving === undefined && sameBackend(backend, other?.backend) && sameTold(told, other?.told);
+			if (leaving !== undefined || gate !== other?.gate) return false;
+			return sameBackend(backend, other?.backend) && sameTold(told, other?.told);
 		})
 	);
 }

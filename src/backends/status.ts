@@ -2,7 +2,7 @@
 
 import { formatDuration } from "../duration.js";
 import { ADOPTED_NETNS, type Backend, type BackendId, type BackendState, type Hold } from "./backend.js";
-import { isContested, type Standing, toldOf } from "./claims.js";
+import { gateOf, isContested, letIn, type Standing, toldOf } from "./claims.js";
 import type { Opinion } from "./ejections.js";
 import type { FlapPolicy } from "./flapping.js";
 
@@ -51,7 +51,9 @@ export function reasonOf(facts: Facts): string {
 	}
 	if (hold !== undefined) return hold.state === "drain" ? "a person drained it" : "a person took it out";
 	if (first?.leaving !== undefined) return `waits for a resync to confirm: ${first.leaving.why}`;
-	const told = toldOf(standings);
+	const gate = gateOf(standings);
+	if (gate !== undefined) return gate.why(nowMs);
+	const told = toldOf(letIn(standings));
 	if (opinion?.kind === "flapping") {
 		const often = flap === false ? "it closed often" : `closed ${flap.max} times in ${formatDuration(flap.window)}`;
 		const left = formatDuration(opinion.untilMs - nowMs);

@@ -39,7 +39,13 @@ export type Stops = ReadonlyMap<number, number>;
 
 /** An endpoint that came, changed or went. */
 export type EndpointChange =
-	| { readonly kind: "up"; readonly endpoint: Endpoint; readonly isNew: boolean }
+	| {
+			readonly kind: "up";
+			readonly endpoint: Endpoint;
+			readonly isNew: boolean;
+			/** Set on one that is not new, and of which for a moment no socket listened. */
+			readonly wasClosed?: true;
+	  }
 	| { readonly kind: "down"; readonly endpoint: Endpoint };
 
 /** What a read changed. */
@@ -80,6 +86,8 @@ export function createTable(): ListenerTable {
 	const derived = new Map<EndpointKey, Endpoint>();
 	/** Endpoints touched since the last report, as they were then. */
 	let before = new Map<EndpointKey, Endpoint | undefined>();
+	/** Those of them that lost their last socket since. */
+	let emptied = new Set<EndpointKey>();
 
 	const keyOf = (listener: Listener) => endpointKey(listener.netns, listener.address, listener.port);
 
@@ -142,6 +150,8 @@ export function createTable(): ListenerTable {
 		if (entry === undefined) return;
 		unlink(entry.listener);
 		entries.delete(socket);
+		const key = keyOf(entry.listener);
+		if (!byEndpoint.has(key)) emptied.add(key);
 	};
 
 	const markStopping = (stop: StopEvent) => {
@@ -192,10 +202,13 @@ export function createTable(): ListenerTable {
 		const changes: EndpointChange[] = [];
 		for (const [key, was] of before) {
 			const now = endpoint(key);
-			if (now !== undefined) changes.push({ kind: "up", endpoint: now, isNew: was === undefined });
+			const isNew = was === undefined;
+			const wasClosed = !isNew && emptied.has(key);
+			if (now !== undefined) changes.push({ kind: "up", endpoint: now, isNew, ...(wasClosed && { wasClosed }) });
 			else if (was !== undefined) changes.push({ kind: "down", endpoint: was });
 		}
 		before = new Map();
+		emptied = new Set();
 		return changes;
 	};
 

@@ -7,7 +7,9 @@ import type { Presence } from "../../src/identity/presence.js";
 import type { Listener } from "../../src/listeners/event.js";
 import { netnsKey } from "../../src/listeners/ids.js";
 import { createPipeline, type Pipeline } from "../../src/pipeline.js";
+import type { Probe } from "../../src/readiness/probe.js";
 import { close, listen, listenerOf } from "./listeners/listener.js";
+import { createListeners } from "./readiness/questions.js";
 
 beforeEach(() => {
 	vi.useFakeTimers();
@@ -21,7 +23,7 @@ const web = (match: object): Config => configSchema.parse({ services: { web: { m
 /** The kernel's clock runs with ours. */
 const bootTimeNs = () => performance.now() * 1e6;
 
-function setup(config: Config = web({ port: 80 }), holds: readonly Hold[] = []) {
+function setup(config: Config = web({ port: 80 }), holds: readonly Hold[] = [], probe?: Probe) {
 	const addresses = new Map<string, Addresses>();
 	/** As the real one does, for 50 ms. */
 	const remembered = new Map<string, { readonly addresses: Addresses; readonly atMs: number }>();
@@ -52,6 +54,7 @@ function setup(config: Config = web({ port: 80 }), holds: readonly Hold[] = []) 
 		now: () => performance.now(),
 		bootTimeNs,
 		remembered: { holds, services: [] },
+		...(probe !== undefined && { probe }),
 		onRemember: ({ holds: all }) => kept.push(all),
 		onChange: (change) => changes.push(change),
 		requestRead: () => reads++,
@@ -457,4 +460,159 @@ test("a backend that flaps is held out for its pause, its verdict says so, and i
 	expect(ids(pipeline)).toEqual(["10.0.0.1:80", "10.0.0.2:80"]);
 	expect(changes.at(-1)).toMatchObject({ touched: [refOf(1)], removal: false });
 	expect(vi.getTimerCount()).toBe(0);
+});
+
+describe("a listener that has to answer before it joins", () => {
+	const READY = { http: "/healthz", timeout: "5s" };
+	const gated = (match: object = { port: 80 }, ready: object = READY): Config =>
+		configSchema.parse({ services: { web: { match, ready } } });
+
+	/** With the daemon's start behind it: the kernel was read, and the proxies had nothing. */
+	function setupGated({ adopt = true } = {}) {
+		const listeners = createListeners();
+		const story = setup(gated(), [], listeners.probe);
+		story.has("4196", "10.0.0.2");
+		if (adopt) {
+			story.pipeline.onRead(read());
+			story.pipeline.adopt([]);
+		}
+		return { ...story, listeners };
+	}
+	const a = listenerOf(1, 10);
+
+	test("joins with its answer, in a step of its own, and its verdict says for what it waits until then", async () => {
+		const { pipeline, listeners, changes } = setupGated();
+		listeners.says.set("10.0.0.2:80", "status 503");
+		pipeline.onEvents([listen(a)]);
+		await vi.advanceTimersByTimeAsync(1000);
+		expect(ids(pipeline)).toEqual([]);
+		expect(changes).toEqual([]);
+		const why = "waits for GET /healthz at 10.0.0.2:80: status 503, 4 s left";
+		expect(pipeline.listeners()).toMatchObject([{ verdict: { state: "out", why: `web: ${why}` } }]);
+		expect(pipeline.status()).toMatchObject([{ backends: [{ state: "out", reason: why }] }]);
+		listeners.says.set("10.0.0.2:80", "ready");
+		await vi.advanceTimersByTimeAsync(100);
+		expect(ids(pipeline)).toEqual(["10.0.0.2:80"]);
+		expect(changes).toMatchObject([{ touched: [refOf(2)], removal: false }]);
+		expect(pipeline.listeners()).toMatchObject([{ verdict: { state: "in" } }]);
+		expect(vi.getTimerCount()).toBe(0);
+	});
+
+	test("that answered is asked no more: with more sockets, at another address, after a while without one, by other rules", async () => {
+		const { pipeline, listeners, has } = setupGated();
+		listeners.says.set("10.0.0.2:80", "ready");
+		pipeline.onEvents([listen(a)]);
+		await vi.advanceTimersByTimeAsync(0);
+		pipeline.onEvents([listen(listenerOf(2, 20)), close(a, 30)]);
+		has("4196", "10.0.0.3");
+		pipeline.recheck();
+		expect(ids(pipeline)).toEqual(["10.0.0.3:80"]);
+		has("4196");
+		pipeline.recheck();
+		await vi.advanceTimersByTimeAsync(3000);
+		expect(ids(pipeline)).toEqual([]);
+		has("4196", "10.0.0.3");
+		pipeline.recheck();
+		expect(ids(pipeline)).toEqual(["10.0.0.3:80"]);
+		pipeline.reconfigure(gated({ port: 80 }, { tcp: true }));
+		expect(ids(pipeline)).toEqual(["10.0.0.3:80"]);
+		expect(listeners.asked).toHaveLength(1);
+		pipeline.close();
+	});
+
+	test.each([
+		["closes", (pipeline: Pipeline) => pipeline.onEvents([close(a, 30)])],
+		["is wanted no more", (pipeline: Pipeline) => pipeline.reconfigure(gated({ port: 81 }))],
+		["is left alone with the pipeline's end", (pipeline: Pipeline) => pipeline.close()],
+	])("that %s is asked no more at once", async (_, happens) => {
+		const { pipeline, listeners } = setupGated();
+		pipeline.onEvents([listen(a)]);
+		await vi.advanceTimersByTimeAsync(100);
+		happens(pipeline);
+		expect(vi.getTimerCount()).toBe(0);
+		await vi.advanceTimersByTimeAsync(10_000);
+		expect(listeners).toMatchObject({ open: 0, asked: ["10.0.0.2:80"] });
+	});
+
+	test.each([
+		[
+			"with a look in between",
+			(pipeline: Pipeline) => [[close(a, 30)], [listen(listenerOf(2, 31))]].forEach(pipeline.onEvents),
+		],
+		["at once", (pipeline: Pipeline) => pipeline.onEvents([close(a, 30), listen(listenerOf(2, 31))])],
+	])("has to answer again when it closed and listens again, %s", async (_, restart) => {
+		const { pipeline, listeners, changes } = setupGated();
+		listeners.says.set("10.0.0.2:80", "ready");
+		pipeline.onEvents([listen(a)]);
+		await vi.advanceTimersByTimeAsync(0);
+		listeners.says.set("10.0.0.2:80", "status 503");
+		restart(pipeline);
+		expect(ids(pipeline)).toEqual([]);
+		expect(changes.at(-1)).toMatchObject({ removal: true });
+		listeners.says.set("10.0.0.2:80", "ready");
+		await vi.advanceTimersByTimeAsync(100);
+		expect(ids(pipeline)).toEqual(["10.0.0.2:80"]);
+		expect(listeners.asked).toHaveLength(3);
+	});
+
+	test("stays out when its time is over, and a change of what it has to answer asks again", async () => {
+		const { pipeline, listeners } = setupGated();
+		listeners.says.set("10.0.0.2:80", "status 503");
+		pipeline.onEvents([listen(a)]);
+		await vi.advanceTimersByTimeAsync(5000);
+		const { length } = listeners.asked;
+		expect(pipeline.status()[0]?.backends[0]?.reason).toMatch(
+			/^GET \/healthz at 10\.0\.0\.2:80 did not answer 200-399 within 5 s /,
+		);
+		listeners.says.set("10.0.0.2:80", "ready");
+		pipeline.reconfigure(gated());
+		await vi.advanceTimersByTimeAsync(60_000);
+		expect(listeners.asked).toHaveLength(length);
+		expect(ids(pipeline)).toEqual([]);
+		pipeline.reconfigure(gated({ port: 80 }, { tcp: true }));
+		await vi.advanceTimersByTimeAsync(0);
+		expect(ids(pipeline)).toEqual(["10.0.0.2:80"]);
+	});
+
+	test("is not asked for what a proxy has from an earlier run, and is in from the start", async () => {
+		const { pipeline, listeners, has } = setupGated({ adopt: false });
+		has("3", "10.0.0.3");
+		pipeline.onRead(read([a, listenerOf(3, 11, inNetns("3"))], 20));
+		await vi.advanceTimersByTimeAsync(2000);
+		expect(listeners.asked).toEqual([]);
+		pipeline.adopt([{ service: "web", address: "10.0.0.2", port: 80 }]);
+		expect(ids(pipeline)).toEqual(["10.0.0.2:80"]);
+		await vi.advanceTimersByTimeAsync(0);
+		expect(listeners.asked).toEqual(["10.0.0.3:80"]);
+		pipeline.close();
+	});
+
+	test("is in, too, where a proxy has it and its address is known only later", async () => {
+		const { pipeline, listeners, changes, has, presence } = setupGated({ adopt: false });
+		presence.set("10.0.0.2:80", "listening");
+		has("4196");
+		pipeline.onRead(read([a], 20));
+		pipeline.adopt([{ service: "web", address: "10.0.0.2", port: 80 }]);
+		has("4196", "10.0.0.2");
+		await vi.advanceTimersByTimeAsync(1000);
+		expect(pipeline.listeners()).toMatchObject([{ verdict: { state: "in" } }]);
+		expect(pipeline.backend(refOf(2))?.endpoint).toBe(pipeline.listeners()[0]?.endpoint.key);
+		expect(changes.some(({ removal }) => removal)).toBe(false);
+		pipeline.onEvents([close(a, 30), listen(listenerOf(2, 31))]);
+		expect(ids(pipeline)).toEqual([]);
+		expect(listeners.asked).toEqual(["10.0.0.2:80"]);
+		pipeline.close();
+	});
+
+	test("stays in, and is not asked, where its service had no gate when it joined", async () => {
+		const listeners = createListeners();
+		const { pipeline, has } = setup(web({ port: 80 }), [], listeners.probe);
+		has("4196", "10.0.0.2");
+		pipeline.onRead(read([a], 20));
+		pipeline.adopt([]);
+		pipeline.reconfigure(gated());
+		await vi.advanceTimersByTimeAsync(1000);
+		expect(ids(pipeline)).toEqual(["10.0.0.2:80"]);
+		expect(listeners.asked).toEqual([]);
+	});
 });

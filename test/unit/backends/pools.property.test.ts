@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Backend, backendId, sameBackend } from "../../../src/backends/backend.js";
 import type { Claim } from "../../../src/backends/claims.js";
+import type { Gate } from "../../../src/backends/gate.js";
 import { createPools, type Pools } from "../../../src/backends/pools.js";
 import { configSchema } from "../../../src/config/schema.js";
 import type { EndpointKey } from "../../../src/listeners/ids.js";
@@ -20,6 +21,7 @@ const op = fc.oneof(
 	{ weight: 6, arbitrary: fc.constant("listen" as const) },
 	{ weight: 4, arbitrary: fc.constant("close" as const) },
 	{ weight: 3, arbitrary: fc.constant("stop" as const) },
+	{ weight: 3, arbitrary: fc.constant("answer" as const) },
 	{ weight: 2, arbitrary: fc.constant("wait" as const) },
 	fc.constantFrom(
 		"drain" as const,
@@ -36,6 +38,8 @@ const story = fc.array(
 		address: fc.integer({ min: 1, max: ADDRESSES }),
 		/** Mostly its own namespace; sometimes one that claims what another has. */
 		stranger: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+		/** Whether one that listens has to answer before it joins. */
+		gated: fc.integer({ min: 0, max: 3 }).map((n) => n === 0),
 		/** Mostly one change a step. */
 		batched: fc.boolean(),
 		ms: fc.integer({ min: 1, max: 3000 }),
@@ -46,7 +50,11 @@ const story = fc.array(
 interface Open {
 	readonly backend: Backend;
 	readonly toldMs?: number;
+	/** Undefined once it answered. */
+	readonly gate?: Gate | undefined;
 }
+
+const GATE: Gate = { state: "waiting", why: () => "waits for its answer" };
 
 /** What a test knows apart from the pools: who listens, and what was said of it. */
 function createModel() {
@@ -57,15 +65,16 @@ function createModel() {
 	};
 }
 
-const claimOf = ({ backend, toldMs }: Open): Claim => ({
+const claimOf = ({ backend, toldMs, gate }: Open): Claim => ({
 	backend,
+	gate,
 	...(toldMs !== undefined && { told: { signal: "SIGTERM", atNs: toldMs * 1e6, atMs: toldMs } }),
 });
 
 const desiredOf = (pools: Pools) =>
 	new Map(pools.desired().flatMap(({ backends }) => backends.map((one) => [one.id, one])));
 
-test("whatever comes, goes, stops, flaps or is held: somebody stays ready, and each change names what it touched", () => {
+test("whatever comes, goes, stops, flaps, waits or is held: somebody stays ready, and each change names what it touched", () => {
 	fc.assert(
 		fc.property(story, (steps) => {
 			const pools = createPools(rules);
@@ -73,23 +82,28 @@ test("whatever comes, goes, stops, flaps or is held: somebody stays ready, and e
 			let nowMs = 0;
 			let before = desiredOf(pools);
 
-			const apply = ({ op, address, stranger, ms }: (typeof steps)[number]) => {
+			const put = (open: Open) => {
+				model.open.set(open.backend.endpoint, open);
+				pools.set(open.backend.endpoint, [claimOf(open)], "", nowMs);
+			};
+
+			const apply = ({ op, address, stranger, gated, ms }: (typeof steps)[number]) => {
 				const backend = backendOf(`10.0.0.${address}`, stranger ? { netns: "stranger" } : {});
 				const { endpoint, id } = backend;
 				const was = model.open.get(endpoint);
 				switch (op) {
 					case "listen":
-						pools.set(endpoint, [{ backend }], "", nowMs);
-						model.open.set(endpoint, { backend });
+						put({ backend, gate: gated ? GATE : undefined });
+						break;
+					case "answer":
+						if (was !== undefined) put({ ...was, gate: undefined });
 						break;
 					case "close":
 						pools.close(endpoint, nowMs);
 						if (model.open.delete(endpoint)) model.closes.set(id, (model.closes.get(id) ?? 0) + 1);
 						break;
 					case "stop":
-						if (was === undefined) break;
-						model.open.set(endpoint, { backend, toldMs: nowMs });
-						pools.set(endpoint, [claimOf({ backend, toldMs: nowMs })], "", nowMs);
+						if (was !== undefined) put({ ...was, toldMs: nowMs });
 						break;
 					case "drain":
 					case "down":
@@ -131,11 +145,19 @@ test("whatever comes, goes, stops, flaps or is held: somebody stays ready, and e
 				for (const id of ids) expect(pools.backend({ service: "web", id })).toEqual(after.get(id));
 				before = after;
 
-				const listening = ids.flatMap((id) => {
+				const alone = ids.flatMap((id) => {
 					const claims = [...model.open.values()].filter(({ backend }) => backend.id === id);
 					const [only] = claims;
-					return only === undefined || claims.length > 1 ? [] : [{ id, toldMs: only.toldMs }];
+					return only === undefined || claims.length > 1 ? [] : [{ id, toldMs: only.toldMs, gate: only.gate }];
 				});
+				const gated = alone.filter(({ gate }) => gate !== undefined);
+				for (const { id } of gated) {
+					const state = model.held.get(id);
+					expect(after.get(id)?.state).toBe(state);
+					const { reason } = pools.statusOf({ service: "web", id }, nowMs) ?? {};
+					if (state === undefined) expect(reason).toBe("waits for its answer");
+				}
+				const listening = alone.filter(({ gate }) => gate === undefined);
 				const free = listening.filter(({ id }) => !model.held.has(id));
 				for (const { id } of listening) {
 					const state = model.held.get(id);
@@ -165,7 +187,8 @@ test("whatever comes, goes, stops, flaps or is held: somebody stays ready, and e
 				if (!step.batched) check();
 			}
 			check();
-			// what waited is confirmed, and every time is over
+			// what waited is confirmed, everybody has answered, and every time is over
+			for (const open of model.open.values()) put({ ...open, gate: undefined });
 			nowMs += 3_600_000;
 			pools.expire(nowMs);
 			pools.confirm(nowMs);

@@ -30,6 +30,18 @@ describe("events", () => {
 		expect(table.fold([close(b, 21)]).changes).toMatchObject([{ kind: "down" }]);
 	});
 
+	test("an endpoint whose last socket closed before the next one listened was closed, though nobody saw it down", () => {
+		const table = createTable();
+		const [a, b, c] = [listenerOf(1, 10), listenerOf(2, 21), listenerOf(3, 30)];
+		expect(table.fold([listen(a)]).changes).not.toMatchObject([{ wasClosed: true }]);
+		expect(table.fold([close(a, 20), listen(b)]).changes).toMatchObject([
+			{ kind: "up", isNew: false, wasClosed: true },
+		]);
+		const [overlap] = table.fold([listen(c), close(b, 31)]).changes;
+		expect(overlap).toMatchObject({ kind: "up", isNew: false, endpoint: { sockets: [c] } });
+		expect(overlap).not.toHaveProperty("wasClosed");
+	});
+
 	test("the same port in two namespaces is two endpoints", () => {
 		const table = createTable();
 		const other = { netns: "7" as Listener["netns"] };
