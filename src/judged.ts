@@ -5,15 +5,19 @@
 
 import { constants } from "node:os";
 import { isDeepStrictEqual } from "node:util";
+import type { Backend } from "./backends/backend.js";
 import type { Claim } from "./backends/claims.js";
 import { createJudge, type Judgement, type Verdict } from "./backends/judge.js";
-import { isIn } from "./backends/proxy-netns.js";
+import { HOST, isIn, isPortProxy, netnsOfService, type ProxyNetns } from "./backends/proxy-netns.js";
 import { signalNames, toldToStop } from "./backends/stopping.js";
 import type { Config } from "./config/schema.js";
+import { createGrouped } from "./grouped.js";
+import type { ContainerLookup } from "./identity/container.js";
 import type { Place } from "./identity/presence.js";
 import type { Resolved, Resolver } from "./identity/resolver.js";
-import { isLoopback, parseIp } from "./ip.js";
-import type { EndpointKey } from "./listeners/ids.js";
+import type { Routes } from "./identity/routes.js";
+import { formatIp, isLoopback, isUnspecified, parseIp, unmapIp } from "./ip.js";
+import type { EndpointKey, NetnsKey } from "./listeners/ids.js";
 import type { Endpoint } from "./listeners/table.js";
 
 /** A listener with all that is known of it. */
@@ -30,6 +34,12 @@ export interface Looked {
 	readonly why: string;
 }
 
+/** The same, with what it was found by. */
+interface Known extends JudgedListener, Judgement, Looked {
+	readonly verdict: Verdict;
+	readonly routes: readonly Routes[];
+}
+
 export interface Judged {
 	/** Resolves and judges an endpoint, as it is now. */
 	look(endpoint: Endpoint): Looked;
@@ -38,6 +48,10 @@ export interface Judged {
 	get(key: EndpointKey): JudgedListener | undefined;
 	all(): IterableIterator<JudgedListener>;
 	forget(key: EndpointKey): void;
+	/** Those in the network namespaces of containers, by their full ids: what happens to one happens to all in there. */
+	besides(containers: Iterable<string>): Endpoint[];
+	/** Those to be looked at again, since the addresses of their namespace changed, or those of another that has them, too. */
+	disturbed(): Endpoint[];
 	/** Whether the verdict is known on a listener that a connection to the address would reach. */
 	hasAt(place: Place): boolean;
 	/** Forgets all verdicts, and judges by other rules from now on. */
@@ -47,31 +61,58 @@ export interface Judged {
 /** @param toMs a time of the kernel's clock, in the clock of the pools */
 export function createJudged(
 	config: Config,
-	resolver: Pick<Resolver, "resolve">,
+	resolver: Pick<Resolver, "resolve" | "routesOf" | "forget" | "disturbed">,
 	toMs: (atNs: number) => number,
 ): Judged {
-	const known = new Map<EndpointKey, JudgedListener & Judgement & Looked>();
+	const known = new Map<EndpointKey, Known>();
+	const byNetns = createGrouped<NetnsKey, EndpointKey>();
+	const byContainer = createGrouped<string, EndpointKey>();
 	let judge = createJudge(config);
 	let stopSignals = stopSignalsOf(config);
+	let { proxies } = config;
+	let seenFrom = netnsesOf(proxies);
+	let routes: readonly Routes[] = [];
 
-	const remember = (endpoint: Endpoint, resolved: Resolved, judgement: Judgement): Looked => {
+	/** Those of the namespaces in `seenFrom`; the same value again as long as none of them changes. */
+	const routesNow = (): readonly Routes[] => {
+		const now = seenFrom.map(resolver.routesOf);
+		if (now.length !== routes.length || now.some((one, index) => one !== routes[index])) routes = now;
+		return routes;
+	};
+
+	/** To be called before what is known of it changes. */
+	const fileContainer = (key: EndpointKey, now: string | undefined) => {
+		const was = known.get(key)?.resolved.identity.container;
+		if (was === now) return;
+		if (was !== undefined) byContainer.delete(was, key);
+		if (now !== undefined) byContainer.add(now, key);
+	};
+
+	const inNetns = (netnses: readonly NetnsKey[]): Endpoint[] =>
+		[...new Set(netnses)].flatMap((netns) => [...byNetns.of(netns)].flatMap((key) => known.get(key)?.endpoint ?? []));
+
+	/** @param by the routes that it was judged by */
+	const remember = (endpoint: Endpoint, resolved: Resolved, judgement: Judgement, by: Known["routes"]): Looked => {
 		const { verdict, backends } = judgement;
 		const claims = backends.map((backend) => {
 			const told = toldToStop(endpoint.stopping, stopSignals.get(backend.service) ?? new Map());
 			return { backend, told: told && { ...told, atMs: toMs(told.atNs) } };
 		});
-		const looked = { endpoint, resolved, verdict, backends, claims, why: whyNotElsewhere(judgement) };
+		const looked = { endpoint, resolved, verdict, backends, claims, routes: by, why: whyNotElsewhere(judgement) };
+		fileContainer(endpoint.key, resolved.identity.container);
 		known.set(endpoint.key, looked);
+		byNetns.add(endpoint.netns, endpoint.key);
 		return looked;
 	};
 	const look = (endpoint: Endpoint): Looked => {
 		const before = known.get(endpoint.key);
 		const resolved = resolver.resolve(endpoint.sockets[0]);
-		if (before === undefined || !sameSockets(before.endpoint, endpoint) || !sameResolved(before.resolved, resolved)) {
-			return remember(endpoint, resolved, judge(endpoint, resolved));
-		}
+		const by = routesNow();
+		const isSame =
+			before?.routes === by && sameSockets(before.endpoint, endpoint) && sameResolved(before.resolved, resolved);
+		if (!isSame) return remember(endpoint, resolved, judge(endpoint, resolved, resolver.routesOf), by);
 		// A look at all of them finds mostly what is known.
-		return before.endpoint === endpoint ? before : remember(endpoint, before.resolved, before);
+		return before.endpoint === endpoint ? before : remember(endpoint, before.resolved, before, by);
 	};
 
 	return {
@@ -80,23 +121,46 @@ export function createJudged(
 			const before = known.get(endpoint.key);
 			// A process that is about to stop leaves no time for another look at its namespace.
 			return before !== undefined && sameSockets(before.endpoint, endpoint)
-				? remember(endpoint, before.resolved, before)
+				? remember(endpoint, before.resolved, before, before.routes)
 				: look(endpoint);
 		},
 		get: (key) => known.get(key),
 		all: () => known.values(),
-		forget: (key) => known.delete(key),
+		forget(key) {
+			const before = known.get(key);
+			if (before === undefined) return;
+			fileContainer(key, undefined);
+			known.delete(key);
+			const { netns } = before.endpoint;
+			if (!byNetns.delete(netns, key)) resolver.forget(netns);
+		},
+		besides(containers) {
+			const keys = [...containers].flatMap((container) => [...byContainer.of(container)]);
+			return inNetns(keys.flatMap((key) => known.get(key)?.endpoint.netns ?? []));
+		},
+		disturbed: () => inNetns(resolver.disturbed()),
 		hasAt(place) {
-			for (const { endpoint, resolved, verdict } of known.values()) {
-				if (endpoint.port !== place.port || verdict.state === "pending") continue;
-				if (leadsTo(endpoint, resolved, place)) return true;
+			let isPassedOn = false;
+			let waits = false;
+			for (const { endpoint, resolved, verdict, backends } of known.values()) {
+				waits ||= resolved.container?.state === "waiting";
+				if (verdict.state === "pending") continue;
+				if (backends.some((backend) => isAt(backend, place, proxies))) return true;
+				if (endpoint.port !== place.port || !leadsTo(endpoint, resolved, place)) continue;
+				if (!isPortProxy({ ...resolved.identity, isHost: resolved.isHost })) return true;
+				isPassedOn = true;
 			}
-			return false;
+			// a container that no engine has told of yet may be the one behind the port
+			return isPassedOn && !waits;
 		},
 		reconfigure(next) {
 			judge = createJudge(next);
 			stopSignals = stopSignalsOf(next);
+			({ proxies } = next);
+			seenFrom = netnsesOf(proxies);
 			known.clear();
+			byNetns.clear();
+			byContainer.clear();
 		},
 	};
 }
@@ -118,16 +182,40 @@ function sameSockets({ sockets: a }: Endpoint, { sockets: b }: Endpoint): boolea
 }
 
 function sameResolved(a: Resolved, b: Resolved): boolean {
-	return a.isHost === b.isHost && a.addresses === b.addresses && isDeepStrictEqual(a.identity, b.identity);
+	return (
+		a.isHost === b.isHost &&
+		a.addresses === b.addresses &&
+		a.shared === b.shared &&
+		sameContainer(a.container, b.container) &&
+		isDeepStrictEqual(a.identity, b.identity)
+	);
+}
+
+/** What an engine knows of a container is another value once something about it is new. */
+function sameContainer(a: ContainerLookup | undefined, b: ContainerLookup | undefined): boolean {
+	if (a?.state === "known") return b?.state === "known" && a.container === b.container;
+	return a?.state === b?.state && a?.why === (b?.state === "waiting" ? b.why : undefined);
+}
+
+/** From where proxies see their services. */
+function netnsesOf(proxies: Config["proxies"]): ProxyNetns[] {
+	return [...new Set([HOST, ...proxies.map(({ netns }) => netns)])];
+}
+
+/** Whether a proxy that is there would reach the backend at the place. */
+function isAt({ service, address, port }: Backend, place: Place, proxies: Config["proxies"]): boolean {
+	return address === place.address && port === place.port && netnsOfService(service, proxies) === place.netns;
 }
 
 /** Whether a connection to the place would reach the endpoint. */
-function leadsTo({ address: bound }: Endpoint, resolved: Resolved, { address, netns }: Place): boolean {
+function leadsTo(endpoint: Endpoint, resolved: Resolved, { address, netns }: Place): boolean {
 	const { identity, isHost, addresses } = resolved;
 	const ip = parseIp(address);
-	if (ip !== undefined && isLoopback(ip) && !isIn(netns, { ...identity, isHost })) return false;
-	if (bound === address) return true;
-	if (bound !== "0.0.0.0" && bound !== "::") return false;
+	const parsed = parseIp(endpoint.address);
+	const bound = parsed && unmapIp(parsed);
+	if (ip === undefined || bound === undefined) return false;
+	if (isLoopback(ip) && !isIn(netns, { ...identity, isHost })) return false;
+	if (!isUnspecified(bound)) return formatIp(bound) === address;
 	if (address === "127.0.0.1" || address === "::1") return true;
 	return addresses.state === "known" && [...addresses.ipv4, ...addresses.ipv6].includes(address);
 }

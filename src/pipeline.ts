@@ -25,6 +25,9 @@ export type { JudgedListener } from "./judged.js";
 /** Pauses between two looks at what is pending: doubled from the first to the last, which then stays. */
 const RETRY_MS = { first: 20, last: 10_000 } as const;
 
+/** How far news of addresses go within one step; what is left goes on in the next one. */
+const MAX_ROUNDS = 4;
+
 export interface PipelineOptions {
 	readonly config: Config;
 	readonly resolver: Resolver;
@@ -53,6 +56,8 @@ export interface Pipeline {
 	adopt(servers: readonly Omit<AdoptedServer, "weight">[]): void;
 	/** Looks again at every listener: addresses may have changed without an event. */
 	recheck(): void;
+	/** Looks again at the listeners in the network namespaces of containers, by their full ids: something changed there. */
+	lookAt(containers: Iterable<string>): void;
 	/** Judges everything anew, by other rules. */
 	reconfigure(config: Config): void;
 	/** A person's word on a backend, there or not: it wins over all else until it is released. */
@@ -118,8 +123,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		verdict: withStatus(verdict, (ref) => pools.statusOf(ref, now())),
 	});
 
+	/** What was found of one namespace may be news for another, and what is found there for a third. */
+	const lookAtDisturbed = () => {
+		for (let round = 0; round < MAX_ROUNDS; round++) judged.disturbed().forEach(look);
+	};
+
 	/** Ends a step: arms the timer for what ends by itself, and tells of the change. */
 	const settle = ({ kernelAtNs, isAny = false }: { kernelAtNs?: number | undefined; isAny?: boolean } = {}) => {
+		lookAtDisturbed();
 		const { touched, removal, withheld } = pools.commit(now());
 		if (closed) return;
 		arm(pools.dueMs);
@@ -234,6 +245,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			const [first] = events;
 			const news = take(table.fold(events), "events");
 			if (review) adopted.review(pools);
+			else adopted.yield(pools);
 			settle({ kernelAtNs: first?.kind === "stopping" ? first.atNs : first?.listener.atNs });
 			tell(news);
 		},
@@ -257,6 +269,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		recheck() {
 			lookAnew(table.endpoints());
 			adopted.review(pools);
+			settle();
+		},
+		lookAt(containers) {
+			const endpoints = judged.besides(containers);
+			if (endpoints.length === 0) return;
+			lookAnew(endpoints);
+			adopted.yield(pools);
 			settle();
 		},
 		reconfigure(next) {

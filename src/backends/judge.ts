@@ -4,12 +4,15 @@
  */
 
 import type { Config } from "../config/schema.js";
+import type { PublishedPort } from "../identity/container.js";
 import type { Resolved } from "../identity/resolver.js";
+import type { Routes } from "../identity/routes.js";
 import type { Endpoint } from "../listeners/table.js";
 import { chooseAddress } from "./address.js";
 import { type Backend, type BackendId, type BackendRef, type BackendState, backendId } from "./backend.js";
 import { compileMatch } from "./match.js";
-import { isIn, netnsOfService, proxyFinder } from "./proxy-netns.js";
+import { HOST, isIn, netnsOfService, type ProxyNetns, proxyFinder } from "./proxy-netns.js";
+import type { HostPlace } from "./published.js";
 import type { BackendStatus } from "./status.js";
 
 /** A service that a listener serves, and where; with the state that is not plainly ready, and why it is so. */
@@ -33,7 +36,8 @@ export interface Judgement {
 	readonly backends: readonly Backend[];
 }
 
-export type Judge = (endpoint: Endpoint, resolved: Resolved) => Judgement;
+/** `routesOf` tells the routes of a namespace in which a proxy runs. */
+export type Judge = (endpoint: Endpoint, resolved: Resolved, routesOf: (netns: ProxyNetns) => Routes) => Judgement;
 
 /** How many services' reasons a verdict spells out. */
 const MAX_REASONS = 3;
@@ -49,7 +53,7 @@ export function createJudge(config: Pick<Config, "services" | "addresses" | "pro
 		seenFrom: netnsOfService(name, proxies),
 	}));
 
-	return (endpoint, resolved) => {
+	return (endpoint, resolved, routesOf) => {
 		const who = { ...resolved.identity, isHost: resolved.isHost };
 		const reasons: string[] = [];
 		const matched = rules.filter(({ name, match }) => {
@@ -61,18 +65,21 @@ export function createJudge(config: Pick<Config, "services" | "addresses" | "pro
 
 		const backends: Backend[] = [];
 		const refused: { readonly pending: boolean; readonly why: string }[] = [];
-		for (const isLocal of [true, false]) {
-			const seen = matched.filter(({ seenFrom }) => isIn(seenFrom, who) === isLocal);
-			if (seen.length === 0) continue;
+		for (const netns of new Set(matched.map(({ seenFrom }) => seenFrom))) {
+			const seen = matched.filter(({ seenFrom }) => seenFrom === netns);
 			const choice = chooseAddress({
 				bound: endpoint.address,
+				port: endpoint.port,
 				// one socket that serves IPv4 is enough
 				ipv6Only: endpoint.sockets.every(({ ipv6Only }) => ipv6Only),
-				isLocal,
+				isLocal: isIn(netns, who),
 				addresses: resolved.addresses,
+				shared: resolved.shared ?? [],
 				preferred,
+				routes: routesOf(netns),
+				published: netns === HOST ? publishedOf(resolved) : [],
 			});
-			if (choice.ok) backends.push(...seen.map((rule) => backendOf(rule, choice.address, endpoint, resolved)));
+			if (choice.ok) backends.push(...seen.map((rule) => backendOf(rule, choice, endpoint, resolved)));
 			else refused.push({ ...choice, why: `${seen.map(({ name }) => name).join(", ")}: ${choice.why}` });
 		}
 		return { verdict: verdictOf(backends, refused), backends };
@@ -81,8 +88,8 @@ export function createJudge(config: Pick<Config, "services" | "addresses" | "pro
 
 function backendOf(
 	{ name, weight }: { readonly name: string; readonly weight: number },
-	address: string,
-	{ port, key, netns }: Endpoint,
+	{ address, port }: HostPlace,
+	{ key, netns }: Endpoint,
 	{ identity }: Resolved,
 ): Backend {
 	return {
@@ -97,6 +104,10 @@ function backendOf(
 		netns,
 		identity,
 	};
+}
+
+function publishedOf({ container }: Resolved): readonly PublishedPort[] {
+	return container?.state === "known" ? container.container.published : [];
 }
 
 /** Pending as long as one service waits, so that it is looked at again; it may be in others all the same. */

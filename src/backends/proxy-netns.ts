@@ -21,8 +21,16 @@ export const HOST = "host";
 /** The command name of each type of proxy; a file's reader may be any program. */
 const PROGRAMS = { haproxy: "haproxy", nginx: "nginx", file: undefined } as const;
 
+/** The engines' programs that hold a container's published port: they accept whether anybody listens in there or not. */
+const PORT_PROXIES = ["docker-proxy", "rootlessport", "slirp4netns", "pasta", "pasta.avx2"];
+
 /** Programs that pass connections on, and are no application on the host whether a proxy is configured or not. */
-const HOST_PROGRAMS = ["haproxy", "docker-proxy"];
+const HOST_PROGRAMS = ["haproxy", ...PORT_PROXIES];
+
+/** Whether it listens for a container, and says nothing of what listens in there. */
+export function isPortProxy({ isHost, comm }: Candidate): boolean {
+	return isHost && PORT_PROXIES.includes(comm);
+}
 
 /** Where a service is seen from: the namespace of the first proxy that serves it; the host's when none does. */
 export function netnsOfService(service: string, proxies: readonly ProxyPlace[]): ProxyNetns {

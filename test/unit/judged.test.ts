@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { configSchema } from "../../src/config/schema.js";
 import type { Resolved } from "../../src/identity/resolver.js";
+import { UNKNOWN_ROUTES } from "../../src/identity/routes.js";
 import { createJudged } from "../../src/judged.js";
 import { endpointKey, netnsKey } from "../../src/listeners/ids.js";
 import type { Endpoint } from "../../src/listeners/table.js";
@@ -23,6 +24,9 @@ const endpointOf = (change: Partial<Endpoint> = {}): Endpoint => ({
 	...change,
 });
 
+/** A resolver that knows nothing of routes, nor of other namespaces. */
+const alone = { routesOf: () => UNKNOWN_ROUTES, forget: () => {}, disturbed: () => [] };
+
 const judgedOf = (ipv4: string[] = ["10.0.0.2"]) =>
 	createJudged(
 		config,
@@ -32,6 +36,7 @@ const judgedOf = (ipv4: string[] = ["10.0.0.2"]) =>
 				addresses: { state: "known", ipv4, ipv6: [] },
 				isHost: false,
 			}),
+			...alone,
 		},
 		(atNs) => atNs / 1e6 + 1000,
 	);
@@ -53,7 +58,8 @@ test("another look comes to the very same as long as nothing is new, and to some
 		addresses: { state: "known", ipv4: ["10.0.0.2"], ipv6: [] },
 		isHost: false,
 	};
-	const judged = createJudged(config, { resolve: () => ({ ...resolved, identity: { ...resolved.identity } }) }, Number);
+	const resolve = () => ({ ...resolved, identity: { ...resolved.identity } });
+	const judged = createJudged(config, { resolve, ...alone }, Number);
 	const endpoint = endpointOf();
 	const first = judged.look(endpoint);
 	expect(judged.look(endpoint)).toBe(first);

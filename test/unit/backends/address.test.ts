@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type AddressQuestion, chooseAddress } from "../../../src/backends/address.js";
 import type { Addresses } from "../../../src/identity/identity.js";
+import { UNKNOWN_ROUTES } from "../../../src/identity/routes.js";
 import { isInCidr, parseCidr, parseIp } from "../../../src/ip.js";
 
 const both: Addresses = {
@@ -9,10 +10,20 @@ const both: Addresses = {
 	ipv4: ["10.0.0.9", "172.17.0.2"],
 	ipv6: ["2001:db8::9", "fd00::2"],
 };
-const wildcard: AddressQuestion = { bound: "0.0.0.0", ipv6Only: false, isLocal: false, addresses: both, preferred: [] };
+const wildcard: AddressQuestion = {
+	bound: "0.0.0.0",
+	port: 80,
+	ipv6Only: false,
+	isLocal: false,
+	addresses: both,
+	shared: [],
+	preferred: [],
+	routes: UNKNOWN_ROUTES,
+	published: [],
+};
 
 const ask = (question: Partial<AddressQuestion>) => chooseAddress({ ...wildcard, ...question });
-const ok = (address: string) => ({ ok: true, address });
+const ok = (address: string) => ({ ok: true, address, port: 80 });
 
 describe("a specific bind", () => {
 	test.each([

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { createJudge } from "../../../src/backends/judge.js";
 import { parseConfig } from "../../../src/config/load.js";
 import type { Resolved } from "../../../src/identity/resolver.js";
+import { UNKNOWN_ROUTES } from "../../../src/identity/routes.js";
 import { endpointKey, netnsKey } from "../../../src/listeners/ids.js";
 import type { Endpoint } from "../../../src/listeners/table.js";
 import { listenerOf } from "../listeners/listener.js";
@@ -43,7 +44,7 @@ function judge(config: object, { netns, bound = "0.0.0.0", port = 80, comm = "ap
 		addresses: known ? { state: "known", ipv4: [address], ipv6: [] } : { state: "unknown", why: "nobody tells" },
 		isHost: netns === "host",
 	};
-	const { verdict, backends } = createJudge(loaded.config)(endpoint, resolved);
+	const { verdict, backends } = createJudge(loaded.config)(endpoint, resolved, () => UNKNOWN_ROUTES);
 	const places = Object.fromEntries(backends.map(({ service, address: at }) => [service, at]));
 	if (verdict.state !== "in") return { state: verdict.state, why: verdict.why, places };
 	expect(verdict.places).toEqual(backends.map(({ service, id }) => ({ service, backend: id })));
