@@ -5,19 +5,23 @@
 
 import { constants } from "node:os";
 import { isDeepStrictEqual } from "node:util";
+import type { Backend } from "./backends/backend.js";
 import type { Claim } from "./backends/claims.js";
 import { questionOf } from "./backends/gate.js";
 import { createJudge, type Judgement, type Verdict } from "./backends/judge.js";
 import type { Catalogue } from "./backends/labels/catalogue.js";
-import { needsLowest } from "./backends/labels/grants.js";
-import { isIn } from "./backends/proxy-netns.js";
+import { HOST, isIn, isPortProxy, netnsOfService, type ProxyNetns } from "./backends/proxy-netns.js";
 import { DEFAULT_STOP_SIGNAL, signalNames, toldToStop } from "./backends/stopping.js";
 import type { Config } from "./config/schema.js";
+import { createGrouped } from "./grouped.js";
+import type { ContainerLookup } from "./identity/container.js";
 import type { Place } from "./identity/presence.js";
 import type { Resolved, Resolver } from "./identity/resolver.js";
-import { isLoopback, parseIp } from "./ip.js";
-import type { EndpointKey } from "./listeners/ids.js";
+import type { Routes } from "./identity/routes.js";
+import { formatIp, isLoopback, isUnspecified, parseIp, unmapIp } from "./ip.js";
+import type { EndpointKey, NetnsKey } from "./listeners/ids.js";
 import type { Endpoint } from "./listeners/table.js";
+import { createLowest } from "./lowest.js";
 
 /** A listener with all that is known of it. */
 export interface JudgedListener {
@@ -33,6 +37,13 @@ export interface Looked {
 	readonly why: string;
 }
 
+/** The same, with what it was found by. */
+interface Known extends JudgedListener, Judgement, Looked {
+	readonly verdict: Verdict;
+	readonly routes: readonly Routes[];
+	readonly isLowest: boolean;
+}
+
 export interface Judged {
 	/** Resolves and judges an endpoint, as it is now. */
 	look(endpoint: Endpoint): Looked;
@@ -43,10 +54,15 @@ export interface Judged {
 	get(key: EndpointKey): (JudgedListener & Looked) | undefined;
 	all(): IterableIterator<JudgedListener>;
 	forget(key: EndpointKey): void;
-	/** The endpoints of a container, by its full id. */
+	/** Those of a container, by its full id. */
 	ofContainer(id: string): Endpoint[];
-	/** Others of its container that are to be looked at again when this one comes or goes: the lowest port may be meant. */
-	besides(key: EndpointKey): Endpoint[];
+	/** Those in the network namespaces of containers, by their full ids: what happens to one happens to all in there. */
+	besides(containers: Iterable<string>): Endpoint[];
+	/**
+	 * Those to be looked at again, since the addresses of their namespace changed, or those of another that has them, too; or
+	 * since the lowest port of their container is another one.
+	 */
+	disturbed(): Endpoint[];
 	/** Whether the verdict is known on a listener that a connection to the address would reach. */
 	hasAt(place: Place): boolean;
 	/** Forgets all verdicts, and judges by other rules from now on. */
@@ -59,35 +75,48 @@ export interface Judged {
  */
 export function createJudged(
 	config: Config,
-	resolver: Pick<Resolver, "resolve">,
+	resolver: Pick<Resolver, "resolve" | "routesOf" | "forget" | "disturbed">,
 	toMs: (atNs: number) => number,
 	catalogue?: Pick<Catalogue, "of" | "services">,
 ): Judged {
-	const known = new Map<EndpointKey, JudgedListener & Judgement & Looked>();
-	/** Those that are in a container, by its id. */
-	const inContainer = new Map<string, Map<EndpointKey, Endpoint>>();
+	const known = new Map<EndpointKey, Known>();
+	const byNetns = createGrouped<NetnsKey, EndpointKey>();
+	const byContainer = createGrouped<string, EndpointKey>();
+	const lowest = createLowest();
 	let judge = createJudge(config, catalogue);
-	let configured = config.services;
-	/** As they are by what containers declare, too. */
-	const serviceOf = (name: string) => (catalogue?.services ?? configured)[name];
+	let { services, proxies } = config;
+	/** As it is by what containers declare, too. */
+	const serviceOf = (name: string) => (catalogue?.services ?? services)[name];
+	let seenFrom = netnsesOf(proxies);
+	let routes: readonly Routes[] = [];
 
-	const file = (endpoint: Endpoint, id: string | undefined) => {
-		if (id === undefined) return;
-		const there = inContainer.get(id) ?? new Map<EndpointKey, Endpoint>();
-		inContainer.set(id, there.set(endpoint.key, endpoint));
+	/** Those of the namespaces in `seenFrom`; the same value again as long as none of them changes. */
+	const routesNow = (): readonly Routes[] => {
+		const now = seenFrom.map(resolver.routesOf);
+		if (now.length !== routes.length || now.some((one, index) => one !== routes[index])) routes = now;
+		return routes;
 	};
-	const unfile = (key: EndpointKey) => {
-		const id = known.get(key)?.resolved.identity.container;
-		const there = id === undefined ? undefined : inContainer.get(id);
-		there?.delete(key);
-		if (id !== undefined && there?.size === 0) inContainer.delete(id);
+
+	/** To be called before what is known of it changes. */
+	const fileContainer = (endpoint: Endpoint, now: string | undefined) => {
+		const was = known.get(endpoint.key)?.resolved.identity.container;
+		if (was === now) return;
+		if (was !== undefined) byContainer.delete(was, endpoint.key);
+		if (now !== undefined) byContainer.add(now, endpoint.key);
+		if (!isOpen(endpoint)) return;
+		if (was !== undefined) lowest.delete(was, endpoint.port);
+		if (now !== undefined) lowest.add(now, endpoint.port);
 	};
-	/** The lowest port that others reach the container at. */
-	const lowestPort = (endpoint: Endpoint, { identity: { container } }: Resolved): number => {
-		const there = container === undefined ? undefined : inContainer.get(container);
-		const ports = [...(there?.values() ?? [])].filter(isOpen).map(({ port }) => port);
-		return Math.min(endpoint.port, ...ports);
-	};
+
+	const endpointsOf = (keys: Iterable<EndpointKey>): Endpoint[] =>
+		[...keys].flatMap((key) => known.get(key)?.endpoint ?? []);
+	const inNetns = (netnses: readonly NetnsKey[]): Endpoint[] =>
+		[...new Set(netnses)].flatMap((netns) => endpointsOf(byNetns.of(netns)));
+	const ofContainer = (id: string) => endpointsOf(byContainer.of(id));
+
+	/** Whether a label that names no port means this one, as far as is known. */
+	const isLowest = ({ port }: Endpoint, { identity: { container } }: Resolved): boolean =>
+		container === undefined || port <= (lowest.of(container) ?? port);
 
 	/** By which signals its processes are told to stop: what is configured, else what its container says. */
 	const stopSignalsFor = (service: string, { container }: Resolved) => {
@@ -95,7 +124,8 @@ export function createJudged(
 		return signalNames(serviceOf(service)?.stopSignals ?? [said ?? DEFAULT_STOP_SIGNAL], constants.signals);
 	};
 
-	const remember = (endpoint: Endpoint, resolved: Resolved, judgement: Judgement): Looked => {
+	/** @param by the routes that it was judged by */
+	const remember = (endpoint: Endpoint, resolved: Resolved, judgement: Judgement, by: Known["routes"]): Looked => {
 		const { backends } = judgement;
 		const claims = backends.map((backend) => {
 			const { stopping } = endpoint;
@@ -105,59 +135,86 @@ export function createJudged(
 			const asks = ready && questionOf(backend, ready, service?.hosts);
 			return { backend, told: told && { ...told, atMs: toMs(told.atNs) }, asks };
 		});
-		if (known.get(endpoint.key)?.resolved.identity.container !== resolved.identity.container) unfile(endpoint.key);
-		file(endpoint, resolved.identity.container);
-		const looked = { ...judgement, endpoint, resolved, claims, why: whyNotElsewhere(judgement) };
+		const looked = {
+			...judgement,
+			endpoint,
+			resolved,
+			claims,
+			routes: by,
+			isLowest: isLowest(endpoint, resolved),
+			why: whyNotElsewhere(judgement),
+		};
+		fileContainer(endpoint, resolved.identity.container);
 		known.set(endpoint.key, looked);
+		byNetns.add(endpoint.netns, endpoint.key);
 		return looked;
 	};
-	const lookAgain = (endpoint: Endpoint, resolved = resolver.resolve(endpoint.sockets[0])): Looked =>
-		remember(endpoint, resolved, judge(endpoint, resolved, lowestPort(endpoint, resolved)));
+	const judgeAnew = (endpoint: Endpoint, resolved: Resolved, by: Known["routes"]): Looked =>
+		remember(endpoint, resolved, judge(endpoint, resolved, resolver.routesOf, isLowest(endpoint, resolved)), by);
 	const look = (endpoint: Endpoint): Looked => {
 		const before = known.get(endpoint.key);
 		const resolved = resolver.resolve(endpoint.sockets[0]);
-		if (before === undefined || !sameSockets(before.endpoint, endpoint) || !sameResolved(before.resolved, resolved)) {
-			return lookAgain(endpoint, resolved);
-		}
+		const by = routesNow();
+		const isSame =
+			before?.routes === by &&
+			before.isLowest === isLowest(endpoint, resolved) &&
+			sameSockets(before.endpoint, endpoint) &&
+			sameResolved(before.resolved, resolved);
+		if (!isSame) return judgeAnew(endpoint, resolved, by);
 		// A look at all of them finds mostly what is known.
-		return before.endpoint === endpoint ? before : remember(endpoint, before.resolved, before);
+		return before.endpoint === endpoint ? before : remember(endpoint, before.resolved, before, by);
 	};
 
 	return {
 		look,
-		lookAgain: (endpoint) => lookAgain(endpoint),
+		lookAgain: (endpoint) => judgeAnew(endpoint, resolver.resolve(endpoint.sockets[0]), routesNow()),
 		lookAtSignals(endpoint) {
 			const before = known.get(endpoint.key);
 			// A process that is about to stop leaves no time for another look at its namespace.
 			return before !== undefined && sameSockets(before.endpoint, endpoint)
-				? remember(endpoint, before.resolved, before)
+				? remember(endpoint, before.resolved, before, before.routes)
 				: look(endpoint);
 		},
 		get: (key) => known.get(key),
 		all: () => known.values(),
 		forget(key) {
-			unfile(key);
+			const before = known.get(key);
+			if (before === undefined) return;
+			fileContainer(before.endpoint, undefined);
 			known.delete(key);
+			const { netns } = before.endpoint;
+			if (!byNetns.delete(netns, key)) resolver.forget(netns);
 		},
-		ofContainer: (id) => [...(inContainer.get(id)?.values() ?? [])],
-		besides(key) {
-			const { identity, container } = known.get(key)?.resolved ?? {};
-			const id = identity?.container;
-			if (id === undefined || !needsLowest(container, catalogue?.of(id))) return [];
-			return [...(inContainer.get(id)?.values() ?? [])].filter((other) => other.key !== key);
-		},
+		ofContainer,
+		besides: (containers) => inNetns([...containers].flatMap(ofContainer).map(({ netns }) => netns)),
+		disturbed: () => [
+			...inNetns(resolver.disturbed()),
+			...lowest
+				.changed()
+				.flatMap(({ container, ports }) => ofContainer(container).filter(({ port }) => ports.includes(port))),
+		],
 		hasAt(place) {
-			for (const { endpoint, resolved, verdict } of known.values()) {
-				if (endpoint.port !== place.port || verdict.state === "pending") continue;
-				if (leadsTo(endpoint, resolved, place)) return true;
+			let isPassedOn = false;
+			let waits = false;
+			for (const { endpoint, resolved, verdict, backends } of known.values()) {
+				waits ||= resolved.container?.state === "waiting";
+				if (verdict.state === "pending") continue;
+				if (backends.some((backend) => isAt(backend, place, proxies))) return true;
+				if (endpoint.port !== place.port || !leadsTo(endpoint, resolved, place)) continue;
+				if (!isPortProxy({ ...resolved.identity, isHost: resolved.isHost })) return true;
+				isPassedOn = true;
 			}
-			return false;
+			// a container that no engine has told of yet may be the one behind the port
+			return isPassedOn && !waits;
 		},
 		reconfigure(next) {
 			judge = createJudge(next, catalogue);
-			configured = next.services;
+			({ services, proxies } = next);
+			seenFrom = netnsesOf(proxies);
 			known.clear();
-			inContainer.clear();
+			byNetns.clear();
+			byContainer.clear();
+			lowest.clear();
 		},
 	};
 }
@@ -178,24 +235,40 @@ function sameSockets({ sockets: a }: Endpoint, { sockets: b }: Endpoint): boolea
 }
 
 function sameResolved(a: Resolved, b: Resolved): boolean {
-	if (a.isHost !== b.isHost || a.addresses !== b.addresses || !sameLookup(a.container, b.container)) return false;
-	return isDeepStrictEqual(a.identity, b.identity);
+	return (
+		a.isHost === b.isHost &&
+		a.addresses === b.addresses &&
+		a.shared === b.shared &&
+		sameContainer(a.container, b.container) &&
+		isDeepStrictEqual(a.identity, b.identity)
+	);
 }
 
-/** What an engine knows of a container is the same value for as long as nothing about it changes. */
-function sameLookup(a: Resolved["container"], b: Resolved["container"]): boolean {
-	if (a?.state === "known" && b?.state === "known") return a.container === b.container;
-	if (a?.state === "waiting" && b?.state === "waiting") return a.why === b.why;
-	return a === b;
+/** What an engine knows of a container is another value once something about it is new. */
+function sameContainer(a: ContainerLookup | undefined, b: ContainerLookup | undefined): boolean {
+	if (a?.state === "known") return b?.state === "known" && a.container === b.container;
+	return a?.state === b?.state && a?.why === (b?.state === "waiting" ? b.why : undefined);
+}
+
+/** From where proxies see their services. */
+function netnsesOf(proxies: Config["proxies"]): ProxyNetns[] {
+	return [...new Set([HOST, ...proxies.map(({ netns }) => netns)])];
+}
+
+/** Whether a proxy that is there would reach the backend at the place. */
+function isAt({ service, address, port }: Backend, place: Place, proxies: Config["proxies"]): boolean {
+	return address === place.address && port === place.port && netnsOfService(service, proxies) === place.netns;
 }
 
 /** Whether a connection to the place would reach the endpoint. */
-function leadsTo({ address: bound }: Endpoint, resolved: Resolved, { address, netns }: Place): boolean {
+function leadsTo(endpoint: Endpoint, resolved: Resolved, { address, netns }: Place): boolean {
 	const { identity, isHost, addresses } = resolved;
 	const ip = parseIp(address);
-	if (ip !== undefined && isLoopback(ip) && !isIn(netns, { ...identity, isHost })) return false;
-	if (bound === address) return true;
-	if (bound !== "0.0.0.0" && bound !== "::") return false;
+	const parsed = parseIp(endpoint.address);
+	const bound = parsed && unmapIp(parsed);
+	if (ip === undefined || bound === undefined) return false;
+	if (isLoopback(ip) && !isIn(netns, { ...identity, isHost })) return false;
+	if (!isUnspecified(bound)) return formatIp(bound) === address;
 	if (address === "127.0.0.1" || address === "::1") return true;
 	return addresses.state === "known" && [...addresses.ipv4, ...addresses.ipv6].includes(address);
 }

@@ -32,6 +32,9 @@ export type { JudgedListener } from "./judged.js";
 /** Pauses between two looks at what is pending: doubled from the first to the last, which then stays. */
 const RETRY_MS = { first: 20, last: 10_000 } as const;
 
+/** How far news of addresses go within one step; what is left goes on in the next one. */
+const MAX_ROUNDS = 4;
+
 export interface PipelineOptions {
 	readonly config: Config;
 	readonly resolver: Resolver;
@@ -168,8 +171,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		verdict: withStatus(verdict, (ref) => pools.statusOf(ref, now())),
 	});
 
+	/** What was found of one namespace may be news for another, and what is found there for a third. */
+	const lookAtDisturbed = () => {
+		for (let round = 0; round < MAX_ROUNDS; round++) judged.disturbed().forEach(look);
+	};
+
 	/** Ends a step: arms the timer for what ends by itself, and tells of the change. */
 	const settle = ({ kernelAtNs, isAny = false }: { kernelAtNs?: number | undefined; isAny?: boolean } = {}) => {
+		lookAtDisturbed();
 		const { touched, removal, withheld } = pools.commit(now());
 		if (closed) return;
 		expiry.set(pools.dueMs);
@@ -227,16 +236,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 				// who answered before it closed has to answer again
 				if (wasClosed && gates?.forget(key)) pools.drop(key);
 				put(endpoint, isNew ? judged.look(endpoint) : judged.lookAtSignals(endpoint));
-				if (isNew) judged.besides(key).forEach(lookAgain);
 				pending ||= judged.get(key)?.verdict.state === "pending";
 				if (isNew) news.push({ what: "listening", key });
 			} else {
 				const listener = judged.get(key);
 				if (listener !== undefined) news.push({ what: "closed", listener });
-				const besides = judged.besides(key);
 				judged.forget(key);
 				gates?.forget(key);
-				besides.forEach(lookAgain);
 				if (source === "events") pools.close(key, now());
 				else pools.set(key, [], "the kernel's table no longer has it", now());
 			}
@@ -267,15 +273,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		onRemember?.(toRemember());
 	};
 
-	/** Other services, or other containers that may serve them. */
-	const onCatalogue = (change: CatalogueChange, others: Iterable<string> = []) => {
+	/** Other services, or other containers that may serve them; and endpoints of which more is known. */
+	const onCatalogue = (change: CatalogueChange, others: readonly Endpoint[] = []) => {
 		if (change.services) {
 			rules = { ...rules, services: catalogue.services };
 			pools.reconfigure(rules);
 		}
-		for (const id of new Set([...change.containers, ...others])) {
-			for (const endpoint of judged.ofContainer(id)) lookAgain(endpoint);
-		}
+		new Set([...change.containers.flatMap(judged.ofContainer), ...others]).forEach(lookAgain);
+		adopted.yield(pools);
 		settle({ isAny: change.services });
 		if (change.services) onRemember?.(toRemember());
 	};
@@ -295,6 +300,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			const [first] = events;
 			const news = take(table.fold(events), "events");
 			if (review) adopted.review(pools);
+			else adopted.yield(pools);
 			settle({ kernelAtNs: first?.kind === "stopping" ? first.atNs : first?.listener.atNs });
 			tell(news);
 		},
@@ -317,11 +323,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			settle();
 		},
 		onContainers(changes) {
-			if (changes.some(({ isMoved }) => isMoved)) resolver.expire();
-			onCatalogue(
-				discovery.take(changes),
-				changes.map(({ id }) => id),
-			);
+			const moved = changes.filter(({ isMoved }) => isMoved).map(({ id }) => id);
+			if (moved.length > 0) resolver.expire();
+			const told = changes.flatMap(({ id }) => judged.ofContainer(id));
+			onCatalogue(discovery.take(changes), [...told, ...judged.besides(moved)]);
 		},
 		recheck() {
 			lookAnew(table.endpoints());

@@ -1,9 +1,11 @@
 /**
- * Which address a proxy connects to for a listener. Pure. What an address needs to be routable from the proxy's own
- * network namespace is not judged here.
+ * Which address a proxy connects to for a listener: one that the proxy's network namespace reaches and that nobody else
+ * has, else a port of the host that leads there. Pure.
  */
 
+import type { PublishedPort } from "../identity/container.js";
 import type { Addresses } from "../identity/identity.js";
+import type { Routes } from "../identity/routes.js";
 import {
 	type Cidr,
 	formatIp,
@@ -15,28 +17,38 @@ import {
 	parseIp,
 	unmapIp,
 } from "../ip.js";
+import { type Families, type HostPlace, publishedPlace } from "./published.js";
 
 export interface AddressQuestion {
 	/** The bound address; `0.0.0.0` or `::` when bound to all. */
 	readonly bound: string;
+	readonly port: number;
 	/** An IPv6 socket that does not serve IPv4. */
 	readonly ipv6Only: boolean;
 	/** Whether the socket is in the network namespace where the proxy runs. */
 	readonly isLocal: boolean;
 	/** Those of the socket's namespace. */
 	readonly addresses: Addresses;
+	/** Those of them that another namespace has, too. */
+	readonly shared: readonly string[];
 	/** `addresses` of the configuration: prefixes, the most wanted first; none: IPv4 before IPv6. */
 	readonly preferred: readonly string[];
+	/** Those of the proxy's namespace; what is in `preferred` needs none. */
+	readonly routes: Routes;
+	/** Ports of the host that are passed on to the listener's container; none where the proxy can't reach the host's. */
+	readonly published: readonly PublishedPort[];
 }
 
 /** `pending`: not now, but it may change without anything else changing; look again. `why` is a clause for people. */
 export type AddressChoice =
-	| { readonly ok: true; readonly address: string }
+	| ({ readonly ok: true } & HostPlace)
 	| { readonly ok: false; readonly pending: boolean; readonly why: string };
+
+type Refusal = Extract<AddressChoice, { ok: false }>;
 
 /** The address for the proxy, in canonical text. */
 export function chooseAddress(question: AddressQuestion): AddressChoice {
-	const { bound, isLocal } = question;
+	const { bound, port, isLocal } = question;
 	const parsed = parseIp(bound);
 	if (parsed === undefined) return refuse(`it is bound to ${bound}, which is no address`);
 	const ip = unmapIp(parsed);
@@ -45,46 +57,81 @@ export function chooseAddress(question: AddressQuestion): AddressChoice {
 	const refuseBound = (who: string) => refuse(`it is bound to ${address}, which only ${who} reaches`);
 	if (isLoopback(ip) && !isLocal) return refuseBound("its own network namespace");
 	if (isLinkLocal(ip) && ip.length === 16) return refuseBound("its own link");
-	return { ok: true, address };
+	if (isLocal) return { ok: true, address, port };
+	return firstReached([address], question, { ipv4: ip.length === 4, ipv6: ip.length === 16 });
 }
 
 /** A wildcard bind serves all addresses of the namespace; `isIpv4` also for one that is IPv4-mapped. */
-function chooseForWildcard(
-	{ bound, ipv6Only, isLocal, addresses, preferred }: AddressQuestion,
-	isIpv4: boolean,
-): AddressChoice {
-	const servesIpv4 = isIpv4 || !ipv6Only;
-	if (isLocal) return { ok: true, address: servesIpv4 ? "127.0.0.1" : "::1" };
+function chooseForWildcard(question: AddressQuestion, isIpv4: boolean): AddressChoice {
+	const { bound, port, ipv6Only, isLocal, addresses, preferred } = question;
+	const serves = { ipv4: isIpv4 || !ipv6Only, ipv6: !isIpv4 };
+	if (isLocal) return { ok: true, address: serves.ipv4 ? "127.0.0.1" : "::1", port };
 	if (addresses.state === "unknown") return wait(`its addresses are not known: ${addresses.why}`);
-	const offered = [...(servesIpv4 ? addresses.ipv4 : []), ...(isIpv4 ? [] : addresses.ipv6)];
-	const [first] = offered;
-	if (first === undefined) {
-		const kind = isIpv4 ? "IPv4 " : servesIpv4 ? "" : "IPv6 ";
-		return wait(`its network namespace has no global ${kind}address yet (it is bound to ${bound})`);
+	const offered = [...(serves.ipv4 ? addresses.ipv4 : []), ...(serves.ipv6 ? addresses.ipv6 : [])];
+	if (offered.length === 0) {
+		const kind = isIpv4 ? "IPv4 " : serves.ipv4 ? "" : "IPv6 ";
+		const why = `its network namespace has no global ${kind}address yet (it is bound to ${bound})`;
+		return throughHost(question, serves) ?? wait(why);
 	}
-	if (preferred.length === 0) return { ok: true, address: first };
-	const address = firstWithin(offered, preferred);
-	if (address !== undefined) return { ok: true, address };
+	const wanted = preferred.length === 0 ? offered : inOrderOf(preferred, offered);
+	if (wanted.length > 0) return firstReached(wanted, question, serves);
 	return refuse(`none of its addresses (${offered.join(", ")}) is in addresses: ${preferred.join(", ")}`);
 }
 
-/** In the order of the prefixes; within one in the order of the addresses. */
-function firstWithin(offered: readonly string[], preferred: readonly string[]): string | undefined {
+/** The first address that nothing speaks against. */
+function firstReached(addresses: readonly string[], question: AddressQuestion, serves: Families): AddressChoice {
+	const refused: Refusal[] = [];
+	for (const address of addresses) {
+		const refusal = refusalOf(address, question);
+		if (refusal === undefined) return { ok: true, address, port: question.port };
+		refused.push(refusal);
+	}
+	const why = refused.map((refusal) => refusal.why).join("; ");
+	return throughHost(question, serves) ?? { ok: false, pending: refused.some(({ pending }) => pending), why };
+}
+
+/** What speaks against an address of another namespace. Routes may come at any time; who shares it is told of. */
+function refusalOf(address: string, { shared, preferred, routes }: AddressQuestion): Refusal | undefined {
+	if (shared.includes(address)) return refuse(`${address} belongs to another network namespace, too`);
+	if (inOrderOf(preferred, [address]).length > 0) return undefined;
+	const reach = routes.reach(address);
+	switch (reach) {
+		case "routed":
+		case "unknown":
+			return undefined;
+		case "default": {
+			const mend = "if that is right, name its network in addresses";
+			return wait(`${address} is reached only by the default route of the proxy's network namespace (${mend})`);
+		}
+		case "none":
+			return wait(`no route of the proxy's network namespace leads to ${address}`);
+		default:
+			return reach satisfies never;
+	}
+}
+
+function throughHost({ published, port }: AddressQuestion, serves: Families): AddressChoice | undefined {
+	const place = publishedPlace(published, port, serves);
+	return place && { ok: true, ...place };
+}
+
+/** Those in one of the prefixes, in the order of the prefixes; within one in the order of the addresses. */
+function inOrderOf(prefixes: readonly string[], addresses: readonly string[]): string[] {
 	const isWithin = (address: string, cidr: Cidr) => {
 		const ip = parseIp(address);
 		return ip !== undefined && isInCidr(ip, cidr);
 	};
-	for (const cidr of preferred.map(parseCidr)) {
-		const found = cidr === undefined ? undefined : offered.find((address) => isWithin(address, cidr));
-		if (found !== undefined) return found;
-	}
-	return undefined;
+	const found = prefixes.flatMap((prefix) => {
+		const cidr = parseCidr(prefix);
+		return cidr === undefined ? [] : addresses.filter((address) => isWithin(address, cidr));
+	});
+	return [...new Set(found)];
 }
 
-function wait(why: string): AddressChoice {
+function wait(why: string): Refusal {
 	return { ok: false, pending: true, why };
 }
 
-function refuse(why: string): AddressChoice {
+function refuse(why: string): Refusal {
 	return { ok: false, pending: false, why };
 }

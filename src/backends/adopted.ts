@@ -27,6 +27,8 @@ export const refOf = ({ service, address, port }: Omit<AdoptedServer, "weight">)
 export interface Adopted {
 	adopt(servers: readonly AdoptedServer[], pools: Pools, nowMs: number): void;
 	review(pools: Pools): void;
+	/** Drops what is covered by now, whatever its port: costs next to nothing. */
+	yield(pools: Pools): void;
 	/** Whether a change at this port may concern one of them. */
 	concerns(port: number): boolean;
 	/** What is adopted now. */
@@ -36,13 +38,15 @@ export interface Adopted {
 export function createAdopted(presenceOf: (server: AdoptedServer) => Presence): Adopted {
 	const adopted = new Map<EndpointKey, Backend>();
 
-	const review = (pools: Pools) => {
+	const dropWhere = (pools: Pools, isOver: (backend: Backend) => boolean) => {
 		for (const [key, backend] of adopted) {
-			if (!pools.hasOthers(backend) && presenceOf(backend) !== "closed") continue;
+			if (!isOver(backend)) continue;
 			pools.drop(key);
 			adopted.delete(key);
 		}
 	};
+	const review = (pools: Pools) =>
+		dropWhere(pools, (backend) => pools.hasOthers(backend) || presenceOf(backend) === "closed");
 
 	return {
 		adopt(servers, pools, nowMs) {
@@ -67,6 +71,7 @@ export function createAdopted(presenceOf: (server: AdoptedServer) => Presence): 
 			review(pools);
 		},
 		review,
+		yield: (pools) => dropWhere(pools, pools.hasOthers),
 		// a socket that nobody knew and whose port was the kernel's choice has none any more when it closes
 		concerns(port) {
 			for (const backend of adopted.values()) if (port === 0 || backend.port === port) return true;

@@ -4,14 +4,17 @@
  */
 
 import { type Config, type ReadyConfig, SERVICE_DEFAULTS } from "../config/schema.js";
+import type { PublishedPort } from "../identity/container.js";
 import type { Resolved } from "../identity/resolver.js";
+import type { Routes } from "../identity/routes.js";
 import type { Endpoint } from "../listeners/table.js";
 import { chooseAddress } from "./address.js";
 import { type Backend, type BackendId, type BackendRef, type BackendState, backendId } from "./backend.js";
 import type { Catalogue } from "./labels/catalogue.js";
 import { byLabel, isDeclaring } from "./labels/grants.js";
 import { compileMatch } from "./match.js";
-import { isIn, netnsOfService, type ProxyNetns, proxyFinder } from "./proxy-netns.js";
+import { HOST, isIn, netnsOfService, type ProxyNetns, proxyFinder } from "./proxy-netns.js";
+import type { HostPlace } from "./published.js";
 import type { BackendStatus } from "./status.js";
 
 /** A service that a listener serves, and where; with the state that is not plainly ready, and why it is so. */
@@ -37,8 +40,16 @@ export interface Judgement {
 	readonly ready?: ReadonlyMap<string, ReadyConfig>;
 }
 
-/** @param lowestPort that the container listens on; default: this one is it */
-export type Judge = (endpoint: Endpoint, resolved: Resolved, lowestPort?: number) => Judgement;
+/**
+ * @param routesOf tells the routes of a namespace in which a proxy runs
+ * @param isLowest whether it is at the lowest port that its container listens on; default: it is
+ */
+export type Judge = (
+	endpoint: Endpoint,
+	resolved: Resolved,
+	routesOf: (netns: ProxyNetns) => Routes,
+	isLowest?: boolean,
+) => Judgement;
 
 /** A service that wants the listener. */
 interface Wanting {
@@ -67,7 +78,7 @@ export function createJudge(
 		seenFrom: netnsOfService(name, proxies),
 	}));
 
-	return (endpoint, resolved, lowestPort = endpoint.port) => {
+	return (endpoint, resolved, routesOf, isLowest = true) => {
 		const who = { ...resolved.identity, isHost: resolved.isHost };
 		const reasons: string[] = [];
 		const refused: { readonly pending: boolean; readonly why: string }[] = [];
@@ -81,7 +92,7 @@ export function createJudge(
 		}
 		if (catalogue !== undefined && isDeclaring(discovery)) {
 			const granted = who.container === undefined ? undefined : catalogue.of(who.container);
-			const said = byLabel(endpoint.port, resolved.container, granted, lowestPort, discovery);
+			const said = byLabel(endpoint.port, resolved.container, granted, isLowest, discovery);
 			const proxy = said.grants.length > 0 ? proxyAt(who) : undefined;
 			if (said.waiting !== undefined) refused.push({ pending: true, why: said.waiting });
 			// what its container says of itself is of more interest than all the services that do not mean it
@@ -99,18 +110,21 @@ export function createJudge(
 		}
 
 		const backends: Backend[] = [];
-		for (const isLocal of [true, false]) {
-			const seen = [...matched.values()].filter(({ seenFrom }) => isIn(seenFrom, who) === isLocal);
-			if (seen.length === 0) continue;
+		for (const netns of new Set([...matched.values()].map(({ seenFrom }) => seenFrom))) {
+			const seen = [...matched.values()].filter(({ seenFrom }) => seenFrom === netns);
 			const choice = chooseAddress({
 				bound: endpoint.address,
+				port: endpoint.port,
 				// one socket that serves IPv4 is enough
 				ipv6Only: endpoint.sockets.every(({ ipv6Only }) => ipv6Only),
-				isLocal,
+				isLocal: isIn(netns, who),
 				addresses: resolved.addresses,
+				shared: resolved.shared ?? [],
 				preferred,
+				routes: routesOf(netns),
+				published: netns === HOST ? publishedOf(resolved) : [],
 			});
-			if (choice.ok) backends.push(...seen.map((rule) => backendOf(rule, choice.address, endpoint, resolved)));
+			if (choice.ok) backends.push(...seen.map((rule) => backendOf(rule, choice, endpoint, resolved)));
 			else refused.push({ ...choice, why: `${seen.map(({ name }) => name).join(", ")}: ${choice.why}` });
 		}
 		return { verdict: verdictOf(backends, refused), backends, ready };
@@ -119,8 +133,8 @@ export function createJudge(
 
 function backendOf(
 	{ name, weight }: { readonly name: string; readonly weight: number },
-	address: string,
-	{ port, key, netns }: Endpoint,
+	{ address, port }: HostPlace,
+	{ key, netns }: Endpoint,
 	{ identity }: Resolved,
 ): Backend {
 	return {
@@ -135,6 +149,10 @@ function backendOf(
 		netns,
 		identity,
 	};
+}
+
+function publishedOf({ container }: Resolved): readonly PublishedPort[] {
+	return container?.state === "known" ? container.container.published : [];
 }
 
 /** Pending as long as one service waits, so that it is looked at again; it may be in others all the same. */

@@ -22,11 +22,10 @@ export const HOST = "host";
 const PROGRAMS = { haproxy: "haproxy", nginx: "nginx", file: undefined } as const;
 
 /**
- * Programs that pass connections on, or keep a port taken for a container, and are no application on the host whether a
- * proxy is configured or not. As the kernel names them: where the processor has AVX2, pasta runs as another file.
+ * Programs that keep a port of the host taken for a container: they accept whether anybody listens in there or not. As the
+ * kernel names them: where the processor has AVX2, pasta runs as another file.
  */
-const HOST_PROGRAMS = new Set([
-	"haproxy",
+const PORT_PROXIES = new Set([
 	// Docker's port proxy; newer engines call listen() themselves and hand it the socket.
 	"docker-proxy",
 	"dockerd",
@@ -41,6 +40,14 @@ const HOST_PROGRAMS = new Set([
 	"pasta.avx2",
 	"passt.avx2",
 ]);
+
+/** Programs that pass connections on, and are no application on the host whether a proxy is configured or not. */
+const HOST_PROGRAMS = new Set(["haproxy", ...PORT_PROXIES]);
+
+/** Whether it listens for a container, and says nothing of what listens in there. */
+export function isPortProxy({ isHost, comm }: Candidate): boolean {
+	return isHost && PORT_PROXIES.has(comm);
+}
 
 /** Where a service is seen from: the namespace of the first proxy that serves it; the host's when none does. */
 export function netnsOfService(service: string, proxies: readonly ProxyPlace[]): ProxyNetns {

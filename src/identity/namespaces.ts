@@ -1,6 +1,7 @@
 /**
- * Where a network namespace can be looked into: finds a process that is in it and reads the addresses there. The
- * namespace is that of a *socket*; the process that listens may be in another, or gone.
+ * Where a network namespace can be looked into: finds a process that is in it and reads the addresses there, and knows
+ * which of them another namespace has, too. The namespace is that of a *socket*; the process that listens may be in
+ * another, or gone.
  */
 
 import { networkInterfaces } from "node:os";
@@ -9,10 +10,12 @@ import { messageOf } from "../errors.js";
 import type { Listener } from "../listeners/event.js";
 import type { NetnsKey } from "../listeners/ids.js";
 import { globalAddresses, namespaceAddresses } from "./addresses.js";
+import type { Freshness, Moment } from "./fresh.js";
 import type { Addresses } from "./identity.js";
 import type { Procfs } from "./procfs.js";
 import { createRecent } from "./recent.js";
 import { isStillThere } from "./reporter.js";
+import { createSharing } from "./sharing.js";
 
 export interface Namespaces {
 	/**
@@ -20,20 +23,27 @@ export interface Namespaces {
 	 * not change. Never throws.
 	 */
 	addressesOf(listener: Listener): Addresses;
-	/** What was read until now is not fresh any more. */
-	expire(): void;
+	/** Those of them that another namespace has, too; undefined when there are none. */
+	sharedOf(netns: NetnsKey): readonly string[] | undefined;
+	/**
+	 * Looks into a namespace by a process that is in it; `self` where it is our own. Undefined when there is none that may
+	 * be looked at, or when `read` gives nothing of any.
+	 */
+	lookInto<T>(inode: number, read: (pid: number | "self") => T | undefined): T | undefined;
+	/** Nobody listens in it any more: its addresses are in nobody's way. */
+	forget(netns: NetnsKey): void;
+	/** The namespaces whose addresses changed, or became shared or unshared, since they were asked for last. */
+	disturbed(): NetnsKey[];
 }
 
 export interface NamespacesOptions {
 	readonly procfs: Procfs;
 	/** Milliseconds of a clock that does not jump. */
 	readonly now: () => number;
+	readonly fresh: Freshness;
 	/** The interfaces of our own namespace; for tests. */
 	readonly interfaces?: typeof networkInterfaces;
 }
-
-/** A burst of listeners in one namespace is answered from one read. */
-const FRESH_MS = 50;
 
 /** At most one walk through all processes in this time. */
 const WALK_MS = 1000;
@@ -49,7 +59,16 @@ interface Namespace {
 	members: readonly number[];
 	/** Its `netTag`, once a process was known to be in it. */
 	tag?: number;
-	last?: { readonly addresses: Addresses; readonly atMs: number; readonly era: number };
+	last?: Last;
+}
+
+/** What a look found last. */
+interface Last {
+	readonly addresses: Addresses;
+	/** All of them. */
+	readonly list: readonly string[];
+	/** Undefined when it is to be looked at again, whatever the time. */
+	readonly moment: Moment | undefined;
 }
 
 /** One process of each namespace: by inode number where that may be read, else by tag. */
@@ -59,12 +78,17 @@ interface Walk {
 	readonly byTag: ReadonlyMap<number, number>;
 }
 
-export function createNamespaces({ procfs, now, interfaces = networkInterfaces }: NamespacesOptions): Namespaces {
-	const namespaces = createRecent<NetnsKey, Namespace>(MAX_NAMESPACES);
-	/** How often all was let expire. */
-	let era = 0;
+export function createNamespaces(options: NamespacesOptions): Namespaces {
+	const { procfs, now, fresh, interfaces = networkInterfaces } = options;
+	const sharing = createSharing();
+	/** Which namespace has an inode number now: the one that came last, since numbers are used again. */
+	const latest = new Map<number, NetnsKey>();
+	const namespaces = createRecent<NetnsKey, Namespace>(MAX_NAMESPACES, (netns, { inode }) => {
+		sharing.set(netns, []);
+		if (latest.get(inode) === netns) latest.delete(inode);
+	});
 	let own: number | undefined;
-	const isOwn = ({ inode }: Namespace) => {
+	const isOwn = (inode: number) => {
 		own ??= procfs.netnsInode("self");
 		return inode === own;
 	};
@@ -84,51 +108,91 @@ export function createNamespaces({ procfs, now, interfaces = networkInterfaces }
 		return isBelieved ? tag : undefined;
 	};
 
-	const readFrom = (namespace: Namespace, pid: number, reporter?: Listener): Addresses | undefined => {
+	const readFrom = <T>(
+		namespace: Namespace,
+		pid: number,
+		read: (pid: number) => T | undefined,
+		reporter?: Listener,
+	): T | undefined => {
 		const tag = tagOfMember(namespace, pid, reporter);
-		const fibTrie = tag === undefined ? undefined : procfs.readFibTrie(pid);
-		if (tag === undefined || fibTrie === undefined) return undefined;
+		const found = tag === undefined ? undefined : read(pid);
+		if (tag === undefined || found === undefined) return undefined;
 		namespace.tag = tag;
 		namespace.members = [pid, ...namespace.members.filter((other) => other !== pid)].slice(0, MAX_MEMBERS);
-		return namespaceAddresses(fibTrie, procfs.readIfInet6(pid) ?? "");
+		return found;
+	};
+
+	/** Tries the processes that are known, the reporter first, then one that a walk finds. */
+	const search = <T>(
+		namespace: Namespace,
+		read: (pid: number) => T | undefined,
+		reporter?: Listener,
+	): T | undefined => {
+		for (const candidate of reporter === undefined ? namespace.members : [reporter.pid, ...namespace.members]) {
+			const found = readFrom(namespace, candidate, read, reporter);
+			if (found !== undefined) return found;
+		}
+		if (now() - walk.atMs >= WALK_MS) walk = walkProcesses(procfs, now());
+		const pid = walk.byInode.get(namespace.inode) ?? walk.byTag.get(namespace.tag ?? Number.NaN);
+		return pid === undefined ? undefined : readFrom(namespace, pid, read);
+	};
+
+	const addressesAt = (pid: number): Addresses | undefined => {
+		const fibTrie = procfs.readFibTrie(pid);
+		return fibTrie === undefined ? undefined : namespaceAddresses(fibTrie, procfs.readIfInet6(pid) ?? "");
 	};
 
 	const look = (namespace: Namespace, listener: Listener): Addresses => {
-		if (isOwn(namespace)) return ownAddresses(interfaces);
-		const { pid } = listener;
+		const { inode } = namespace;
+		if (isOwn(inode)) return ownAddresses(interfaces);
 		const reporter = listener.taskNetnsInode === listener.netnsInode ? listener : undefined;
-		for (const candidate of reporter === undefined ? namespace.members : [pid, ...namespace.members]) {
-			const addresses = readFrom(namespace, candidate, reporter);
-			if (addresses !== undefined) return addresses;
-		}
-		if (now() - walk.atMs >= WALK_MS) walk = walkProcesses(procfs, now());
-		const found = walk.byInode.get(namespace.inode) ?? walk.byTag.get(namespace.tag ?? Number.NaN);
-		const addresses = found === undefined ? undefined : readFrom(namespace, found);
-		const where = `network namespace ${namespace.inode}`;
-		const why = `no process in ${where} can be read (process ${pid}, which listened, is gone or elsewhere)`;
-		return addresses ?? { state: "unknown", why };
+		const who = `process ${listener.pid}, which listened, is gone or elsewhere`;
+		const why = `no process in network namespace ${inode} can be read (${who})`;
+		return search(namespace, addressesAt, reporter) ?? { state: "unknown", why };
+	};
+
+	const open = (netns: NetnsKey, inode: number): Namespace => {
+		const namespace = { inode, members: [] };
+		namespaces.set(netns, namespace);
+		const before = latest.get(inode);
+		if (before !== undefined) sharing.set(before, []);
+		latest.set(inode, netns);
+		return namespace;
 	};
 
 	return {
 		addressesOf(listener) {
-			const remembered = namespaces.get(listener.netns);
-			const namespace = remembered ?? { inode: listener.netnsInode, members: [] };
-			if (remembered === undefined) namespaces.set(listener.netns, namespace);
+			const { netns, netnsInode } = listener;
+			const namespace = namespaces.get(netns) ?? open(netns, netnsInode);
 			const { last } = namespace;
-			const isFresh = last?.era === era && now() - last.atMs < FRESH_MS;
-			if (isFresh && last.addresses.state === "known") return last.addresses;
+			if (fresh.isFresh(last?.moment) && last?.addresses.state === "known") return last.addresses;
 			const looked = look(namespace, listener);
 			// Unknown is not absent: what was known of this namespace holds until a look says otherwise.
 			const keeps = looked.state === "unknown" && last?.addresses.state === "known";
 			const isSame = last !== undefined && isDeepStrictEqual(looked, last.addresses);
-			const addresses = keeps || isSame ? last.addresses : looked;
-			namespace.last = { addresses, atMs: now(), era };
+			const { addresses, list } = keeps || isSame ? last : { addresses: looked, list: allOf(looked) };
+			namespace.last = { addresses, list, moment: fresh.moment() };
+			// one that lost its number to another is gone, even if its close is still on its way
+			if (latest.get(netnsInode) === netns) sharing.set(netns, list);
 			return addresses;
 		},
-		expire() {
-			era += 1;
+		sharedOf: sharing.sharedOf,
+		lookInto(inode, read) {
+			if (isOwn(inode)) return read("self");
+			const netns = latest.get(inode);
+			return search((netns && namespaces.get(netns)) ?? { inode, members: [] }, read);
 		},
+		forget(netns) {
+			sharing.set(netns, []);
+			const namespace = namespaces.get(netns);
+			if (namespace?.last !== undefined) namespace.last = { ...namespace.last, moment: undefined };
+		},
+		disturbed: sharing.disturbed,
 	};
+}
+
+function allOf(addresses: Addresses): readonly string[] {
+	return addresses.state === "known" ? [...addresses.ipv4, ...addresses.ipv6] : [];
 }
 
 function walkProcesses(procfs: Procfs, atMs: number): Walk {

@@ -14,6 +14,8 @@ export interface NetnsNames {
 	hostInode(): number | undefined;
 	/** The name of a namespace that exists now, unsanitised; undefined when it has none. */
 	nameOf(inode: number): string | undefined;
+	/** The inode number of the namespace that has this name now; undefined when none has. */
+	inodeOf(name: string): number | undefined;
 }
 
 export interface NetnsNamesOptions {
@@ -81,6 +83,7 @@ export function createNetnsNames({ procfs, folder = "/run/netns", now = Date.now
 
 	return {
 		hostInode,
+		inodeOf: (name) => (name === HOST_NETNS ? hostInode() : inodeOf(name)),
 		nameOf(inode) {
 			if (inode === hostInode()) return HOST_NETNS;
 			const remembered = scan.names.get(inode);

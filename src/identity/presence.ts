@@ -6,6 +6,7 @@
 
 import { formatIp, isLoopback, isUnspecified, parseIp, unmapIp } from "../ip.js";
 import { namespaceAddresses } from "./addresses.js";
+import { hostOrderBytes } from "./host-order.js";
 import { HOST_NETNS, type NetnsNames } from "./netns-names.js";
 import type { Procfs } from "./procfs.js";
 
@@ -71,10 +72,4 @@ export function listensAt(table: string, address: string, port: number): boolean
 		if (isUnspecified(bound) || formatIp(bound) === address) return true;
 	}
 	return false;
-}
-
-/** Each 32-bit word is printed as a number of the host's byte order: little endian wherever Node and BPF run for us. */
-function hostOrderBytes(hex: string): number[] {
-	const bytes = (hex.match(/../g) ?? []).map((byte) => Number.parseInt(byte, 16));
-	return Array.from({ length: bytes.length }, (_, i) => bytes[(i & ~3) + 3 - (i & 3)] ?? 0);
 }

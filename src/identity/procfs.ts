@@ -18,6 +18,10 @@ export interface Procfs {
 	readFibTrie(pid: number): string | undefined;
 	/** Text of `/proc/PID/net/if_inet6`; undefined also where the namespace has no IPv6. */
 	readIfInet6(pid: number): string | undefined;
+	/** Text of `/proc/PID/net/route`: the routes of IPv4, of the main table. */
+	readRoute(pid: number | "self"): string | undefined;
+	/** Text of `/proc/PID/net/ipv6_route`; undefined also where the namespace has no IPv6. */
+	readIpv6Route(pid: number | "self"): string | undefined;
 	/** Text of `/proc/PID/net/tcp` (4) or `tcp6` (6); the kernel lists listeners first, so the bound cuts others off. */
 	readTcp(pid: number, version: 4 | 6): string | undefined;
 	/** When the process started, in boot-time nanoseconds, rounded down to 10 ms. */
@@ -42,6 +46,8 @@ export function createProcfs(root = "/proc"): Procfs {
 		readCgroup: (pid) => read(`${root}/${pid}/cgroup`),
 		readFibTrie: (pid) => read(`${root}/${pid}/net/fib_trie`),
 		readIfInet6: (pid) => read(`${root}/${pid}/net/if_inet6`),
+		readRoute: (pid) => read(`${root}/${pid}/net/route`),
+		readIpv6Route: (pid) => read(`${root}/${pid}/net/ipv6_route`),
 		readTcp: (pid, version) => read(`${root}/${pid}/net/${version === 4 ? "tcp" : "tcp6"}`),
 		startedAtNs: (pid) => startTime(read(`${root}/${pid}/stat`)),
 		netnsInode: (pid) => {

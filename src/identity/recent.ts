@@ -6,16 +6,20 @@ export interface Recent<K, V> {
 	set(key: K, value: V): void;
 }
 
-/** @param limit how many entries are kept; the one that was not used for longest goes first */
-export function createRecent<K, V>(limit: number): Recent<K, V> {
+/**
+ * @param limit how many entries are kept; the one that was not used for longest goes first
+ * @param onGone is told of each that went so
+ */
+export function createRecent<K, V>(limit: number, onGone: (key: K, value: V) => void = () => {}): Recent<K, V> {
 	// A Map iterates in the order of insertion: to use an entry is to insert it again.
 	const entries = new Map<K, V>();
 	const set = (key: K, value: V) => {
 		entries.delete(key);
 		entries.set(key, value);
 		if (entries.size <= limit) return;
-		for (const oldest of entries.keys()) {
+		for (const [oldest, gone] of entries) {
 			entries.delete(oldest);
+			onGone(oldest, gone);
 			return;
 		}
 	};

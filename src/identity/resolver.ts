@@ -5,15 +5,18 @@
 
 import type { networkInterfaces } from "node:os";
 import type { Listener } from "../listeners/event.js";
-import type { SocketId } from "../listeners/ids.js";
+import type { NetnsKey, SocketId } from "../listeners/ids.js";
 import { type CgroupPlace, parseCgroup } from "./cgroup.js";
 import type { Container, ContainerLookup } from "./container.js";
+import { createFresh, type Moment } from "./fresh.js";
 import type { Addresses, Identity } from "./identity.js";
 import { createNamespaces } from "./namespaces.js";
 import { createNetnsNames } from "./netns-names.js";
 import { createProcfs, type Procfs } from "./procfs.js";
 import { createRecent } from "./recent.js";
 import { isStillThere } from "./reporter.js";
+import type { Routes } from "./routes.js";
+import { createRouting } from "./routing.js";
 import { MAX_PATH_LENGTH, sanitize } from "./sanitize.js";
 
 export interface Resolved {
@@ -23,6 +26,8 @@ export interface Resolved {
 	readonly isHost: boolean;
 	/** What the engine says of its container; absent when it is in none, or no engine is asked. */
 	readonly container?: ContainerLookup;
+	/** Which of the addresses another namespace has, too; absent when there are none. The same value while it holds. */
+	readonly shared?: readonly string[];
 }
 
 export interface Resolver {
@@ -33,6 +38,12 @@ export interface Resolver {
 	resolve(listener: Listener): Resolved;
 	/** From now on all is looked at anew, however new it is: for a look that is to find what has changed. */
 	expire(): void;
+	/** How addresses are reached from a namespace, as {@link Routing} has it. */
+	routesOf(netns: string | number): Routes;
+	/** Nobody listens in the namespace any more: its addresses count for nobody. */
+	forget(netns: NetnsKey): void;
+	/** The namespaces whose listeners may resolve to something else since they were asked for last. */
+	disturbed(): NetnsKey[];
 }
 
 export interface ResolverOptions {
@@ -51,16 +62,19 @@ export interface ResolverOptions {
 /** How many sockets' places are remembered. */
 const MAX_PLACES = 16_384;
 
-/** A burst of listeners in one namespace is answered from one look at its name. */
-const FRESH_MS = 50;
-const NOTHING = { names: new Map<number, string>(), untilMs: Number.NEGATIVE_INFINITY };
+/** Names that were found, until they are looked at again. */
+interface Named {
+	readonly names: Map<number, string>;
+	readonly moment: Moment | undefined;
+}
 
 export function createResolver(options: ResolverOptions = {}): Resolver {
 	const { procfs = createProcfs(), now = () => performance.now(), netnsFolder, interfaces, lookup } = options;
 	const names = createNetnsNames({ procfs, ...(netnsFolder !== undefined && { folder: netnsFolder }) });
-	const namespaces = createNamespaces({ procfs, now, ...(interfaces !== undefined && { interfaces }) });
-	/** The names that were found, until they are looked at again. */
-	let named = NOTHING;
+	const fresh = createFresh(now);
+	const namespaces = createNamespaces({ procfs, now, fresh, ...(interfaces !== undefined && { interfaces }) });
+	const { routesOf } = createRouting({ procfs, names, namespaces, fresh });
+	let named: Named = { names: new Map(), moment: undefined };
 	/** Learnt once for each socket and process: a process may exit while its children go on serving the socket. */
 	const places = createRecent<SocketId, { readonly pid: number; readonly place: CgroupPlace }>(MAX_PLACES);
 
@@ -75,22 +89,23 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
 	};
 
 	const nameOf = (inode: number): string | undefined => {
-		const nowMs = now();
-		if (nowMs >= named.untilMs) named = { names: new Map(), untilMs: nowMs + FRESH_MS };
+		if (!fresh.isFresh(named.moment)) named = { names: new Map(), moment: fresh.moment() };
 		const name = named.names.get(inode) ?? names.nameOf(inode);
 		if (name !== undefined) named.names.set(inode, name);
 		return name;
 	};
 
 	return {
-		expire() {
-			namespaces.expire();
-			named = NOTHING;
-		},
+		expire: fresh.expire,
+		routesOf,
+		forget: namespaces.forget,
+		disturbed: namespaces.disturbed,
 		resolve(listener) {
 			const name = nameOf(listener.netnsInode);
 			const place = placeOf(listener);
 			const container = place.container === undefined ? undefined : lookup?.(place.container);
+			const addresses = namespaces.addressesOf(listener);
+			const shared = namespaces.sharedOf(listener.netns);
 			return {
 				identity: {
 					comm: sanitize(listener.comm),
@@ -100,9 +115,10 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
 					...(name !== undefined && { netnsName: sanitize(name) }),
 					netnsInode: listener.netnsInode,
 				},
-				addresses: namespaces.addressesOf(listener),
+				addresses,
 				isHost: listener.netnsInode === names.hostInode(),
 				...(container !== undefined && { container }),
+				...(shared !== undefined && { shared }),
 			};
 		},
 	};

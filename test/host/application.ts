@@ -15,6 +15,8 @@ export interface ApplicationOptions {
 	readonly port?: number;
 	/** Starts it as the child of a first process in a pid namespace, as a shell script in a container does. */
 	readonly inContainer?: boolean;
+	/** Command words that run what follows them somewhere, such as those of a cgroup. */
+	readonly within?: readonly string[];
 }
 
 /** What it can be told; `finish` closes right after the next answer, so that no connection is cut off. */
@@ -77,10 +79,10 @@ const CONTAINER = [
 
 /** Starts it. Resolves when it listens. */
 export async function startApplication(options: ApplicationOptions): Promise<Application> {
-	const { name, netns, port = 80, inContainer = false } = options;
+	const { name, netns, port = 80, inContainer = false, within = [] } = options;
 	const said: string[] = [];
 	const command = [process.execPath, "-e", SCRIPT, name, String(port)];
-	const started = startProcess([...enter(netns), ...(inContainer ? CONTAINER : []), ...command], {
+	const started = startProcess([...within, ...enter(netns), ...(inContainer ? CONTAINER : []), ...command], {
 		stdin: true,
 		onLine: (line, stream) => stream === "stdout" && said.push(line),
 	});

@@ -7,7 +7,7 @@ import { stringify } from "yaml";
 import { type Daemon, type LogLine, solistend, startDaemon } from "./daemon.js";
 import { type Haproxy, startHaproxy } from "./haproxy.js";
 import { type Lifetime, lifetime } from "./lifetime.js";
-import { openSegment, type Segment } from "./netns.js";
+import { type ConnectedNetns, openSegment, type Segment } from "./netns.js";
 import { freePort } from "./port.js";
 import { HAPROXY } from "./programs.js";
 import { tempFolder } from "./temp-folder.js";
@@ -21,6 +21,8 @@ export interface Edge extends AsyncDisposable {
 	readonly url: string;
 	readonly port: number;
 	readonly haproxy: Haproxy;
+	/** Where HAProxy runs; undefined: in the host's namespace. */
+	readonly netns: ConnectedNetns | undefined;
 	readonly runtimeSocket: string;
 	/** The configuration, and the file that is written. */
 	readonly config: string;
@@ -48,18 +50,23 @@ export interface EdgeChanges {
 export interface EdgeOptions extends EdgeChanges {
 	/** What HAProxy loads besides, such as backends of a user's own. */
 	readonly beside?: string;
+	/** Puts HAProxy into a namespace of its own, on the segment. */
+	readonly isApart?: boolean;
 }
 
 /** Every listener on port 80 of this process's own namespaces: another run's may be there, too. */
 const SERVICES = { web: { match: { port: 80, netns: `slt-${process.pid}-*` } } };
 
 /** @param program the HAProxy to run and to check with */
-export async function openEdge({ beside = "", ...changes }: EdgeOptions = {}, program = HAPROXY): Promise<Edge> {
+export async function openEdge(options: EdgeOptions = {}, program = HAPROXY): Promise<Edge> {
+	const { beside = "", isApart = false, ...changes } = options;
 	const owned = lifetime();
 	try {
 		const { path: folder } = owned.own(await tempFolder());
 		const segment = owned.own(await openSegment());
-		const port = await freePort();
+		const netns = isApart ? await segment.addNetns("edge") : undefined;
+		const port = isApart ? 80 : await freePort();
+		const address = netns?.address ?? "127.0.0.1";
 		const output = join(folder, "haproxy", "haproxy.cfg");
 		const runtimeSocket = join(folder, "runtime.sock");
 		const config = join(folder, "solistend.yaml");
@@ -79,7 +86,8 @@ export async function openEdge({ beside = "", ...changes }: EdgeOptions = {}, pr
 				masterSocket: join(folder, "master.sock"),
 				runtimeSocket,
 				reloadInterval: "100ms",
-				options: { bind: `127.0.0.1:${port}` },
+				options: { bind: `${address}:${port}` },
+				...(netns !== undefined && { netns: netns.name }),
 				...proxy,
 			};
 			return writeFile(config, stringify({ services, proxies: [edge], state, admin: { socket }, ...settings }));
@@ -91,15 +99,16 @@ export async function openEdge({ beside = "", ...changes }: EdgeOptions = {}, pr
 		const own = join(folder, "own.cfg");
 		await writeFile(own, beside);
 		const configFiles = beside === "" ? [output] : [output, own];
-		const haproxy = await startHaproxy({ dir: folder, configFiles, program });
+		const haproxy = await startHaproxy({ dir: folder, configFiles, program, netns });
 		owned.own({ close: haproxy.stop });
 		return {
 			owned,
 			folder,
 			segment,
-			url: `http://127.0.0.1:${port}/`,
+			url: `http://${address}:${port}/`,
 			port,
 			haproxy,
+			netns,
 			runtimeSocket,
 			config,
 			output,

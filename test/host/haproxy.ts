@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { askProcesses } from "../../src/proxies/haproxy/master.js";
 import { eventually } from "./eventually.js";
+import { enter, type Netns } from "./netns.js";
 import { HAPROXY } from "./programs.js";
 
 export interface HaproxyOptions {
@@ -16,6 +17,8 @@ export interface HaproxyOptions {
 	readonly signal?: AbortSignal;
 	/** Default: the one that the tests run. */
 	readonly program?: string;
+	/** Default: the host's namespace. */
+	readonly netns?: Netns | undefined;
 }
 
 export interface Haproxy {
@@ -33,13 +36,14 @@ export interface Haproxy {
 const STOP_GRACE_MS = 5000;
 
 /** Resolves when the workers serve; rejects with HAProxy's own words when it does not start. */
-export async function startHaproxy({ dir, configFiles, signal, program = HAPROXY }: HaproxyOptions): Promise<Haproxy> {
+export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
+	const { dir, configFiles, signal, program = HAPROXY, netns } = options;
 	const texts = await Promise.all(configFiles.map((file) => readFile(file, "utf8")));
 	const runtimeSocket = /^\s*stats socket (\S+)/m.exec(texts.join("\n"))?.[1];
 	const masterSocket = join(dir, "master.sock");
 	const args = ["-W", "-S", masterSocket, ...configFiles.flatMap((file) => ["-f", file])];
 	// The kernel ends it with this process, also where that one crashes.
-	const words = ["--pdeathsig", "KILL", "--", program, ...args];
+	const words = ["--pdeathsig", "KILL", "--", ...enter(netns), program, ...args];
 	const child = spawn("setpriv", words, { stdio: ["ignore", "ignore", "pipe"] });
 	const killOnExit = () => child.kill("SIGKILL");
 	process.once("exit", killOnExit);

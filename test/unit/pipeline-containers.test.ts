@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { DesiredChange } from "../../src/backends/backend.js";
 import { configSchema } from "../../src/config/schema.js";
 import type { Container, ContainerLookup } from "../../src/identity/container.js";
+import { UNKNOWN_ROUTES } from "../../src/identity/routes.js";
 import type { Listener } from "../../src/listeners/event.js";
 import { netnsKey } from "../../src/listeners/ids.js";
 import { createPipeline, type Pipeline } from "../../src/pipeline.js";
@@ -39,6 +40,9 @@ function setup(config: object = {}, remembered?: Remembered) {
 				};
 			},
 			expire: () => undefined,
+			routesOf: () => UNKNOWN_ROUTES,
+			forget: () => undefined,
+			disturbed: () => [],
 		},
 		containers: () => [...known.values()].flatMap((one) => (one.state === "known" ? one.container : [])),
 		presenceOf: () => "unknown",
@@ -154,7 +158,9 @@ describe("the port of a label that names none", () => {
 		const main = inContainer(2, 8080);
 		pipeline.onEvents([listen(main)]);
 		expect(pools(pipeline)).toEqual({ web: ["10.0.0.2:8080"] });
-		expect(verdicts(pipeline)).toContain("out: web: its label means port 8080, not 9000");
+		expect(verdicts(pipeline)).toContain(
+			"out: web: its label names no port and means the lowest, not 9000 (solisten.port says which)",
+		);
 		pipeline.onEvents([listen(inContainer(2, 22, { address: "127.0.0.1" }))]);
 		expect(pools(pipeline)).toEqual({ web: ["10.0.0.2:8080"] });
 		pipeline.onEvents([close(main, 30)]);

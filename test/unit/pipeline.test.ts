@@ -4,6 +4,7 @@ import { backendId, type DesiredChange, type Hold } from "../../src/backends/bac
 import { type Config, configSchema } from "../../src/config/schema.js";
 import type { Addresses } from "../../src/identity/identity.js";
 import type { Presence } from "../../src/identity/presence.js";
+import { UNKNOWN_ROUTES } from "../../src/identity/routes.js";
 import type { Listener } from "../../src/listeners/event.js";
 import { netnsKey } from "../../src/listeners/ids.js";
 import { createPipeline, type Pipeline } from "../../src/pipeline.js";
@@ -47,6 +48,9 @@ function setup(config: Config = web({ port: 80 }), holds: readonly Hold[] = [], 
 				isHost: false,
 			}),
 			expire: () => remembered.clear(),
+			routesOf: () => UNKNOWN_ROUTES,
+			forget: () => {},
+			disturbed: () => [],
 		},
 		presenceOf: ({ address, port, netns }) =>
 			presence.get(`${address}:${port}${netns === "host" ? "" : ` in ${netns}`}`) ?? "unknown",

@@ -28,13 +28,13 @@ const NOTHING: ByLabel = { grants: [], reasons: [], waiting: undefined };
  * @param port of the endpoint
  * @param lookup what an engine says of its container
  * @param granted what came of all that the container declares
- * @param lowest port that the container listens on: the one that is meant where nothing says which
+ * @param isLowest whether it is the lowest that the container listens on: that is meant where nothing says which
  */
 export function byLabel(
 	port: number,
 	lookup: ContainerLookup | undefined,
 	granted: Granted | undefined,
-	lowest: number,
+	isLowest: boolean,
 	{ conventions }: Pick<DiscoveryConfig, "conventions">,
 ): ByLabel {
 	if (lookup === undefined) return NOTHING;
@@ -43,20 +43,23 @@ export function byLabel(
 	const { exposed, env } = lookup.container;
 	const isReading = env === undefined && conventions.some((one) => IN_ENVIRONMENT.includes(one));
 	const [only] = exposed.length === 1 ? exposed : [];
-	const meant = grants.map((grant) => ({ grant, port: grant.port ?? only ?? lowest }));
-	const others = meant.filter((one) => one.port !== port);
+	/** Why a grant is not for this port; undefined when it is. */
+	const misfit = ({ port: own }: Grant): string | undefined => {
+		const named = own ?? only;
+		if (named !== undefined) return named === port ? undefined : `its label means port ${named}, not ${port}`;
+		return isLowest
+			? undefined
+			: `its label names no port and means the lowest, not ${port} (solisten.port says which)`;
+	};
 	return {
-		grants: meant.filter((one) => one.port === port).map(({ grant }) => grant),
+		grants: grants.filter((grant) => misfit(grant) === undefined),
 		reasons: [
-			...others.map(({ grant, port: other }) => `${grant.service}: its label means port ${other}, not ${port}`),
+			...grants.flatMap((grant) => {
+				const why = misfit(grant);
+				return why === undefined ? [] : [`${grant.service}: ${why}`];
+			}),
 			...problems,
 		],
 		waiting: isReading && grants.length === 0 ? "its container's environment is not known yet" : undefined,
 	};
-}
-
-/** Whether it matters which ports the container listens on. */
-export function needsLowest(lookup: ContainerLookup | undefined, granted: Granted | undefined): boolean {
-	if (lookup?.state !== "known" || lookup.container.exposed.length === 1) return false;
-	return granted?.grants.some(({ port }) => port === undefined) === true;
 }

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type AddressQuestion, chooseAddress } from "../../../src/backends/address.js";
 import type { Addresses } from "../../../src/identity/identity.js";
+import { type Reach, type Routes, UNKNOWN_ROUTES } from "../../../src/identity/routes.js";
 import { isInCidr, parseCidr, parseIp } from "../../../src/ip.js";
 
 const both: Addresses = {
@@ -9,10 +10,20 @@ const both: Addresses = {
 	ipv4: ["10.0.0.9", "172.17.0.2"],
 	ipv6: ["2001:db8::9", "fd00::2"],
 };
-const wildcard: AddressQuestion = { bound: "0.0.0.0", ipv6Only: false, isLocal: false, addresses: both, preferred: [] };
+const wildcard: AddressQuestion = {
+	bound: "0.0.0.0",
+	port: 80,
+	ipv6Only: false,
+	isLocal: false,
+	addresses: both,
+	shared: [],
+	preferred: [],
+	routes: UNKNOWN_ROUTES,
+	published: [],
+};
 
 const ask = (question: Partial<AddressQuestion>) => chooseAddress({ ...wildcard, ...question });
-const ok = (address: string) => ({ ok: true, address });
+const ok = (address: string) => ({ ok: true, address, port: 80 });
 
 describe("a specific bind", () => {
 	test.each([
@@ -50,6 +61,68 @@ describe("a specific bind", () => {
 
 	test("of what is no address is refused", () => {
 		expect(ask({ bound: "10.0.0" })).toMatchObject({ ok: false, pending: false });
+	});
+});
+
+describe("an address of another namespace", () => {
+	const routes = (reaches: Record<string, Reach>): Routes => ({ reach: (address) => reaches[address] ?? "routed" });
+	const byDefault = (address: string) =>
+		`${address} is reached only by the default route of the proxy's network namespace (if that is right, name its network in addresses)`;
+	const noRoute = (address: string) => `no route of the proxy's network namespace leads to ${address}`;
+	const published = [{ port: 80, hostAddress: "0.0.0.0", hostPort: 8080 }];
+	const throughHost = { ok: true, address: "127.0.0.1", port: 8080 };
+
+	test("is not used where only the default route leads, or none: it waits, and says which", () => {
+		const question = { routes: routes({ "10.0.0.9": "default", "172.17.0.2": "none" }) };
+		const why = `${byDefault("10.0.0.9")}; ${noRoute("172.17.0.2")}`;
+		expect(ask(question)).toEqual({ ok: false, pending: true, why });
+		expect(ask({ bound: "10.0.0.9", ...question })).toMatchObject({ pending: true, why: byDefault("10.0.0.9") });
+	});
+
+	test("is not used where another namespace has it, too; somebody tells when that ends", () => {
+		const question = { shared: ["10.0.0.9"] };
+		const refused = { ok: false, pending: false, why: "10.0.0.9 belongs to another network namespace, too" };
+		expect(ask({ bound: "10.0.0.9", ...question })).toEqual(refused);
+		const addresses: Addresses = { state: "known", ipv4: ["10.0.0.9"], ipv6: [] };
+		expect(ask({ addresses, ...question })).toEqual(refused);
+		expect(ask({ addresses, ...question, preferred: ["10.0.0.0/8"] })).toEqual(refused);
+	});
+
+	test("gives way to the next one, in the same order", () => {
+		expect(ask({ shared: ["10.0.0.9"] })).toEqual(ok("172.17.0.2"));
+		expect(ask({ routes: routes({ "10.0.0.9": "default" }) })).toEqual(ok("172.17.0.2"));
+		const onlyIpv6 = routes({ "10.0.0.9": "none", "172.17.0.2": "default", "2001:db8::9": "default" });
+		expect(ask({ bound: "::", routes: onlyIpv6 })).toEqual(ok("fd00::2"));
+		expect(ask({ shared: ["172.17.0.2"], preferred: ["172.16.0.0/12", "10.0.0.0/8"] })).toEqual(ok("10.0.0.9"));
+	});
+
+	test("is taken at the operator's word, and where nobody knows the routes", () => {
+		const question = { routes: routes({ "10.0.0.9": "default" }) };
+		expect(ask({ ...question, preferred: ["10.0.0.0/8"] })).toEqual(ok("10.0.0.9"));
+		expect(ask({ bound: "10.0.0.9", ...question, preferred: ["10.0.0.0/8"] })).toEqual(ok("10.0.0.9"));
+		expect(ask({ routes: routes({ "10.0.0.9": "unknown" }) })).toEqual(ok("10.0.0.9"));
+	});
+
+	test("needs no route and no name of its own beside the proxy", () => {
+		const question = { isLocal: true, routes: routes({ "10.0.0.9": "none" }), shared: ["10.0.0.9"] };
+		expect(ask({ bound: "10.0.0.9", ...question })).toEqual(ok("10.0.0.9"));
+	});
+
+	test("gives way to a published port only where none can be used", () => {
+		expect(ask({ published })).toEqual(ok("10.0.0.9"));
+		const none: Addresses = { state: "known", ipv4: [], ipv6: [] };
+		const unreached = routes({ "10.0.0.9": "default", "172.17.0.2": "none" });
+		expect(ask({ published, routes: unreached })).toEqual(throughHost);
+		expect(ask({ published, shared: both.ipv4 })).toEqual(throughHost);
+		expect(ask({ published, addresses: none })).toEqual(throughHost);
+		expect(ask({ published, bound: "10.0.0.9", routes: unreached })).toEqual(throughHost);
+		expect(ask({ published, routes: unreached, port: 81 })).toMatchObject({ ok: false });
+	});
+
+	test("a published port helps nobody who is bound to loopback, whose addresses are not known, or who is not wanted", () => {
+		expect(ask({ published, bound: "127.0.0.1" })).toMatchObject({ ok: false, pending: false });
+		expect(ask({ published, addresses: { state: "unknown", why: "?" } })).toMatchObject({ ok: false, pending: true });
+		expect(ask({ published, preferred: ["192.168.0.0/16"] })).toMatchObject({ ok: false, pending: false });
 	});
 });
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { createJudge } from "../../../src/backends/judge.js";
 import { parseConfig } from "../../../src/config/load.js";
 import type { Resolved } from "../../../src/identity/resolver.js";
+import { UNKNOWN_ROUTES } from "../../../src/identity/routes.js";
 import { endpointKey, netnsKey } from "../../../src/listeners/ids.js";
 import type { Endpoint } from "../../../src/listeners/table.js";
 import { listenerOf } from "../listeners/listener.js";
@@ -43,7 +44,7 @@ function judge(config: object, { netns, bound = "0.0.0.0", port = 80, comm = "ap
 		addresses: known ? { state: "known", ipv4: [address], ipv6: [] } : { state: "unknown", why: "nobody tells" },
 		isHost: netns === "host",
 	};
-	const { verdict, backends } = createJudge(loaded.config)(endpoint, resolved);
+	const { verdict, backends } = createJudge(loaded.config)(endpoint, resolved, () => UNKNOWN_ROUTES);
 	const places = Object.fromEntries(backends.map(({ service, address: at }) => [service, at]));
 	if (verdict.state !== "in") return { state: verdict.state, why: verdict.why, places };
 	expect(verdict.places).toEqual(backends.map(({ service, id }) => ({ service, backend: id })));
@@ -181,5 +182,47 @@ describe("a proxy's own listener", () => {
 	test("a file's reader has no program to go by", () => {
 		const file = configOf(proxyIn("edge", { type: "file", template: "eds.hbs" }));
 		expect(judge(file, { netns: "edge", comm: "file" })).toEqual({ state: "in", places: { web: "127.0.0.1" } });
+	});
+});
+
+describe("a container whose address is not reached", () => {
+	const container = {
+		id: "f".repeat(64),
+		name: "web",
+		image: "app",
+		labels: new Map(),
+		env: undefined,
+		exposed: [],
+		published: [{ port: 80, hostAddress: "0.0.0.0", hostPort: 8080 }],
+		stopSignal: undefined,
+	};
+	const judgeFrom = (netns: string) => {
+		const loaded = parseConfig(JSON.stringify(seenFrom(netns)), "test.yaml");
+		if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+		const key = netnsKey("7");
+		const endpoint: Endpoint = {
+			key: endpointKey(key, "0.0.0.0", 80),
+			netns: key,
+			address: "0.0.0.0",
+			port: 80,
+			sockets: [listenerOf(1, 10, { netns: key })],
+		};
+		const resolved: Resolved = {
+			identity: { comm: "app", hostname: "web", netnsName: "blue", netnsInode: NETNS.blue.inode },
+			addresses: { state: "known", ipv4: ["10.0.2.100"], ipv6: [] },
+			isHost: false,
+			container: { state: "known", container },
+		};
+		return createJudge(loaded.config)(endpoint, resolved, () => ({ reach: () => "default" }));
+	};
+
+	test("is reached at its published port, from the host", () => {
+		const { verdict, backends } = judgeFrom("host");
+		expect(verdict).toEqual({ state: "in", places: [{ service: "web", backend: "127.0.0.1:8080" }] });
+		expect(backends).toMatchObject([{ id: "127.0.0.1:8080", address: "127.0.0.1", port: 8080 }]);
+	});
+
+	test("is not reached so from elsewhere: the host's loopback is another one there", () => {
+		expect(judgeFrom("edge").verdict).toMatchObject({ state: "pending", why: expect.stringContaining("10.0.2.100") });
 	});
 });

@@ -17,18 +17,22 @@ export interface FakeProcfs extends Procfs {
 	processes: FakeProcess[];
 	/** IPv4 address of each namespace, by inode number. */
 	readonly addresses: Map<number, string>;
+	/** Text of the routes of each namespace, by inode number: IPv4, IPv6. */
+	readonly routes: Map<number, readonly [string?, string?]>;
 	/** How often each kind of read happened. */
-	readonly reads: { fibTrie: number; cgroup: number; walks: number };
+	readonly reads: { fibTrie: number; cgroup: number; walks: number; routes: number };
 }
 
 /** @param own inode number of the namespace that the daemon is in */
 export function fakeProcfs(processes: FakeProcess[], own = 4026531833): FakeProcfs {
 	const addresses = new Map<number, string>();
-	const reads = { fibTrie: 0, cgroup: 0, walks: 0 };
+	const routes = new Map<number, readonly [string?, string?]>();
+	const reads = { fibTrie: 0, cgroup: 0, walks: 0, routes: 0 };
 	const self: FakeProcess = { pid: process.pid, netns: own };
 	const fake: FakeProcfs = {
 		processes,
 		addresses,
+		routes,
 		reads,
 		readCgroup(pid) {
 			reads.cgroup++;
@@ -43,6 +47,11 @@ export function fakeProcfs(processes: FakeProcess[], own = 4026531833): FakeProc
 		},
 		readIfInet6: () => undefined,
 		readTcp: () => undefined,
+		readRoute(pid) {
+			reads.routes++;
+			return routes.get(find(pid)?.netns ?? 0)?.[0];
+		},
+		readIpv6Route: (pid) => routes.get(find(pid)?.netns ?? 0)?.[1],
 		startedAtNs(pid) {
 			const found = find(pid);
 			return found === undefined ? undefined : (found.startedAtNs ?? 0);

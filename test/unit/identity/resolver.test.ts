@@ -2,6 +2,7 @@ import { mkdtempSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { MAX_READ_BYTES } from "../../../src/identity/procfs.js";
 import { createResolver } from "../../../src/identity/resolver.js";
 import type { Listener } from "../../../src/listeners/event.js";
 import { netnsKey, socketId } from "../../../src/listeners/ids.js";
@@ -225,6 +226,81 @@ describe("the addresses of a listener's namespace", () => {
 		const { addresses, procfs } = open({ pid: 1, netns: HOST });
 		for (let i = 0; i < 100; i++) addresses({ netns: netnsKey(String(i)), netnsInode: BLUE + i });
 		expect(procfs.reads.walks).toBe(1);
+	});
+});
+
+describe("an address that two namespaces have", () => {
+	const GREEN = 4026532200;
+	const inGreen: Partial<Listener> = { netns: netnsKey("5000"), netnsInode: GREEN, taskNetnsInode: GREEN, pid: 200 };
+	const openBoth = () => {
+		const opened = open(web, { pid: 200, netns: GREEN });
+		opened.procfs.addresses.set(GREEN, "10.0.0.2");
+		const shared = (listener: Partial<Listener> = {}) => opened.resolver.resolve({ ...base, ...listener }).shared;
+		return { ...opened, shared };
+	};
+
+	test("is known as such from the second one on, until that is forgotten", () => {
+		const { shared, resolver } = openBoth();
+		expect(shared()).toBeUndefined();
+		expect(shared(inGreen)).toEqual(["10.0.0.2"]);
+		expect(resolver.disturbed()).toEqual([base.netns]);
+		expect(shared()).toEqual(["10.0.0.2"]);
+		resolver.forget(netnsKey("5000"));
+		expect(resolver.disturbed()).toEqual([base.netns]);
+		expect(shared()).toBeUndefined();
+	});
+
+	test("is so again when the one that was forgotten comes back, however soon", () => {
+		const { shared, resolver } = openBoth();
+		shared();
+		shared(inGreen);
+		resolver.forget(netnsKey("5000"));
+		expect(shared(inGreen)).toEqual(["10.0.0.2"]);
+	});
+
+	test("is not one where a namespace has the inode number of one that is gone", () => {
+		const { shared } = openBoth();
+		shared();
+		expect(shared({ netns: netnsKey("4197") })).toBeUndefined();
+		expect(shared()).toBeUndefined();
+	});
+});
+
+describe("the routes of a proxy's namespace", () => {
+	const TABLE = "eth0 0000000A 00000000 0001 0 0 0 000000FF 0 0 0\n";
+
+	test("are read once in a burst, anew after 50 ms, and are the same value while nothing changes", () => {
+		const { procfs, clock, resolver } = open(web, { pid: 1, netns: HOST });
+		procfs.routes.set(HOST, [TABLE, ""]);
+		const first = resolver.routesOf("host");
+		expect(first.reach("10.1.2.3")).toBe("routed");
+		for (let i = 0; i < 1000; i++) expect(resolver.routesOf("host")).toBe(first);
+		expect(procfs.reads.routes).toBe(1);
+		clock.ms += 50;
+		expect(resolver.routesOf("host")).toBe(first);
+		procfs.routes.set(HOST, ["", ""]);
+		expect(resolver.routesOf("host")).toBe(first);
+		resolver.expire();
+		expect(resolver.routesOf("host").reach("10.1.2.3")).toBe("none");
+		expect(procfs.reads.routes).toBe(3);
+	});
+
+	test("are those of a process in it, and hold while there is none", () => {
+		const { procfs, clock, resolver } = open(web, { pid: 1, netns: HOST });
+		procfs.routes.set(BLUE, [TABLE, ""]);
+		const known = resolver.routesOf(BLUE);
+		expect(known.reach("10.1.2.3")).toBe("routed");
+		procfs.processes = procfs.processes.slice(1);
+		clock.ms += 5000;
+		expect(resolver.routesOf(BLUE)).toBe(known);
+	});
+
+	test("are unknown where nobody can be asked, nothing can be read, or not to the end", () => {
+		const { procfs, resolver } = open(web, { pid: 1, netns: HOST });
+		const reach = (netns: string | number, address = "10.1.2.3") => resolver.routesOf(netns).reach(address);
+		expect([reach("a-name-that-nobody-has"), reach(4026532999), reach("host")]).toEqual(Array(3).fill("unknown"));
+		procfs.routes.set(BLUE, [TABLE.padEnd(MAX_READ_BYTES)]);
+		expect([reach(BLUE), reach(BLUE, "fd00::1")]).toEqual(["unknown", "unknown"]);
 	});
 });
 
