@@ -83,3 +83,22 @@ test("a listener whose address is not known yet says nothing of any address", ()
 	judged.look(endpointOf());
 	expect(judged.hasAt({ address: "0.0.0.0", port: 80, netns: "host" })).toBe(false);
 });
+
+test("a claim has with it what its service asks, by the service's first name that stands for one", () => {
+	const judged = judgedOf();
+	judged.reconfigure(
+		configSchema.parse({
+			services: {
+				web: { match: { port: 80 }, hosts: ["*.example.org", "www.example.org"], ready: { http: "/healthz" } },
+				api: { match: { port: 80 }, ready: { tcp: true } },
+				db: { match: { port: 80 } },
+			},
+		}),
+	);
+	const { claims } = judged.look(endpointOf());
+	expect(claims.map(({ backend, asks }) => [backend.service, asks?.host, asks?.ready.http])).toEqual([
+		["web", "www.example.org", "/healthz"],
+		["api", "10.0.0.2:80", undefined],
+		["db", undefined, undefined],
+	]);
+});

@@ -51,6 +51,7 @@ describe("the page docs/configuration.md", () => {
 		expect(outcomes.map(({ heading }) => heading)).toEqual([
 			"Configuration",
 			"A full example",
+			"Ready",
 			"Leaving",
 			"Nginx",
 			"Any program that reads a file",
