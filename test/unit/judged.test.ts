@@ -218,3 +218,22 @@ describe("the verdict on a listener", () => {
 		expect(judged.hasAt(onHost(8080))).toBe(true);
 	});
 });
+
+test("a claim has with it what its service asks, by the service's first name that stands for one", () => {
+	const judged = judgedOf();
+	judged.reconfigure(
+		configSchema.parse({
+			services: {
+				web: { match: { port: 80 }, hosts: ["*.example.org", "www.example.org"], ready: { http: "/healthz" } },
+				api: { match: { port: 80 }, ready: { tcp: true } },
+				db: { match: { port: 80 } },
+			},
+		}),
+	);
+	const { claims } = judged.look(endpointOf());
+	expect(claims.map(({ backend, asks }) => [backend.service, asks?.host, asks?.ready.http])).toEqual([
+		["web", "www.example.org", "/healthz"],
+		["api", "10.0.0.2:80", undefined],
+		["db", undefined, undefined],
+	]);
+});
