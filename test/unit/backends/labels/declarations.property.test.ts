@@ -31,7 +31,29 @@ const key = fc.oneof(
 	fc.constantFrom("VIRTUAL_HOST", "VIRTUAL_PORT", "VIRTUAL_PATH"),
 );
 
-const entries = fc.uniqueArray(fc.tuple(key, text), { selector: ([name]) => name, maxLength: 40 });
+/** What a person would write: most of what is declared comes of it. */
+const sensible = fc.constantFrom<[string, string][]>(
+	["solisten.service", "web api"],
+	["solisten.service", "web"],
+	["solisten.port", "80"],
+	["solisten.a.b.port", "81"],
+	["solisten.web.weight", "7"],
+	["solisten.mode", "tcp"],
+	["solisten.host", "a.example, *.B.example"],
+	["solisten.ready", "/ok timeout=100ms"],
+	["solisten.web.ready", "tcp interval=10ms status=100-599"],
+	["solisten.drain-timeout", "24h"],
+	["solisten.enable", "yes"],
+	["traefik.http.routers.r.rule", "Host(`a.example`)"],
+	["traefik.http.services.*.loadbalancer.server.port", "80"],
+	["VIRTUAL_HOST", "*.a.example,b.example"],
+	["SERVICE_NAME", "my web"],
+);
+
+const entries = fc.uniqueArray(fc.oneof({ arbitrary: sensible, weight: 2 }, fc.tuple(key, text)), {
+	selector: ([name]) => name,
+	maxLength: 20,
+});
 
 const containers = fc
 	.record({ labels: entries, env: fc.option(entries, { nil: undefined }), exposed: fc.subarray([80, 443, 8080]) })
