@@ -115,6 +115,10 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 		return wasRunning ? [{ id, container: undefined, isMoved: false }] : [];
 	};
 
+	/** Whether an event is of a time before the container's last start: Podman tells late. */
+	const isPast = (entry: Entry | undefined, { atMs }: EngineEvent) =>
+		entry !== undefined && atMs > 0 && atMs < entry.startedAtMs;
+
 	const started = (id: string, attributes: Attributes): Folded => {
 		const entry = entryOf(id);
 		const isKnown = entry.isInspected && (entry.isRunning || !entry.publishes);
@@ -149,8 +153,7 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 				case "started":
 					return started(id, event.attributes);
 				case "ended": {
-					// Told late, of an earlier life.
-					if (entry !== undefined && entry.startedAtMs > event.atMs && event.atMs > 0) return NOTHING;
+					if (isPast(entry, event)) return NOTHING;
 					newer?.add(id);
 					return { changes: ended(id), forget: [id, ...trim()] };
 				}
@@ -168,7 +171,7 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 				}
 				case "moved": {
 					// Before it starts it is connected to all its networks: nobody has looked at its addresses.
-					if (entry?.isRunning !== true || entry.container === undefined) return NOTHING;
+					if (entry?.isRunning !== true || entry.container === undefined || isPast(entry, event)) return NOTHING;
 					return { changes: [{ id, container: entry.container, isMoved: true }], inspect: "anew" };
 				}
 				default:

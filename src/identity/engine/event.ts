@@ -24,7 +24,7 @@ export type EngineEvent = { readonly id: string /** By the engine's clock. */; r
 /** Asked for by name: each health check makes three others. Docker and Podman name some differently. */
 export const EVENT_FILTERS = {
 	type: ["container", "network"],
-	event: ["create", "start", "die", "stop", "destroy", "remove", "rename", "connect", "disconnect"],
+	event: ["create", "start", "die", "died", "stop", "destroy", "remove", "rename", "connect", "disconnect"],
 };
 
 /** Attributes that are no labels; see `Attributes`. */
@@ -62,6 +62,7 @@ export function readEvent(line: string): EngineEvent | undefined | "unreadable" 
 		case "start":
 			return { ...about, kind: "started", attributes: readAttributes(Actor.Attributes) };
 		case "die":
+		case "died":
 		case "stop":
 			return { ...about, kind: "ended" };
 		case "destroy":

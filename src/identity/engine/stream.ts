@@ -33,9 +33,8 @@ export async function followEvents(
 		bound.release();
 		return { state: "failed", why: bound.isMissed() ? doesNotAnswer(OPEN_TIMEOUT_MS) : why };
 	};
-	// From now by its clock, which is ours: it may answer a moment before it really follows.
-	const since = (Date.now() / 1000).toFixed(3);
-	const query = new URLSearchParams({ since, filters: JSON.stringify(EVENT_FILTERS) });
+	// No `since`: Podman 4.3 takes it for "from the beginning".
+	const query = new URLSearchParams({ filters: JSON.stringify(EVENT_FILTERS) });
 	const opening = await openRequest({ socket, path: `/events?${query}`, signal: bound.signal });
 	if (opening.state === "failed") return fail(opening.why);
 	bound.meet();
