@@ -75,13 +75,15 @@ export interface Judged {
  */
 export function createJudged(
 	config: Config,
-	resolver: Pick<Resolver, "resolve" | "routesOf" | "forget" | "disturbed">,
+	resolver: Pick<Resolver, "resolve" | "routesOf" | "want" | "forget" | "disturbed">,
 	toMs: (atNs: number) => number,
 	catalogue?: Pick<Catalogue, "of" | "services">,
 ): Judged {
 	const known = new Map<EndpointKey, Known>();
 	const byNetns = createGrouped<NetnsKey, EndpointKey>();
 	const byContainer = createGrouped<string, EndpointKey>();
+	/** Those that a service wants. */
+	const wanted = createGrouped<NetnsKey, EndpointKey>();
 	const lowest = createLowest();
 	let judge = createJudge(config, catalogue);
 	let { services, proxies } = config;
@@ -106,6 +108,11 @@ export function createJudged(
 		if (!isOpen(endpoint)) return;
 		if (was !== undefined) lowest.delete(was, endpoint.port);
 		if (now !== undefined) lowest.add(now, endpoint.port);
+	};
+
+	const fileWanted = ({ netns, key }: Endpoint, isWanted: boolean) => {
+		if (isWanted) wanted.add(netns, key);
+		resolver.want(netns, isWanted || wanted.delete(netns, key));
 	};
 
 	const endpointsOf = (keys: Iterable<EndpointKey>): Endpoint[] =>
@@ -147,6 +154,7 @@ export function createJudged(
 		fileContainer(endpoint, resolved.identity.container);
 		known.set(endpoint.key, looked);
 		byNetns.add(endpoint.netns, endpoint.key);
+		fileWanted(endpoint, judgement.isWanted);
 		return looked;
 	};
 	const judgeAnew = (endpoint: Endpoint, resolved: Resolved, by: Known["routes"]): Looked =>
@@ -181,6 +189,7 @@ export function createJudged(
 			const before = known.get(key);
 			if (before === undefined) return;
 			fileContainer(before.endpoint, undefined);
+			fileWanted(before.endpoint, false);
 			known.delete(key);
 			const { netns } = before.endpoint;
 			if (!byNetns.delete(netns, key)) resolver.forget(netns);
@@ -215,6 +224,7 @@ export function createJudged(
 			byNetns.clear();
 			byContainer.clear();
 			lowest.clear();
+			wanted.clear();
 		},
 	};
 }

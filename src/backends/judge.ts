@@ -36,6 +36,8 @@ export interface Judgement {
 	readonly verdict: Verdict;
 	/** One for each service that it is in. */
 	readonly backends: readonly Backend[];
+	/** Whether a service wants it, wherever it may be reached. */
+	readonly isWanted: boolean;
 	/** By service: what it has to answer before it joins there, in place of what the service says. */
 	readonly ready?: ReadonlyMap<string, ReadyConfig>;
 }
@@ -106,7 +108,7 @@ export function createJudge(
 		}
 		if (matched.size === 0) {
 			const why = refused.length > 0 ? refused.map(({ why }) => why).join("; ") : summary(reasons);
-			return { verdict: { state: refused.length > 0 ? "pending" : "out", why }, backends: [] };
+			return { verdict: { state: refused.length > 0 ? "pending" : "out", why }, backends: [], isWanted: false };
 		}
 
 		const backends: Backend[] = [];
@@ -127,7 +129,7 @@ export function createJudge(
 			if (choice.ok) backends.push(...seen.map((rule) => backendOf(rule, choice, endpoint, resolved)));
 			else refused.push({ ...choice, why: `${seen.map(({ name }) => name).join(", ")}: ${choice.why}` });
 		}
-		return { verdict: verdictOf(backends, refused), backends, ready };
+		return { verdict: verdictOf(backends, refused), backends, isWanted: true, ready };
 	};
 }
 

@@ -55,9 +55,10 @@ export function parseCgroup(text: string): CgroupPlace {
 		lines[0];
 	if (line === undefined) return {};
 	const container = containerOf(line.path);
-	const unit = unitOf(line.path);
-	const pod = podOf(line.path);
-	const machine = machineOf(line.path);
+	const hosts = hostsPart(line.path);
+	const unit = unitOf(hosts);
+	const pod = podOf(hosts);
+	const machine = machineOf(hosts);
 	return {
 		cgroup: line.path,
 		...(unit !== undefined && { unit }),
@@ -88,13 +89,25 @@ function depth({ path }: Line): number {
 	return path.split("/").length;
 }
 
-/** The innermost container: in nested engines that is the one the process runs in. */
+/** The outermost container: the one that the host's own engine started. */
 function containerOf(path: string): string | undefined {
-	for (const component of path.split("/").reverse()) {
-		const id = CONTAINER.exec(component)?.[1];
-		if (id !== undefined && !MONITOR.test(component)) return id;
-	}
-	return undefined;
+	const component = path.split("/")[containerAt(path)];
+	return component === undefined ? undefined : CONTAINER.exec(component)?.[1];
+}
+
+/** The path down to the container. What is below it was named in there, after whomever it pleased. */
+function hostsPart(path: string): string {
+	const at = containerAt(path);
+	return at === -1 ? path : path.split("/", at + 1).join("/");
+}
+
+/** Which component of the path is the container's; -1 when it is in none. */
+function containerAt(path: string): number {
+	return path.split("/").findIndex((component, at, all) => {
+		// without systemd, what is named so is Podman's pod
+		const isPod = all[at - 1] === "libpod_parent" && CONTAINER.test(all[at + 1] ?? "");
+		return CONTAINER.test(component) && !MONITOR.test(component) && !isPod;
+	});
 }
 
 /** What a person calls the unit: the innermost service, else the innermost scope that is not a container's. */

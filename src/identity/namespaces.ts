@@ -30,7 +30,12 @@ export interface Namespaces {
 	 * be looked at, or when `read` gives nothing of any.
 	 */
 	lookInto<T>(inode: number, read: (pid: number | "self") => T | undefined): T | undefined;
-	/** Nobody listens in it any more: its addresses are in nobody's way. */
+	/**
+	 * Whether a service wants somebody who listens in it; at first none does. Others' addresses are in nobody's way: whoever
+	 * may make a namespace of his own could else take any address out of use.
+	 */
+	want(netns: NetnsKey, isWanted: boolean): void;
+	/** Nobody listens in it any more. */
 	forget(netns: NetnsKey): void;
 	/** The namespaces whose addresses changed, or became shared or unshared, since they were asked for last. */
 	disturbed(): NetnsKey[];
@@ -81,9 +86,11 @@ interface Walk {
 export function createNamespaces(options: NamespacesOptions): Namespaces {
 	const { procfs, now, fresh, interfaces = networkInterfaces } = options;
 	const sharing = createSharing();
+	const wanted = new Set<NetnsKey>();
 	/** Which namespace has an inode number now: the one that came last, since numbers are used again. */
 	const latest = new Map<number, NetnsKey>();
 	const namespaces = createRecent<NetnsKey, Namespace>(MAX_NAMESPACES, (netns, { inode }) => {
+		wanted.delete(netns);
 		sharing.set(netns, []);
 		if (latest.get(inode) === netns) latest.delete(inode);
 	});
@@ -173,7 +180,7 @@ export function createNamespaces(options: NamespacesOptions): Namespaces {
 			const { addresses, list } = keeps || isSame ? last : { addresses: looked, list: allOf(looked) };
 			namespace.last = { addresses, list, moment: fresh.moment() };
 			// one that lost its number to another is gone, even if its close is still on its way
-			if (latest.get(netnsInode) === netns) sharing.set(netns, list);
+			if (latest.get(netnsInode) === netns && wanted.has(netns)) sharing.set(netns, list);
 			return addresses;
 		},
 		sharedOf: sharing.sharedOf,
@@ -182,7 +189,16 @@ export function createNamespaces(options: NamespacesOptions): Namespaces {
 			const netns = latest.get(inode);
 			return search((netns && namespaces.get(netns)) ?? { inode, members: [] }, read);
 		},
+		want(netns, isWanted) {
+			if (wanted.has(netns) === isWanted) return;
+			const namespace = namespaces.get(netns);
+			if (isWanted) wanted.add(netns);
+			else wanted.delete(netns);
+			const isThere = namespace !== undefined && latest.get(namespace.inode) === netns;
+			sharing.set(netns, isWanted && isThere ? (namespace.last?.list ?? []) : []);
+		},
 		forget(netns) {
+			wanted.delete(netns);
 			sharing.set(netns, []);
 			const namespace = namespaces.get(netns);
 			if (namespace?.last !== undefined) namespace.last = { ...namespace.last, moment: undefined };

@@ -40,7 +40,9 @@ export interface Resolver {
 	expire(): void;
 	/** How addresses are reached from a namespace, as {@link Routing} has it. */
 	routesOf(netns: string | number): Routes;
-	/** Nobody listens in the namespace any more: its addresses count for nobody. */
+	/** Whether a service wants somebody who listens in the namespace: only then its addresses are in the way of others. */
+	want(netns: NetnsKey, isWanted: boolean): void;
+	/** Nobody listens in the namespace any more. */
 	forget(netns: NetnsKey): void;
 	/** The namespaces whose listeners may resolve to something else since they were asked for last. */
 	disturbed(): NetnsKey[];
@@ -98,12 +100,15 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
 	return {
 		expire: fresh.expire,
 		routesOf,
+		want: namespaces.want,
 		forget: namespaces.forget,
 		disturbed: namespaces.disturbed,
 		resolve(listener) {
 			const name = nameOf(listener.netnsInode);
 			const place = placeOf(listener);
-			const container = place.container === undefined ? undefined : lookup?.(place.container);
+			// one in a machine is of that one's engine, and could call itself as it likes
+			const isOurs = place.container !== undefined && place.machine === undefined;
+			const container = isOurs ? lookup?.(place.container) : undefined;
 			const addresses = namespaces.addressesOf(listener);
 			const shared = namespaces.sharedOf(listener.netns);
 			return {

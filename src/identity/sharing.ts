@@ -1,5 +1,5 @@
 /**
- * Which addresses two network namespaces have: nobody knows which of the two answers there. Pure bookkeeping: where the
+ * Which addresses two network namespaces have, among those that matter to somebody: nobody knows which of the two answers there. Pure bookkeeping: where the
  * addresses come from, and what follows, is decided elsewhere.
  */
 
@@ -49,7 +49,7 @@ export function createSharing(): Sharing {
 	return {
 		set(netns, addresses) {
 			const before = had.get(netns);
-			if (before === addresses) return;
+			if (before === addresses || (before === undefined && addresses.length === 0)) return;
 			if (addresses.length > 0) had.set(netns, addresses);
 			else had.delete(netns);
 			const gone = before?.filter((address) => !addresses.includes(address)) ?? [];
@@ -59,8 +59,8 @@ export function createSharing(): Sharing {
 				...come.flatMap((address) => add(netns, address)),
 			];
 			review(netns);
-			// at first nobody has looked at it who would have to look again
-			if (before !== undefined && addresses.length > 0) disturbed.add(netns);
+			// at first nobody has looked at it who would have to look again, unless somebody has them already
+			if (addresses.length > 0 && (before !== undefined || shared.has(netns))) disturbed.add(netns);
 			else disturbed.delete(netns);
 			for (const other of others) {
 				review(other);

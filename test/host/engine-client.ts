@@ -24,7 +24,7 @@ export function openClient(socket: string): EngineClient {
 	const engine = openEngine({
 		socket,
 		log: pino({ base: null }, { write: (line: string) => void log.push(JSON.parse(line)) }),
-		onChange: (change) => changes.push(change),
+		onChange: (news) => changes.push(...news),
 	});
 	return {
 		engine,

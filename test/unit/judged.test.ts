@@ -26,9 +26,10 @@ const endpointOf = (change: Partial<Endpoint> = {}): Endpoint => ({
 });
 
 /** A resolver that knows nothing of routes, nor of other namespaces. */
-const alone: Pick<Resolver, "routesOf" | "forget" | "disturbed"> = {
+const alone: Pick<Resolver, "routesOf" | "want" | "forget" | "disturbed"> = {
 	routesOf: () => UNKNOWN_ROUTES,
-	forget: () => {},
+	want: () => undefined,
+	forget: () => undefined,
 	disturbed: () => [],
 };
 

@@ -41,6 +41,7 @@ function setup(config: object = {}, remembered?: Remembered) {
 			},
 			expire: () => undefined,
 			routesOf: () => UNKNOWN_ROUTES,
+			want: () => undefined,
 			forget: () => undefined,
 			disturbed: () => [],
 		},

@@ -86,8 +86,8 @@ describe("the place of a process in the unified hierarchy", () => {
 			{ pod: POD },
 		],
 		[
-			"Kubernetes in Docker, where the inner one counts",
-			`/docker/${B}/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/cri-containerd-${A}.scope`,
+			"Kubernetes in Docker, where the host's counts: who is in there names what is below it",
+			`/docker/${A}/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/cri-containerd-${B}.scope`,
 			undefined,
 			A,
 		],
@@ -181,12 +181,12 @@ describe("the place of a process in the unified hierarchy", () => {
 			{ pod: STATIC_POD },
 		],
 		[
-			"Kubernetes in Docker with its pod",
+			"Kubernetes in Docker, whose pods are its own affair",
 			`/docker/${B}/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod${POD_IN_SLICE}.slice/cri-containerd-${A}.scope`,
 			undefined,
-			A,
-			{ pod: POD },
+			B,
 		],
+		["a unit that a container says it is in", `/docker/${A}/system.slice/web.service`, undefined, A],
 		[
 			"containerd's cgroup without systemd",
 			`/kubepods-besteffort-pod${POD_IN_SLICE}.slice:cri-containerd:${A}`,

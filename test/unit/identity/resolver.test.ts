@@ -239,12 +239,14 @@ describe("an address that two namespaces have", () => {
 		return { ...opened, shared };
 	};
 
-	test("is known as such from the second one on, until that is forgotten", () => {
+	test("is known as such once services want somebody in both, until one is forgotten", () => {
 		const { shared, resolver } = openBoth();
-		expect(shared()).toBeUndefined();
-		expect(shared(inGreen)).toEqual(["10.0.0.2"]);
-		expect(resolver.disturbed()).toEqual([base.netns]);
-		expect(shared()).toEqual(["10.0.0.2"]);
+		expect([shared(), shared(inGreen)]).toEqual([undefined, undefined]);
+		resolver.want(base.netns, true);
+		expect([shared(), resolver.disturbed()]).toEqual([undefined, []]);
+		resolver.want(netnsKey("5000"), true);
+		expect(resolver.disturbed()).toEqual([netnsKey("5000"), base.netns]);
+		expect([shared(), shared(inGreen)]).toEqual([["10.0.0.2"], ["10.0.0.2"]]);
 		resolver.forget(netnsKey("5000"));
 		expect(resolver.disturbed()).toEqual([base.netns]);
 		expect(shared()).toBeUndefined();
@@ -254,13 +256,20 @@ describe("an address that two namespaces have", () => {
 		const { shared, resolver } = openBoth();
 		shared();
 		shared(inGreen);
+		resolver.want(base.netns, true);
+		resolver.want(netnsKey("5000"), true);
 		resolver.forget(netnsKey("5000"));
+		expect(shared(inGreen)).toBeUndefined();
+		resolver.want(netnsKey("5000"), true);
 		expect(shared(inGreen)).toEqual(["10.0.0.2"]);
 	});
 
 	test("is not one where a namespace has the inode number of one that is gone", () => {
-		const { shared } = openBoth();
+		const { shared, resolver } = openBoth();
 		shared();
+		resolver.want(base.netns, true);
+		shared({ netns: netnsKey("4197") });
+		resolver.want(netnsKey("4197"), true);
 		expect(shared({ netns: netnsKey("4197") })).toBeUndefined();
 		expect(shared()).toBeUndefined();
 	});
