@@ -3,7 +3,7 @@
  * them. Pure: who reads the texts is not known here.
  */
 
-import { type Ip, parseIp } from "../ip.js";
+import { type Ip, isLinkLocal, isMulticastOrReserved, parseIp } from "../ip.js";
 import { hostOrderBytes } from "./host-order.js";
 
 /**
@@ -28,11 +28,21 @@ export interface RouteTexts {
 	readonly ipv6: string | undefined;
 }
 
-export const UNKNOWN_ROUTES: Routes = { reach: () => "unknown" };
+export interface ParsedRoutes extends Routes {
+	/**
+	 * The same text for tables that tell the same: those of the kernel differ with every connection, which it counts, and
+	 * with every interface that comes up.
+	 */
+	readonly essence: string;
+}
 
-/** Flags of a route (linux/route.h). */
+export const UNKNOWN_ROUTES: ParsedRoutes = { reach: () => "unknown", essence: "" };
+
+/** Flags of a route (linux/route.h, linux/ipv6_route.h). */
 const RTF_UP = 0x1;
 const RTF_REJECT = 0x200;
+const RTF_ANYCAST = 0x00100000;
+const RTF_LOCAL = 0x80000000;
 
 /** The shortest prefix that says something of where its addresses are: VPNs lay two halves (`0.0.0.0/1`) over the default route. */
 const MIN_BITS = 2;
@@ -50,7 +60,7 @@ interface Route {
 type Table = readonly (readonly [bits: number, routes: ReadonlyMap<string, Route>])[];
 
 /** What the texts say. A line that is not understood counts for nothing. */
-export function parseRoutes({ ipv4, ipv6 }: RouteTexts): Routes {
+export function parseRoutes({ ipv4, ipv6 }: RouteTexts): ParsedRoutes {
 	const tables = {
 		4: ipv4 === undefined ? undefined : tableOf(ipv4.split("\n").flatMap(ipv4Route)),
 		16: ipv6 === undefined ? undefined : tableOf(ipv6.split("\n").flatMap(ipv6Route)),
@@ -61,6 +71,7 @@ export function parseRoutes({ ipv4, ipv6 }: RouteTexts): Routes {
 			const table = ip?.length === 4 ? tables[4] : tables[16];
 			return ip === undefined || table === undefined ? "unknown" : reachIn(table, ip);
 		},
+		essence: `${essenceOf(tables[4])}\n${essenceOf(tables[16])}`,
 	};
 }
 
@@ -86,6 +97,14 @@ function tableOf(routes: readonly Route[]): Table {
 	return [...byBits].sort(([a], [b]) => b - a);
 }
 
+function essenceOf(table: Table | undefined): string {
+	if (table === undefined) return "unknown";
+	const lines = table.flatMap(([bits, routes]) =>
+		[...routes].map(([prefix, { leads }]) => `${prefix}/${bits} ${leads}`),
+	);
+	return lines.sort().join(" ");
+}
+
 /** The same text for all addresses of a prefix. */
 function prefixOf(ip: Ip, bits: number): string {
 	const whole = bits >> 3;
@@ -105,18 +124,20 @@ function ipv4Route(line: string): Route[] {
 
 /** Destination, its length, source, its length, next hop, metric, references, uses, flags, interface; all hexadecimal. */
 function ipv6Route(line: string): Route[] {
-	const [network = "", length = "", , , , metric = "", , , flags = ""] = line.trim().split(/\s+/);
-	if (!/^[0-9a-f]{32}$/.test(network)) return [];
-	return [
-		{
-			network: (network.match(/../g) ?? []).map((byte) => Number.parseInt(byte, 16)),
-			bits: Number.parseInt(length, 16),
-			metric: Number.parseInt(metric, 16),
-			leads: isUsable(Number.parseInt(flags, 16)),
-		},
-	];
+	const [digits = "", length = "", , , , metric = "", , , flagDigits = ""] = line.trim().split(/\s+/);
+	if (!/^[0-9a-f]{32}$/.test(digits)) return [];
+	const network = (digits.match(/../g) ?? []).map((byte) => Number.parseInt(byte, 16));
+	const flags = Number.parseInt(flagDigits, 16);
+	// nobody is looked for at those, and there are some for each interface
+	if (has(flags, RTF_LOCAL | RTF_ANYCAST) || isLinkLocal(network) || isMulticastOrReserved(network)) return [];
+	const [bits, lowest] = [Number.parseInt(length, 16), Number.parseInt(metric, 16)];
+	return [{ network, bits, metric: lowest, leads: isUsable(flags) }];
 }
 
 function isUsable(flags: number): boolean {
-	return (flags & RTF_UP) !== 0 && (flags & RTF_REJECT) === 0;
+	return has(flags, RTF_UP) && !has(flags, RTF_REJECT);
+}
+
+function has(flags: number, wanted: number): boolean {
+	return (flags & wanted) !== 0;
 }

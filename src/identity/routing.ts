@@ -7,7 +7,7 @@ import type { Freshness, Moment } from "./fresh.js";
 import type { Namespaces } from "./namespaces.js";
 import type { NetnsNames } from "./netns-names.js";
 import { MAX_READ_BYTES, type Procfs } from "./procfs.js";
-import { parseRoutes, type Routes, type RouteTexts, UNKNOWN_ROUTES } from "./routes.js";
+import { type ParsedRoutes, parseRoutes, type Routes, type RouteTexts, UNKNOWN_ROUTES } from "./routes.js";
 
 export interface Routing {
 	/**
@@ -29,7 +29,7 @@ export interface RoutingOptions {
 interface Known {
 	readonly moment: Moment;
 	readonly texts: RouteTexts | undefined;
-	readonly routes: Routes;
+	readonly routes: ParsedRoutes;
 }
 
 export function createRouting({ procfs, names, namespaces, fresh }: RoutingOptions): Routing {
@@ -44,8 +44,9 @@ export function createRouting({ procfs, names, namespaces, fresh }: RoutingOptio
 		const inode = typeof netns === "number" ? netns : names.inodeOf(netns);
 		const texts = inode === undefined ? undefined : namespaces.lookInto(inode, read);
 		if (texts === undefined) return last ?? { texts, routes: UNKNOWN_ROUTES };
-		const isSame = texts.ipv4 === last?.texts?.ipv4 && texts.ipv6 === last?.texts?.ipv6;
-		return last !== undefined && isSame ? last : { texts, routes: parseRoutes(texts) };
+		if (last?.texts !== undefined && texts.ipv4 === last.texts.ipv4 && texts.ipv6 === last.texts.ipv6) return last;
+		const routes = parseRoutes(texts);
+		return { texts, routes: routes.essence === last?.routes.essence ? last.routes : routes };
 	};
 
 	return {

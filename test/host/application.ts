@@ -13,6 +13,10 @@ export interface ApplicationOptions {
 	/** Default: the host's namespace. */
 	readonly netns?: Netns;
 	readonly port?: number;
+	/** Default: all IPv4 addresses. */
+	readonly address?: string;
+	/** With `::`: not by IPv4. */
+	readonly ipv6Only?: boolean;
 	/** Starts it as the child of a first process in a pid namespace, as a shell script in a container does. */
 	readonly inContainer?: boolean;
 	/** Command words that run what follows them somewhere, such as those of a cgroup. */
@@ -38,7 +42,7 @@ export interface Application extends AsyncDisposable {
 
 const SCRIPT = `
 const { createServer } = require("node:http");
-const [, name, port] = process.argv;
+const [, name, port, host, family] = process.argv;
 const waiting = [];
 let isLast = false;
 const server = createServer((request, response) => {
@@ -51,7 +55,7 @@ const server = createServer((request, response) => {
 const words = {
 	listen() {
 		isLast = false;
-		server.listen(port, "0.0.0.0", () => console.log("listen"));
+		server.listen({ port, host, ipv6Only: family === "6" }, () => console.log("listen"));
 	},
 	close() {
 		server.close();
@@ -79,9 +83,9 @@ const CONTAINER = [
 
 /** Starts it. Resolves when it listens. */
 export async function startApplication(options: ApplicationOptions): Promise<Application> {
-	const { name, netns, port = 80, inContainer = false, within = [] } = options;
+	const { name, netns, port = 80, address = "0.0.0.0", ipv6Only = false, inContainer = false, within = [] } = options;
 	const said: string[] = [];
-	const command = [process.execPath, "-e", SCRIPT, name, String(port)];
+	const command = [process.execPath, "-e", SCRIPT, name, String(port), address, ipv6Only ? "6" : "46"];
 	const started = startProcess([...within, ...enter(netns), ...(inContainer ? CONTAINER : []), ...command], {
 		stdin: true,
 		onLine: (line, stream) => stream === "stdout" && said.push(line),

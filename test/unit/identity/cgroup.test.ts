@@ -36,7 +36,7 @@ describe("the place of a process in the unified hierarchy", () => {
 		["Docker with systemd", `/system.slice/docker-${A}.scope`, undefined, A],
 		["Docker with cgroupfs", `/docker/${A}`, undefined, A],
 		["Docker with a parent of its own", `/web.slice/docker-${A}.scope`, undefined, A],
-		["systemd in Docker", `/system.slice/docker-${A}.scope/system.slice/nginx.service`, "nginx.service", A],
+		["systemd in Docker", `/system.slice/docker-${A}.scope/system.slice/nginx.service`, undefined, A],
 		["Podman", `/machine.slice/libpod-${A}.scope/container`, undefined, A],
 		["Podman under runc", `/machine.slice/libpod-${A}.scope`, undefined, A],
 		[
@@ -186,7 +186,6 @@ describe("the place of a process in the unified hierarchy", () => {
 			undefined,
 			B,
 		],
-		["a unit that a container says it is in", `/docker/${A}/system.slice/web.service`, undefined, A],
 		[
 			"containerd's cgroup without systemd",
 			`/kubepods-besteffort-pod${POD_IN_SLICE}.slice:cri-containerd:${A}`,

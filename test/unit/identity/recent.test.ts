@@ -20,3 +20,12 @@ describe("a map of what was used last", () => {
 		expect([recent.get("a"), recent.get("b"), recent.get("c")]).toEqual([3, undefined, 4]);
 	});
 });
+
+test("who made room is told of, with what it had", () => {
+	const gone: [string, number][] = [];
+	const recent = createRecent<string, number>(1, (key, value) => gone.push([key, value]));
+	recent.set("a", 1);
+	recent.set("a", 2);
+	recent.set("b", 3);
+	expect(gone).toEqual([["a", 2]]);
+});

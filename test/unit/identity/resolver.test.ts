@@ -265,13 +265,15 @@ describe("an address that two namespaces have", () => {
 	});
 
 	test("is not one where a namespace has the inode number of one that is gone", () => {
-		const { shared, resolver } = openBoth();
+		const { shared, resolver, clock } = openBoth();
 		shared();
 		resolver.want(base.netns, true);
 		shared({ netns: netnsKey("4197") });
 		resolver.want(netnsKey("4197"), true);
 		expect(shared({ netns: netnsKey("4197") })).toBeUndefined();
+		clock.ms += 50;
 		expect(shared()).toBeUndefined();
+		expect(shared({ netns: netnsKey("4197") })).toBeUndefined();
 	});
 });
 

@@ -136,3 +136,17 @@ test("the longest prefix decides, and the lowest metric among its equals, as a s
 		}),
 	);
 });
+
+test("tables that differ by counters, interfaces and own addresses alone tell the same, and others do not", () => {
+	const essence = (ipv6: string) => parseRoutes({ ipv4: line("192.0.2.0/24"), ipv6 }).essence;
+	const busy = IPV6.replaceAll("00000001 00000000 00000001", "00000009 00000007 00000001");
+	const more = `fe800000000000000000000000000000 40 00000000000000000000000000000000 00 00000000000000000000000000000000 00000100 00000002 00000000 00000001    veth1
+fe8000000000000000fc00fffe000001 80 00000000000000000000000000000000 00 00000000000000000000000000000000 00000000 00000003 00000000 80200001    veth1
+ff000000000000000000000000000000 08 00000000000000000000000000000000 00 00000000000000000000000000000000 00000100 00000002 00000000 00000001    veth1
+`;
+	expect(busy).not.toBe(IPV6);
+	expect(essence(more + busy)).toBe(essence(IPV6));
+	const [first = ""] = IPV6.split("\n");
+	expect(essence(IPV6.replace(`${first}\n`, ""))).not.toBe(essence(IPV6));
+	expect(parseRoutes({ ipv4: undefined, ipv6: IPV6 }).essence).not.toBe(parseRoutes({ ipv4: "", ipv6: IPV6 }).essence);
+});
