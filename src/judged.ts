@@ -6,6 +6,7 @@
 import { constants } from "node:os";
 import { isDeepStrictEqual } from "node:util";
 import type { Claim } from "./backends/claims.js";
+import type { Decisions } from "./backends/decisions.js";
 import { createJudge, type Judgement, type Verdict } from "./backends/judge.js";
 import { isIn } from "./backends/proxy-netns.js";
 import { signalNames, toldToStop } from "./backends/stopping.js";
@@ -21,7 +22,12 @@ export interface JudgedListener {
 	readonly endpoint: Endpoint;
 	readonly resolved: Resolved;
 	readonly verdict: Verdict;
+	/** No rule matches it, and that is all. */
+	readonly isUnmatched?: boolean;
 }
+
+/** The same with what it leads to. */
+export type Known = JudgedListener & Looked;
 
 /** What a look at an endpoint comes to. */
 export interface Looked {
@@ -35,8 +41,10 @@ export interface Judged {
 	look(endpoint: Endpoint): Looked;
 	/** Judges one of which no more is new than what its processes were told; looks at it where more is. */
 	lookAtSignals(endpoint: Endpoint): Looked;
-	get(key: EndpointKey): JudgedListener | undefined;
-	all(): IterableIterator<JudgedListener>;
+	get(key: EndpointKey): Known | undefined;
+	all(): IterableIterator<Known>;
+	/** How each rule decides on one, worked out anew. */
+	decisions(listener: JudgedListener): Decisions;
 	forget(key: EndpointKey): void;
 	/** Whether the verdict is known on a listener that a connection to the address would reach. */
 	hasAt(place: Place): boolean;
@@ -44,23 +52,32 @@ export interface Judged {
 	reconfigure(config: Config): void;
 }
 
-/** @param toMs a time of the kernel's clock, in the clock of the pools */
+/**
+ * @param toMs a time of the kernel's clock, in the clock of the pools
+ * @param onRenewed something about a listener that was known already is not as it was; in the middle of a look
+ */
 export function createJudged(
 	config: Config,
 	resolver: Pick<Resolver, "resolve">,
 	toMs: (atNs: number) => number,
+	onRenewed: (before: Known, now: Known) => void = () => {},
 ): Judged {
-	const known = new Map<EndpointKey, JudgedListener & Judgement & Looked>();
+	const known = new Map<EndpointKey, Judgement & Known>();
+	/** As they were by the rules before, until they are looked at by the new ones. */
+	let byOldRules = new Map<EndpointKey, Known>();
 	let judge = createJudge(config);
 	let stopSignals = stopSignalsOf(config);
 
 	const remember = (endpoint: Endpoint, resolved: Resolved, judgement: Judgement): Looked => {
-		const { verdict, backends } = judgement;
+		const { verdict, backends, isUnmatched = false } = judgement;
 		const claims = backends.map((backend) => {
 			const told = toldToStop(endpoint.stopping, stopSignals.get(backend.service) ?? new Map());
 			return { backend, told: told && { ...told, atMs: toMs(told.atNs) } };
 		});
-		const looked = { endpoint, resolved, verdict, backends, claims, why: whyNotElsewhere(judgement) };
+		const looked = { endpoint, resolved, verdict, isUnmatched, backends, claims, why: whyNotElsewhere(judgement) };
+		const before = known.get(endpoint.key) ?? byOldRules.get(endpoint.key);
+		if (before !== undefined) onRenewed(before, looked);
+		byOldRules.delete(endpoint.key);
 		known.set(endpoint.key, looked);
 		return looked;
 	};
@@ -85,7 +102,15 @@ export function createJudged(
 		},
 		get: (key) => known.get(key),
 		all: () => known.values(),
-		forget: (key) => known.delete(key),
+		decisions({ endpoint, resolved }) {
+			const decisions: Decisions = { rules: [], refused: [] };
+			judge(endpoint, resolved, decisions);
+			return decisions;
+		},
+		forget(key) {
+			known.delete(key);
+			byOldRules.delete(key);
+		},
 		hasAt(place) {
 			for (const { endpoint, resolved, verdict } of known.values()) {
 				if (endpoint.port !== place.port || verdict.state === "pending") continue;
@@ -96,6 +121,7 @@ export function createJudged(
 		reconfigure(next) {
 			judge = createJudge(next);
 			stopSignals = stopSignalsOf(next);
+			byOldRules = new Map(known);
 			known.clear();
 		},
 	};

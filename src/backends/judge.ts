@@ -8,6 +8,7 @@ import type { Resolved } from "../identity/resolver.js";
 import type { Endpoint } from "../listeners/table.js";
 import { chooseAddress } from "./address.js";
 import { type Backend, type BackendId, type BackendRef, type BackendState, backendId } from "./backend.js";
+import type { Decisions } from "./decisions.js";
 import { compileMatch } from "./match.js";
 import { isIn, netnsOfService, proxyFinder } from "./proxy-netns.js";
 import type { BackendStatus } from "./status.js";
@@ -31,9 +32,12 @@ export interface Judgement {
 	readonly verdict: Verdict;
 	/** One for each service that it is in. */
 	readonly backends: readonly Backend[];
+	/** It is out for no other reason than that no rule matches: nobody wants it, and nobody misses it. */
+	readonly isUnmatched?: boolean;
 }
 
-export type Judge = (endpoint: Endpoint, resolved: Resolved) => Judgement;
+/** @param decisions is filled in with how it comes about, for whoever asks */
+export type Judge = (endpoint: Endpoint, resolved: Resolved, decisions?: Decisions) => Judgement;
 
 /** How many services' reasons a verdict spells out. */
 const MAX_REASONS = 3;
@@ -49,15 +53,18 @@ export function createJudge(config: Pick<Config, "services" | "addresses" | "pro
 		seenFrom: netnsOfService(name, proxies),
 	}));
 
-	return (endpoint, resolved) => {
+	return (endpoint, resolved, decisions) => {
 		const who = { ...resolved.identity, isHost: resolved.isHost };
 		const reasons: string[] = [];
 		const matched = rules.filter(({ name, match }) => {
 			const result = match(endpoint, who);
+			decisions?.rules.push({ service: name, ...result });
 			if (!result.matched) reasons.push(`${name}: ${result.why}`);
 			return result.matched;
 		});
-		if (matched.length === 0) return { verdict: { state: "out", why: summary(reasons) }, backends: [] };
+		if (matched.length === 0) {
+			return { verdict: { state: "out", why: summary(reasons) }, backends: [], isUnmatched: true };
+		}
 
 		const backends: Backend[] = [];
 		const refused: { readonly pending: boolean; readonly why: string }[] = [];
@@ -72,8 +79,13 @@ export function createJudge(config: Pick<Config, "services" | "addresses" | "pro
 				addresses: resolved.addresses,
 				preferred,
 			});
-			if (choice.ok) backends.push(...seen.map((rule) => backendOf(rule, choice.address, endpoint, resolved)));
-			else refused.push({ ...choice, why: `${seen.map(({ name }) => name).join(", ")}: ${choice.why}` });
+			if (choice.ok) {
+				backends.push(...seen.map((rule) => backendOf(rule, choice.address, endpoint, resolved)));
+				continue;
+			}
+			const { pending, why } = choice;
+			refused.push({ pending, why: `${seen.map(({ name }) => name).join(", ")}: ${why}` });
+			decisions?.refused.push(...seen.map(({ name }) => ({ service: name, pending, why })));
 		}
 		return { verdict: verdictOf(backends, refused), backends };
 	};
