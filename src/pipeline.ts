@@ -69,7 +69,7 @@ export interface Pipeline {
 	backend(ref: BackendRef): Backend | undefined;
 	/** Every backend that listens or is in the set, with its state and why it is so. */
 	status(): readonly ServiceStatus[];
-	listeners(): JudgedListener[];
+	listeners(): Known[];
 	/** How each rule decides on one of them; worked out when it is asked for. */
 	decisions(listener: JudgedListener): Decisions;
 	/** What happened to endpoints since the first read. */
@@ -127,7 +127,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	};
 
 	/** What is known of a listener, with what came of it in the pools. */
-	const withPools = ({ verdict, ...listener }: JudgedListener): JudgedListener => ({
+	const withPools = ({ verdict, ...listener }: Known): Known => ({
 		...listener,
 		verdict: withStatus(verdict, (ref) => pools.statusOf(ref, now())),
 	});
