@@ -3,7 +3,7 @@
 import type { BackendName, DaemonView, Kept, ProxyView, ServiceView } from "./admin/view.js";
 import { type BackendRef, parseBackendId } from "./backends/backend.js";
 import type { ServiceStatus } from "./backends/status.js";
-import { explain } from "./explain/answer.js";
+import { type AnswerOptions, explain } from "./explain/answer.js";
 import { endpointJson } from "./listener-json.js";
 import type { Pipeline } from "./pipeline.js";
 import type { ProxyStatus } from "./proxies/loop.js";
@@ -18,7 +18,7 @@ export interface ViewOptions {
 	host(): string;
 	/** The names of the proxies that serve a service, as it is configured now. */
 	proxiesOf(service: string): readonly string[];
-	readonly pipeline: Omit<Pipeline, "onEvents" | "onRead" | "adopt" | "reconfigure" | "close">;
+	readonly pipeline: Pick<Pipeline, "hold" | "release"> & AnswerOptions["pipeline"];
 	readonly proxies: Pick<Proxies, "status">;
 	readonly sensor: Pick<Sensor, "losses">;
 	resync(): void;

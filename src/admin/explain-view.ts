@@ -101,6 +101,20 @@ export interface StrayView extends Omit<BackendView, "since"> {
 	readonly since?: string;
 }
 
+/** A listener that a service nearly has. */
+export interface MissView {
+	readonly service: string;
+	readonly netns: number;
+	readonly netnsName?: string;
+	readonly address: string;
+	readonly port: number;
+	readonly pid: number;
+	readonly comm: string;
+	/** Which key of the match it fails, and why, as a clause. */
+	readonly key: string;
+	readonly text: string;
+}
+
 export interface ExplainView {
 	/** Since when changes are recorded, ISO 8601. */
 	readonly recordedSince: string;
@@ -111,6 +125,8 @@ export interface ExplainView {
 	/** How many more fit. */
 	readonly more: number;
 	readonly strays: readonly StrayView[];
+	/** Of a service that nothing listens for: those that came nearest. */
+	readonly misses: readonly MissView[];
 	/** Where nothing was asked: how many others there are, plainly in a pool, or matched by no rule. */
 	readonly others?: { readonly in: number; readonly unmatched: number };
 }

@@ -94,6 +94,40 @@ export async function runCommandLine(words: readonly string[], interrupted: Abor
 				(args) => exitWith(import("./status.js").then(({ status }) => status({ ...args, ...isGiven(args) }))),
 			)
 			.command(
+				"explain [what]",
+				"why a listener is, or is not, in a pool; without WHAT: all that are neither plainly in nor unwanted",
+				(y) =>
+					y
+						.positional("what", {
+							type: "string",
+							describe: "port, pid, container (id or name), netns, service, or backend: whatever fits",
+						})
+						.options({
+							json,
+							port: { ...number, describe: "only this port" },
+							pid: { ...number, describe: "only this process, which called listen()" },
+							netns: {
+								type: "string",
+								requiresArg: true,
+								describe: "only this namespace: name, inode number, or host",
+							},
+							container: {
+								type: "string",
+								requiresArg: true,
+								describe: "only this container: name, or 4 digits of its id",
+							},
+							service: { type: "string", requiresArg: true, describe: "only this service" },
+							...daemon,
+						})
+						.check(({ what, port, pid, netns, container, service }) => {
+							const words = [what, port, pid, netns, container, service].filter((word) => word !== undefined);
+							if (words.length > 1) throw new Error("explain takes WHAT or one of its options, not several");
+							if (words.includes("")) throw new Error("explain what? (an empty word is none)");
+							return true;
+						}),
+				(args) => exitWith(import("./explain.js").then(({ explain }) => explain({ ...args, ...isGiven(args) }))),
+			)
+			.command(
 				"drain <what>",
 				"gives backends no new work, until they are released",
 				(y) => y.positional("what", what).options(daemon),

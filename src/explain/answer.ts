@@ -3,7 +3,7 @@
  * Worked out when it is asked for; keeps nothing.
  */
 
-import type { Explained, Question, StrayView } from "../admin/explain-view.js";
+import type { Explained, MissView, Question, StrayView } from "../admin/explain-view.js";
 import type { ProxyView } from "../admin/view.js";
 import type { BackendStatus } from "../backends/status.js";
 import type { Known } from "../judged.js";
@@ -11,6 +11,7 @@ import type { Pipeline } from "../pipeline.js";
 import { closedLately, type Found, listeningNow, meaningsFound } from "./candidates.js";
 import { explainedView } from "./listener-views.js";
 import { meaningsOf, nothingFits } from "./meaning.js";
+import { missesOf } from "./misses.js";
 
 /** How many listeners an answer has at most. */
 const MAX_LISTENERS = 500;
@@ -33,7 +34,8 @@ export function explain(question: Question | undefined, options: AnswerOptions):
 	const statusOf = (service: string, id: string) => statuses.get(`${service}/${id}`);
 	const listening = listeningNow(pipeline);
 	const strays = straysOf(options, new Set(listening.flatMap(({ subject }) => subject.backends)));
-	const answer = (found: readonly Found[]) => ({
+	const answer = (found: readonly Found[], misses: readonly MissView[] = []) => ({
+		misses,
 		recordedSince: toIso(recordedSinceMs),
 		listeners: found
 			.slice(0, MAX_LISTENERS)
@@ -62,10 +64,14 @@ export function explain(question: Question | undefined, options: AnswerOptions):
 	const names = services.map(({ name }) => name);
 	const { what, as = "service" } = question;
 	const add = (meaning: "service" | "backend") => meanings.push({ meaning, name: what, listening: 0, closed: 0 });
-	if (as === "service" && names.includes(what) && !meanings.some(({ meaning }) => meaning === "service"))
-		add("service");
+	const isService = as === "service" && names.includes(what);
+	if (isService && !meanings.some(({ meaning }) => meaning === "service")) add("service");
 	if (meanings.length === 0 && meant.length > 0) add(names.includes(what) ? "service" : "backend");
-	if (meanings.length > 0) return { ok: true, answer: { ...answer(found), meanings, strays: meant } };
+	if (meanings.length > 0) {
+		const isEmpty = isService && !found.some(({ candidate }) => candidate.state === "listening");
+		const misses = isEmpty ? missesOf(what, listening, pipeline) : [];
+		return { ok: true, answer: { ...answer(found, misses), meanings, strays: meant } };
+	}
 	const subjects = candidates.map(({ subject }) => subject);
 	const backends = [...new Set([...statuses.keys(), ...subjects.flatMap((one) => one.backends)])];
 	return { ok: false, message: nothingFits(question, subjects, names, backends) };

@@ -11,8 +11,8 @@ import type { EndpointKey } from "../listeners/ids.js";
 
 /** Something that happened to an endpoint. */
 export type Happening =
-	/** `verdict` is absent where it is in a pool and ready. */
-	| ({ readonly kind: "listened"; readonly verdict?: Verdict } & Sockets)
+	/** `verdict` is absent where it is in a pool and ready, and where no rule matches it. */
+	| ({ readonly kind: "listened"; readonly verdict?: Verdict; readonly isUnmatched: boolean } & Sockets)
 	/** Others of its sockets serve it, or one listened again. */
 	| ({ readonly kind: "sockets" } & Sockets)
 	| { readonly kind: "closed"; readonly how: "event" | "read" }

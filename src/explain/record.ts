@@ -38,13 +38,14 @@ export function createRecorder(history: History, toMs: (atNs: number) => number)
 	};
 
 	return {
-		listened({ endpoint, verdict }) {
+		listened({ endpoint, verdict, isUnmatched = false }) {
 			const isPlain = verdict.state === "in" && verdict.places.every(({ state }) => state === undefined);
 			history.record(endpoint.key, {
 				kind: "listened",
 				atMs: toMs(endpoint.sockets[0].atNs),
 				...socketsOf(endpoint),
-				...(!isPlain && { verdict }),
+				isUnmatched,
+				...(!isPlain && !isUnmatched && { verdict }),
 			});
 		},
 		renewed(before, now, atMs) {

@@ -22,7 +22,7 @@ export function changeView(change: Change, toIso: (ms: number) => string): Chang
 function textOf(change: Change): string {
 	switch (change.kind) {
 		case "listened":
-			return `it listens: ${socketsText(change)}${change.verdict === undefined ? "" : `; ${verdictText(change.verdict)}`}`;
+			return ["it listens: ", socketsText(change), ...whatFollowed(change)].join("");
 		case "sockets":
 			return `now ${socketsText(change)}`;
 		case "closed":
@@ -49,6 +49,12 @@ function textOf(change: Change): string {
 function socketsText({ pid, comm, backlog, count }: Sockets): string {
 	const sockets = count === 1 ? "" : `, ${count} sockets`;
 	return `pid ${pid} ${sanitize(comm)}, backlog ${backlog}${sockets}`;
+}
+
+/** Where it is plainly in a pool, the pool has a line of its own. */
+function whatFollowed({ verdict, isUnmatched }: Extract<Change, { kind: "listened" }>): string[] {
+	if (isUnmatched) return ["; no service's rule matches it"];
+	return verdict === undefined ? [] : ["; ", verdictText(verdict)];
 }
 
 /** A verdict in a few words. */
