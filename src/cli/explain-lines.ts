@@ -9,6 +9,8 @@ import { wrappedTable } from "./wrap.js";
 
 /** How many listeners are told of at length; where there are more, one line has to do. */
 const MAX_AT_LENGTH = 4;
+/** How many of those that closed are told of in a line each. */
+const MAX_CLOSED = 10;
 
 /** An answer, and the word that was asked for. */
 export interface AskedFor extends Shown {
@@ -25,12 +27,13 @@ function found(answer: ExplainView, shown: AskedFor): string[] {
 	const closed = listeners.filter(({ state }) => state === "closed");
 	const isFew = listeners.length <= MAX_AT_LENGTH;
 	const atLength = isFew ? listeners : listening.length <= MAX_AT_LENGTH ? listening : [];
-	const briefly = isFew ? [] : atLength.length > 0 ? closed : listeners;
+	const briefly = isFew ? [] : [...(atLength.length > 0 ? [] : listening), ...closed.slice(0, MAX_CLOSED)];
+	const left = more + (isFew ? 0 : Math.max(0, closed.length - MAX_CLOSED));
 	return [
 		...meanings.map((meaning) => meaningLine(meaning, shown.what)),
 		...atLength.flatMap((listener) => ["", ...atLengthLines(listener, answer, shown)]),
 		...(briefly.length === 0 ? [] : ["", ...brieflyLines(briefly, shown)]),
-		...(more === 0 ? [] : [`and ${more} more`]),
+		...(left === 0 ? [] : [`and ${left} more (--json has ${more === 0 ? "them all" : "some of them"})`]),
 		...(briefly.length === 0 || atLength.length > 0
 			? []
 			: ["", "for the steps and changes of one: solistend explain --pid PID, or its backend (service/address:port)"]),
@@ -71,16 +74,16 @@ function brieflyLines(listeners: readonly ExplainedView[], { nowMs, width }: Sho
 		String(listener.port),
 		String(listener.pid),
 		listener.comm,
-		span(nowMs - Date.parse(listener.closedAt ?? listener.since)),
-		briefly(listener),
+		span((listener.closedAt === undefined ? nowMs : Date.parse(listener.closedAt)) - Date.parse(listener.since)),
+		briefly(listener, nowMs),
 	]);
 	const titles = ["NETNS", "ADDRESS", right("PORT"), right("PID"), "COMM", "FOR", "STATE"];
 	return wrappedTable(titles, rows, { width });
 }
 
 /** Where it is, and where not, what holds it up. */
-function briefly({ state, verdict, unmatched, waitingFor }: ExplainedView): Cell {
-	if (state === "closed" || verdict === undefined) return { text: "closed", colour: "yellow" };
+function briefly({ verdict, unmatched, waitingFor, closedAt, since }: ExplainedView, nowMs: number): Cell {
+	if (verdict === undefined) return `closed ${span(nowMs - Date.parse(closedAt ?? since))} ago`;
 	if (unmatched === true) return { text: "matched by no service", colour: "dim" };
 	if (waitingFor !== undefined) return { text: holdUp(waitingFor), colour: STATE_COLOURS[waitingFor.state] };
 	if (verdict.state !== "in") return { text: `${verdict.state}: ${verdict.why}`, colour: "yellow" };

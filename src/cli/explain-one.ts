@@ -32,7 +32,7 @@ export function atLengthLines(
 		...(waitingFor === undefined ? [] : wrappedLines(holdUp(waitingFor), at)),
 		...(state === "closed"
 			? []
-			: ["", ...wrappedTable(["STEP", "SERVICE", "STATE", "WHAT"], stepRows(listener, nowMs), at)]),
+			: ["", ...wrappedTable(["STEP", "SERVICE", "STATE", "WHAT"], stepRows(listener, recordedSince, nowMs), at)]),
 		"",
 		...(history.length === 0
 			? wrappedLines(`nothing about it has changed since ${when(recordedSince, nowMs)}`, at)
@@ -48,7 +48,10 @@ export function atLengthLines(
 	];
 }
 
-function stepRows({ steps, unmatched, since }: ExplainedView, nowMs: number): Cell[][] {
+function stepRows({ steps, unmatched, since }: ExplainedView, recordedSince: string, nowMs: number): Cell[][] {
+	// what listened before is only known to have listened then
+	const isFound = Date.parse(since) < Date.parse(recordedSince);
+	const seen = `${isFound ? "since before" : "since"} ${when(since, nowMs)}, ${span(nowMs - Date.parse(since))} ago`;
 	const isMiss = ({ step, state, service }: StepView) => step === "rule" && state === "no" && service !== undefined;
 	const misses = steps.filter(isMiss);
 	const rows = [...steps.filter((step) => !isMiss(step)), ...misses.slice(0, MAX_RULES)].map((step): Cell[] => [
@@ -56,14 +59,14 @@ function stepRows({ steps, unmatched, since }: ExplainedView, nowMs: number): Ce
 		step.service ?? "",
 		// that one rule of many does not match is no trouble
 		isMiss(step) && unmatched !== true ? step.state : { text: step.state, colour: STATE_COLOURS[step.state] },
-		textOf(step, since, nowMs),
+		textOf(step, seen),
 	]);
 	const rest = misses.length - MAX_RULES;
 	return rest > 0 ? [...rows, ["rule", `${rest} more`, "no", "(--json has them all)"]] : rows;
 }
 
-function textOf({ step, proxy, text }: StepView, since: string, nowMs: number): string {
-	if (step === "seen") return `${text} since ${when(since, nowMs)}, for ${span(nowMs - Date.parse(since))}`;
+function textOf({ step, proxy, text }: StepView, seen: string): string {
+	if (step === "seen") return `${text} ${seen}`;
 	return proxy === undefined ? text : `${proxy}: ${text}`;
 }
 

@@ -57,10 +57,15 @@ export interface Departed {
 }
 
 export interface History {
-	/** Adds a change, at its place in time. */
-	record(key: EndpointKey, change: Change): void;
+	/**
+	 * Adds a change, at its place in time.
+	 *
+	 * @param isUnmatched no rule matches the endpoint: it is remembered apart, so that ports that come and go by the
+	 * thousand push nobody out whom a service wants
+	 */
+	record(key: EndpointKey, change: Change, isUnmatched?: boolean): void;
 	/** Remembers one that closed; forgotten when it listens again. */
-	depart(departed: Departed): void;
+	depart(departed: Departed, isUnmatched?: boolean): void;
 	/** Its last changes, the oldest first. */
 	of(key: EndpointKey): readonly Change[];
 	/** Those that closed and did not come back, as far as they are remembered. */
@@ -77,8 +82,30 @@ export interface HistoryLimits {
 	readonly total: number;
 }
 
-/** 20,000 changes are about 3 MB. */
-export const HISTORY_LIMITS: HistoryLimits = { changes: 20, endpoints: 4096, total: 20_000 };
+const LIMITS = {
+	matched: { changes: 20, endpoints: 4096, total: 20_000 },
+	unmatched: { changes: 20, endpoints: 1024, total: 4096 },
+} as const;
+
+/** An empty history. */
+export function createHistory(limits: Record<keyof typeof LIMITS, HistoryLimits> = LIMITS): History {
+	const matched = createStore(limits.matched);
+	const unmatched = createStore(limits.unmatched);
+	const storeOf = (isUnmatched: boolean) => (isUnmatched ? unmatched : matched);
+	return {
+		record(key, change, isUnmatched = false) {
+			if (change.kind === "listened") storeOf(!isUnmatched).isBack(key);
+			storeOf(isUnmatched).record(key, change);
+		},
+		depart: (departed, isUnmatched = false) => storeOf(isUnmatched).depart(departed),
+		// other rules may have made it another's
+		of: (key) =>
+			[...matched.of(key), ...unmatched.of(key)]
+				.sort((a, b) => a.atMs - b.atMs)
+				.slice(-Math.max(limits.matched.changes, limits.unmatched.changes)),
+		departed: () => [...matched.departed(), ...unmatched.departed()],
+	};
+}
 
 interface Entry {
 	/** In the order of time. */
@@ -86,8 +113,7 @@ interface Entry {
 	departed: Departed | undefined;
 }
 
-/** An empty history. */
-export function createHistory(limits: HistoryLimits = HISTORY_LIMITS): History {
+function createStore(limits: HistoryLimits) {
 	/** The one that changed last comes last. */
 	const entries = new Map<EndpointKey, Entry>();
 	let total = 0;
@@ -108,11 +134,16 @@ export function createHistory(limits: HistoryLimits = HISTORY_LIMITS): History {
 		}
 	};
 
+	const isBack = (key: EndpointKey) => {
+		const entry = entries.get(key);
+		if (entry !== undefined) entry.departed = undefined;
+	};
+
 	return {
-		record(key, change) {
-			const entry = renew(key);
-			const { changes } = entry;
-			if (change.kind === "listened") entry.departed = undefined;
+		isBack,
+		record(key: EndpointKey, change: Change) {
+			const { changes } = renew(key);
+			if (change.kind === "listened") isBack(key);
 			let at = changes.length;
 			while (at > 0 && (changes[at - 1]?.atMs ?? 0) > change.atMs) at--;
 			// a prefork server that starts says only how it ends up
@@ -125,11 +156,11 @@ export function createHistory(limits: HistoryLimits = HISTORY_LIMITS): History {
 			}
 			forgetOldest();
 		},
-		depart(departed) {
+		depart(departed: Departed) {
 			renew(departed.key).departed = departed;
 			forgetOldest();
 		},
-		of: (key) => entries.get(key)?.changes ?? [],
+		of: (key: EndpointKey): readonly Change[] => entries.get(key)?.changes ?? [],
 		departed: () => [...entries.values()].flatMap(({ departed }) => departed ?? []),
 	};
 }

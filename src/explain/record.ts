@@ -11,7 +11,7 @@ import { createRecent } from "../identity/recent.js";
 import type { JudgedListener, Known } from "../judged.js";
 import type { EndpointKey } from "../listeners/ids.js";
 import type { Endpoint } from "../listeners/table.js";
-import type { History, Sockets } from "./history.js";
+import type { Change, History, Sockets } from "./history.js";
 
 export interface Recorder {
 	/** One listens that was not there before, with what came of it in the pools. */
@@ -40,55 +40,43 @@ export function createRecorder(history: History, toMs: (atNs: number) => number)
 	return {
 		listened({ endpoint, verdict, isUnmatched = false }) {
 			const isPlain = verdict.state === "in" && verdict.places.every(({ state }) => state === undefined);
-			history.record(endpoint.key, {
-				kind: "listened",
-				atMs: toMs(endpoint.sockets[0].atNs),
-				...socketsOf(endpoint),
-				isUnmatched,
-				...(!isPlain && !isUnmatched && { verdict }),
-			});
+			const change = { kind: "listened" as const, atMs: toMs(endpoint.sockets[0].atNs), ...socketsOf(endpoint) };
+			const followed = isPlain || isUnmatched ? {} : { verdict };
+			history.record(endpoint.key, { ...change, isUnmatched, ...followed }, isUnmatched);
 		},
 		renewed(before, now, atMs) {
 			const { key } = now.endpoint;
+			const { isUnmatched = false } = now;
+			const record = (change: Change) => history.record(key, change, isUnmatched);
 			leaves(key, refsOf(before), refsOf(now));
 			const sockets = socketsOf(now.endpoint);
-			if (!isDeepStrictEqual(sockets, socketsOf(before.endpoint))) {
-				history.record(key, { kind: "sockets", atMs, ...sockets });
-			}
+			if (!isDeepStrictEqual(sockets, socketsOf(before.endpoint))) record({ kind: "sockets", atMs, ...sockets });
 			for (const [signal, atNs] of now.endpoint.stopping ?? []) {
 				if (before.endpoint.stopping?.get(signal) === atNs) continue;
-				history.record(key, { kind: "stopping", atMs: toMs(atNs), signal });
+				record({ kind: "stopping", atMs: toMs(atNs), signal });
 			}
 			const { container } = now.resolved;
-			if (container !== undefined && hasNews(before.resolved.container, container)) {
-				history.record(key, { kind: "container", atMs, to: container });
+			if (container !== undefined && isNews(before.resolved.container, container)) {
+				record({ kind: "container", atMs, to: container });
 			}
 			const from = before.resolved.addresses;
 			const to = now.resolved.addresses;
-			// whom no service wants, moves about unnoticed: the host's own addresses come and go with every container
-			if (now.isUnmatched !== true && !sameAddresses(from, to))
-				history.record(key, { kind: "addresses", atMs, from, to });
+			// the host's own addresses come and go with every container
+			if (!isUnmatched && !sameAddresses(from, to)) record({ kind: "addresses", atMs, from, to });
 			if (!isDeepStrictEqual(before.verdict, now.verdict)) {
-				history.record(key, { kind: "verdict", atMs, from: before.verdict, to: now.verdict });
+				record({ kind: "verdict", atMs, from: before.verdict, to: now.verdict });
 			}
 		},
 		closed(listener, how, atMs) {
-			const { endpoint, resolved } = listener;
+			const { endpoint, resolved, isUnmatched } = listener;
 			const { key, address, port } = endpoint;
 			const [{ pid, atNs }] = endpoint.sockets;
-			const backends = refsOf(listener);
+			const { identity } = resolved;
+			const backends = refsOf(listener).map(({ service, id }) => ({ service, id }));
 			leaves(key, backends, []);
-			history.record(key, { kind: "closed", atMs, how });
-			history.depart({
-				key,
-				address,
-				port,
-				pid,
-				identity: resolved.identity,
-				backends: backends.map(({ service, id }) => ({ service, id })),
-				sinceMs: toMs(atNs),
-				closedMs: atMs,
-			});
+			history.record(key, { kind: "closed", atMs, how }, isUnmatched);
+			const times = { sinceMs: toMs(atNs), closedMs: atMs };
+			history.depart({ key, address, port, pid, identity, backends, ...times }, isUnmatched);
 		},
 		backend(ref, status, endpoints, atMs) {
 			const keys = endpoints.length > 0 ? endpoints : (left.get(refKey(ref)) ?? []);
@@ -112,7 +100,7 @@ function socketsOf({ sockets }: Endpoint): Sockets {
 }
 
 /** A wait is news again when its reason is another. */
-function hasNews(before: JudgedListener["resolved"]["container"], now: NonNullable<typeof before>): boolean {
+function isNews(before: JudgedListener["resolved"]["container"], now: NonNullable<typeof before>): boolean {
 	if (before?.state !== now.state) return true;
 	return now.state === "waiting" && before.state === "waiting" && before.why !== now.why;
 }

@@ -28,7 +28,7 @@ function textOf(change: Change): string {
 		case "closed":
 			return change.how === "event" ? "it closed" : "it is gone: the kernel's table no longer has it";
 		case "verdict":
-			return `${verdictText(change.to)} (was ${change.from.state})`;
+			return `${verdictText(change.to)} (was ${change.from.state === "in" ? verdictText(change.from) : change.from.state})`;
 		case "addresses":
 			return `its addresses are ${addressesText(change.to)} (were ${addressesText(change.from)})`;
 		case "container":
@@ -39,7 +39,7 @@ function textOf(change: Change): string {
 			return `told to stop by ${signalName(change.signal)}`;
 		case "backend":
 			return change.state === "gone"
-				? "out of the set: nothing listens there"
+				? "left the pool: nothing listens there"
 				: `${stateText(change)}: ${change.reason}`;
 		default:
 			return change satisfies never;
