@@ -10,6 +10,9 @@ const WRONG_USAGE = 2;
 /** Wrong usage, told already. */
 class UsageError extends Error {}
 
+/** Words that do not go together, still to be told. */
+class WrongWords extends Error {}
+
 const config = {
 	type: "string",
 	alias: "c",
@@ -95,7 +98,7 @@ export async function runCommandLine(words: readonly string[], interrupted: Abor
 			)
 			.command(
 				"explain [what]",
-				"why a listener is, or is not, in a pool; without WHAT: all that are neither plainly in nor unwanted",
+				"why a listener is in a pool, or in none; without WHAT: all that are held up",
 				(y) =>
 					y
 						.positional("what", {
@@ -121,8 +124,8 @@ export async function runCommandLine(words: readonly string[], interrupted: Abor
 						})
 						.check(({ what, port, pid, netns, container, service }) => {
 							const words = [what, port, pid, netns, container, service].filter((word) => word !== undefined);
-							if (words.length > 1) throw new Error("explain takes WHAT or one of its options, not several");
-							if (words.includes("")) throw new Error("explain what? (an empty word is none)");
+							if (words.length > 1) throw new WrongWords("explain takes WHAT or one of its options, not several");
+							if (words.includes("")) throw new WrongWords("explain what? (the word is empty)");
 							return true;
 						}),
 				(args) => exitWith(import("./explain.js").then(({ explain }) => explain({ ...args, ...isGiven(args) }))),
@@ -183,7 +186,7 @@ export async function runCommandLine(words: readonly string[], interrupted: Abor
 			.exitProcess(false)
 			.fail((message, error, y) => {
 				// what a coerce says comes as a YError
-				if (error && error.name !== "YError") throw error;
+				if (error && error.name !== "YError" && !(error instanceof WrongWords)) throw error;
 				printNotice(`solistend: ${message}\n`);
 				y.showHelp((help) => printNotice(help));
 				process.exitCode = WRONG_USAGE;

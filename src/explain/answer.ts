@@ -3,7 +3,7 @@
  * Worked out when it is asked for; keeps nothing.
  */
 
-import type { Explained, MissView, Question, StrayView } from "../admin/explain-view.js";
+import type { Explained, ExplainView, Question, StrayView } from "../admin/explain-view.js";
 import type { ProxyView } from "../admin/view.js";
 import type { BackendStatus } from "../backends/status.js";
 import type { Known } from "../judged.js";
@@ -34,13 +34,13 @@ export function explain(question: Question | undefined, options: AnswerOptions):
 	const statusOf = (service: string, id: string) => statuses.get(`${service}/${id}`);
 	const listening = listeningNow(pipeline);
 	const strays = straysOf(options, new Set(listening.flatMap(({ subject }) => subject.backends)));
-	const answer = (found: readonly Found[], misses: readonly MissView[] = []) => ({
-		misses,
+	const answer = (found: readonly Found[], rest: Omit<ExplainView, "recordedSince" | "listeners" | "more">) => ({
 		recordedSince: toIso(recordedSinceMs),
 		listeners: found
 			.slice(0, MAX_LISTENERS)
 			.map(({ candidate, means }) => explainedView(candidate, means, { pipeline, toIso, statusOf, proxiesOf })),
 		more: Math.max(0, found.length - MAX_LISTENERS),
+		...rest,
 	});
 
 	if (question === undefined) {
@@ -48,7 +48,7 @@ export function explain(question: Question | undefined, options: AnswerOptions):
 		const odd = matched.filter(({ listener }) => !isPlainlyIn(listener, statusOf));
 		const others = { in: matched.length - odd.length, unmatched: listening.length - matched.length };
 		const found = odd.map((candidate) => ({ candidate, means: [] }));
-		return { ok: true, answer: { ...answer(found), meanings: [], strays, others } };
+		return { ok: true, answer: answer(found, { meanings: [], strays, misses: [], others }) };
 	}
 
 	const candidates = [...listening, ...closedLately(pipeline)];
@@ -70,7 +70,7 @@ export function explain(question: Question | undefined, options: AnswerOptions):
 	if (meanings.length > 0) {
 		const isEmpty = isService && !found.some(({ candidate }) => candidate.state === "listening");
 		const misses = isEmpty ? missesOf(what, listening, pipeline) : [];
-		return { ok: true, answer: { ...answer(found, misses), meanings, strays: meant } };
+		return { ok: true, answer: answer(found, { meanings, strays: meant, misses }) };
 	}
 	const subjects = candidates.map(({ subject }) => subject);
 	const backends = [...new Set([...statuses.keys(), ...subjects.flatMap((one) => one.backends)])];

@@ -82,6 +82,7 @@ export interface HistoryLimits {
 	readonly total: number;
 }
 
+/** Full, they take 4 to 7 MB. */
 const LIMITS = {
 	matched: { changes: 20, endpoints: 4096, total: 20_000 },
 	unmatched: { changes: 20, endpoints: 1024, total: 4096 },

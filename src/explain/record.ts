@@ -71,7 +71,8 @@ export function createRecorder(history: History, toMs: (atNs: number) => number)
 			const { endpoint, resolved, isUnmatched } = listener;
 			const { key, address, port } = endpoint;
 			const [{ pid, atNs }] = endpoint.sockets;
-			const { identity } = resolved;
+			// a long path that nobody asks by is not worth its memory
+			const { cgroup: _, ...identity } = resolved.identity;
 			const backends = refsOf(listener).map(({ service, id }) => ({ service, id }));
 			leaves(key, backends, []);
 			history.record(key, { kind: "closed", atMs, how }, isUnmatched);
