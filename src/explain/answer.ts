@@ -5,16 +5,26 @@
 
 import type { Explained, ExplainView, Question, StrayView } from "../admin/explain-view.js";
 import type { ProxyView } from "../admin/view.js";
-import type { BackendStatus } from "../backends/status.js";
+import type { ServiceStatus } from "../backends/status.js";
 import type { Known } from "../judged.js";
 import type { Pipeline } from "../pipeline.js";
-import { closedLately, type Found, listeningNow, meaningsFound } from "./candidates.js";
+import {
+	byPlace,
+	type Candidate,
+	closedLately,
+	type Found,
+	type Listening,
+	listeningNow,
+	meaningsFound,
+} from "./candidates.js";
 import { explainedView } from "./listener-views.js";
 import { meaningsOf, nothingFits } from "./meaning.js";
 import { missesOf } from "./misses.js";
 
 /** How many listeners an answer has at most. */
 const MAX_LISTENERS = 500;
+/** How many backends' names are looked through for one that was meant. */
+const MAX_GUESSES = 2000;
 
 export interface AnswerOptions {
 	readonly pipeline: Pick<Pipeline, "listeners" | "decisions" | "status" | "holds" | "history" | "toMs">;
@@ -30,10 +40,11 @@ export interface AnswerOptions {
 export function explain(question: Question | undefined, options: AnswerOptions): Explained {
 	const { pipeline, proxiesOf, toIso, recordedSinceMs } = options;
 	const services = pipeline.status();
+	const names = new Set(services.map(({ name }) => name));
 	const statuses = new Map(services.flatMap(({ name, backends }) => backends.map((one) => [`${name}/${one.id}`, one])));
 	const statusOf = (service: string, id: string) => statuses.get(`${service}/${id}`);
-	const listening = listeningNow(pipeline);
-	const strays = straysOf(options, new Set(listening.flatMap(({ subject }) => subject.backends)));
+	const listening = listeningNow(pipeline, (name) => names.has(name));
+	const strays = straysOf(services, listening, options);
 	const answer = (found: readonly Found[], rest: Omit<ExplainView, "recordedSince" | "listeners" | "more">) => ({
 		recordedSince: toIso(recordedSinceMs),
 		listeners: found
@@ -45,69 +56,63 @@ export function explain(question: Question | undefined, options: AnswerOptions):
 
 	if (question === undefined) {
 		const matched = listening.filter(({ listener }) => listener.isUnmatched !== true);
-		const odd = matched.filter(({ listener }) => !isPlainlyIn(listener, statusOf));
+		const odd = matched.filter(({ listener }) => !isPlainlyIn(listener)).sort(byPlace);
 		const others = { in: matched.length - odd.length, unmatched: listening.length - matched.length };
 		const found = odd.map((candidate) => ({ candidate, means: [] }));
 		return { ok: true, answer: answer(found, { meanings: [], strays, misses: [], others }) };
 	}
 
-	const candidates = [...listening, ...closedLately(pipeline)];
-	const found = candidates.flatMap((candidate): Found[] => {
-		const means = meaningsOf(question, candidate.subject);
-		return means.length === 0 ? [] : [{ candidate, means }];
+	const closed = closedLately(pipeline);
+	const isMeant = ({ subject }: Candidate) => meaningsOf(question, subject).length > 0;
+	const found = [...listening.filter(isMeant).sort(byPlace), ...closed.filter(isMeant)].map((candidate): Found => {
+		return { candidate, means: meaningsOf(question, candidate.subject) };
 	});
-	const meant = strays.filter(({ service, id }) => {
-		const subject = { ...NOBODY, services: [service], backends: [`${service}/${id}`] };
+	const meantStrays = strays.filter(({ service, id }) => {
+		const subject = { ...NOBODY, isOf: (name: string) => name === service, backends: [`${service}/${id}`] };
 		return meaningsOf(question, subject).length > 0;
 	});
 	const meanings = meaningsFound(question, found);
-	const names = services.map(({ name }) => name);
 	const { what, as = "service" } = question;
 	const add = (meaning: "service" | "backend") => meanings.push({ meaning, name: what, listening: 0, closed: 0 });
-	const isService = as === "service" && names.includes(what);
+	const isService = as === "service" && names.has(what);
 	if (isService && !meanings.some(({ meaning }) => meaning === "service")) add("service");
-	if (meanings.length === 0 && meant.length > 0) add(names.includes(what) ? "service" : "backend");
+	if (meanings.length === 0 && meantStrays.length > 0) add(names.has(what) ? "service" : "backend");
 	if (meanings.length > 0) {
 		const isEmpty = isService && !found.some(({ candidate }) => candidate.state === "listening");
 		const misses = isEmpty ? missesOf(what, listening, pipeline) : [];
-		return { ok: true, answer: answer(found, { meanings, strays: meant, misses }) };
+		return { ok: true, answer: answer(found, { meanings, strays: meantStrays, misses }) };
 	}
-	const subjects = candidates.map(({ subject }) => subject);
-	const backends = [...new Set([...statuses.keys(), ...subjects.flatMap((one) => one.backends)])];
-	return { ok: false, message: nothingFits(question, subjects, names, backends) };
+	const subjects = [...listening, ...closed].map(({ subject }) => subject);
+	const backends = [...new Set([...statuses.keys(), ...subjects.flatMap((one) => one.backends)])].slice(0, MAX_GUESSES);
+	return { ok: false, message: nothingFits(question, subjects, [...names], backends) };
 }
 
 /** No listener: what is a backend and nothing else. */
 const NOBODY = { port: -1, pids: [], netnsInode: -1 };
 
 /** In every pool that its rules lead to, and ready there. */
-function isPlainlyIn(
-	{ verdict }: Known,
-	statusOf: (service: string, id: string) => BackendStatus | undefined,
-): boolean {
-	if (verdict.state !== "in") return false;
-	return verdict.places.every(
-		({ service, backend, state }) => state === undefined && statusOf(service, backend)?.held !== true,
-	);
-}
+const isPlainlyIn = ({ verdict }: Known): boolean =>
+	verdict.state === "in" && verdict.places.every(({ state }) => state === undefined);
 
 /** What the pools have, or a person holds, beside all that listens. */
-function straysOf({ pipeline, toIso }: AnswerOptions, led: ReadonlySet<string>): StrayView[] {
-	const known = pipeline.status().flatMap(({ name, backends }) =>
-		backends.map(({ id, state, held, reason, sinceMs }) => ({
-			service: name,
-			id,
-			state,
-			held,
-			reason,
-			since: toIso(sinceMs),
-		})),
-	);
-	const there = new Set(known.map(({ service, id }) => `${service}/${id}`));
-	const absent = pipeline
-		.holds()
-		.map(({ service, id, state }) => ({ service, id, state, held: true, reason: "nothing listens there now" }));
-	return [...known, ...absent.filter(({ service, id }) => !there.has(`${service}/${id}`))].filter(
-		({ service, id }) => !led.has(`${service}/${id}`),
-	);
+function straysOf(
+	services: readonly ServiceStatus[],
+	listening: readonly Listening[],
+	{ pipeline, toIso }: AnswerOptions,
+): StrayView[] {
+	const led = new Set(listening.flatMap(({ subject }) => subject.backends));
+	const known = new Set<string>();
+	const strays: StrayView[] = [];
+	for (const { name: service, backends } of services) {
+		for (const { id, state, held, reason, sinceMs } of backends) {
+			const name = `${service}/${id}`;
+			known.add(name);
+			if (!led.has(name)) strays.push({ service, id, state, held, reason, since: toIso(sinceMs) });
+		}
+	}
+	for (const { service, id, state } of pipeline.holds()) {
+		const reason = "nothing listens there now";
+		if (!known.has(`${service}/${id}`)) strays.push({ service, id, state, held: true, reason });
+	}
+	return strays;
 }

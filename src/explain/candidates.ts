@@ -30,20 +30,20 @@ export interface Found {
 
 type Source = Pick<Pipeline, "listeners" | "decisions" | "history">;
 
-/** All that listen, sorted by namespace (the host's first), port and address. */
-export function listeningNow(pipeline: Source): Listening[] {
-	const all = pipeline.listeners().map(
-		(listener): Listening => ({
-			state: "listening",
-			listener,
-			subject: subjectOf(listener, pipeline),
-		}),
-	);
-	const netns = ({ subject }: Listening) =>
-		`${subject.netnsName === "host" ? 0 : 1}${subject.netnsName ?? subject.netnsInode}`;
-	return all.sort(
-		(a, b) => compare(netns(a), netns(b)) || a.subject.port - b.subject.port || compare(addressOf(a), addressOf(b)),
-	);
+/** All that listen, in no order. @param isService whether there is a service of that name */
+export function listeningNow(pipeline: Source, isService: (name: string) => boolean): Listening[] {
+	return pipeline.listeners().map((listener) => ({
+		state: "listening",
+		listener,
+		subject: subjectOf(listener, pipeline, isService),
+	}));
+}
+
+/** By namespace, the host's first; then by port and address. */
+export function byPlace(a: Listening, b: Listening): number {
+	const netns = ({ subject: { netnsName, netnsInode } }: Listening) =>
+		`${netnsName === "host" ? 0 : 1}${netnsName ?? netnsInode}`;
+	return compare(netns(a), netns(b)) || a.subject.port - b.subject.port || compare(addressOf(a), addressOf(b));
 }
 
 /** Those that closed, the last one first. */
@@ -57,11 +57,15 @@ export function closedLately({ history }: Source): Closed[] {
 const addressOf = ({ listener }: Listening) => listener.endpoint.address;
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
-function subjectOf(listener: Known, pipeline: Pick<Pipeline, "decisions">): Subject {
-	const { endpoint, resolved, claims, isUnmatched } = listener;
+function subjectOf(
+	listener: Known,
+	pipeline: Pick<Pipeline, "decisions">,
+	isService: (name: string) => boolean,
+): Subject {
+	const { endpoint, resolved, verdict, claims, isUnmatched } = listener;
 	const { netnsInode, netnsName, container, containerName } = resolved.identity;
-	// whom no rule matches, none need be asked about again
-	const rules = isUnmatched === true ? [] : pipeline.decisions(listener).rules;
+	// whom no rule matches, none need be asked about again; and who is somewhere, is seldom refused elsewhere
+	const isDecided = isUnmatched === true || (claims.length > 0 && verdict.state !== "pending");
 	return {
 		port: endpoint.port,
 		pids: endpoint.sockets.map(({ pid }) => pid),
@@ -69,12 +73,11 @@ function subjectOf(listener: Known, pipeline: Pick<Pipeline, "decisions">): Subj
 		netnsName: resolved.isHost ? "host" : netnsName,
 		container,
 		containerName,
-		services: [
-			...new Set([
-				...rules.flatMap(({ service, matched }) => (matched ? [service] : [])),
-				...claims.map(({ backend }) => backend.service),
-			]),
-		],
+		isOf(service) {
+			if (claims.some(({ backend }) => backend.service === service)) return true;
+			if (isDecided || !isService(service)) return false;
+			return pipeline.decisions(listener).rules.some((rule) => rule.matched && rule.service === service);
+		},
 		backends: claims.map(({ backend }) => `${backend.service}/${backend.id}`),
 	};
 }
@@ -88,7 +91,7 @@ function departedSubject({ port, pid, identity, backends }: Departed): Subject {
 		netnsName,
 		container,
 		containerName,
-		services: [...new Set(backends.map(({ service }) => service))],
+		isOf: (service) => backends.some((backend) => backend.service === service),
 		backends: backends.map(({ service, id }) => `${service}/${id}`),
 	};
 }

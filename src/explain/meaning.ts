@@ -18,8 +18,9 @@ export interface Subject {
 	/** Full id. */
 	readonly container?: string | undefined;
 	readonly containerName?: string | undefined;
-	/** Services whose rules match it, and what it leads to, as `service/address:port`. */
-	readonly services: readonly string[];
+	/** Whether a service's rule matches it. */
+	isOf(service: string): boolean;
+	/** What it leads to, as `service/address:port`. */
 	readonly backends: readonly string[];
 }
 
@@ -37,7 +38,7 @@ const FITS: Readonly<Record<Meaning, (what: string, subject: Subject) => boolean
 	netns: (what, { netnsInode, netnsName }) => what === netnsName || (NUMBER.test(what) && Number(what) === netnsInode),
 	container: (what, { container, containerName }) =>
 		what === containerName || (isIdPrefix(what) && container?.startsWith(what.toLowerCase()) === true),
-	service: (what, { services }) => services.includes(what),
+	service: (what, subject) => subject.isOf(what),
 	backend: (what, { backends }) => backends.some((name) => name === what || idOf(name) === what),
 };
 

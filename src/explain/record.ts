@@ -20,7 +20,11 @@ export interface Recorder {
 	renewed(before: Known, now: Known, atMs: number): void;
 	/** @param how an event said so, or a read no longer has it */
 	closed(listener: Known, how: "event" | "read", atMs: number): void;
-	/** A backend came, went or changed. @param endpoints those that lead there now */
+	/**
+	 * A backend came, went or changed; nothing is recorded where its state and the reason are the last ones known.
+	 *
+	 * @param endpoints those that lead there now
+	 */
 	backend(ref: BackendRef, status: BackendStatus | undefined, endpoints: readonly EndpointKey[], atMs: number): void;
 }
 
@@ -87,6 +91,9 @@ export function createRecorder(history: History, toMs: (atNs: number) => number)
 				reason: "nothing listens there",
 			};
 			for (const key of keys) {
+				const last = history.of(key).findLast((change) => change.kind === "backend" && refKey(change) === refKey(ref));
+				// another weight, or name, is no change of its state
+				if (last?.kind === "backend" && last.state === state && last.held === held && last.reason === reason) continue;
 				history.record(key, { kind: "backend", atMs, service: ref.service, id: ref.id, state, held, reason });
 			}
 		},

@@ -11,7 +11,7 @@ const WEB: Subject = {
 	netnsName: "blue",
 	container: ID,
 	containerName: "web-1",
-	services: ["web"],
+	isOf: (service) => service === "web",
 	backends: ["web/10.0.0.2:8080"],
 };
 const HOST: Subject = {
@@ -19,7 +19,7 @@ const HOST: Subject = {
 	pids: [8080],
 	netnsInode: 4026531833,
 	netnsName: "host",
-	services: [],
+	isOf: () => false,
 	backends: [],
 };
 
