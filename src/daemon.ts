@@ -120,6 +120,8 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 	const view = createView({
 		file,
 		host: () => current.host,
+		proxiesOf: (service) =>
+			current.proxies.filter(({ services }) => services?.includes(service) ?? true).map(({ name }) => name),
 		pipeline,
 		proxies,
 		sensor,

@@ -7,8 +7,9 @@ import { constants } from "node:os";
 import { isDeepStrictEqual } from "node:util";
 import type { Backend } from "./backends/backend.js";
 import type { Claim } from "./backends/claims.js";
+import type { Decisions } from "./backends/decisions.js";
 import { questionOf } from "./backends/gate.js";
-import { createJudge, type Judgement, type Verdict } from "./backends/judge.js";
+import { type Circumstances, createJudge, type Judgement, type Verdict } from "./backends/judge.js";
 import type { Catalogue } from "./backends/labels/catalogue.js";
 import { HOST, isIn, isPortProxy, netnsOfService, type ProxyNetns } from "./backends/proxy-netns.js";
 import { DEFAULT_STOP_SIGNAL, signalNames, toldToStop } from "./backends/stopping.js";
@@ -28,7 +29,12 @@ export interface JudgedListener {
 	readonly endpoint: Endpoint;
 	readonly resolved: Resolved;
 	readonly verdict: Verdict;
+	/** No rule matches it, and that is all. */
+	readonly isUnmatched?: boolean;
 }
+
+/** The same with what it leads to. */
+export type Known = JudgedListener & Looked;
 
 /** What a look at an endpoint comes to. */
 export interface Looked {
@@ -38,7 +44,7 @@ export interface Looked {
 }
 
 /** The same, with what it was found by. */
-interface Known extends JudgedListener, Judgement, Looked {
+interface Found extends Known, Judgement {
 	readonly verdict: Verdict;
 	readonly routes: readonly Routes[];
 	readonly isLowest: boolean;
@@ -51,8 +57,10 @@ export interface Judged {
 	lookAgain(endpoint: Endpoint): Looked;
 	/** Judges one of which no more is new than what its processes were told; looks at it where more is. */
 	lookAtSignals(endpoint: Endpoint): Looked;
-	get(key: EndpointKey): (JudgedListener & Looked) | undefined;
-	all(): IterableIterator<JudgedListener>;
+	get(key: EndpointKey): Known | undefined;
+	all(): IterableIterator<Known>;
+	/** How each rule decides on one, worked out anew. */
+	decisions(listener: JudgedListener): Decisions;
 	forget(key: EndpointKey): void;
 	/** Those of a container, by its full id. */
 	ofContainer(id: string): Endpoint[];
@@ -72,14 +80,18 @@ export interface Judged {
 /**
  * @param toMs a time of the kernel's clock, in the clock of the pools
  * @param catalogue what containers declare; default: nothing
+ * @param onRenewed something about a listener that was known already is not as it was; in the middle of a look
  */
 export function createJudged(
 	config: Config,
 	resolver: Pick<Resolver, "resolve" | "routesOf" | "want" | "forget" | "disturbed">,
 	toMs: (atNs: number) => number,
 	catalogue?: Pick<Catalogue, "of" | "services">,
+	onRenewed: (before: Known, now: Known) => void = () => {},
 ): Judged {
-	const known = new Map<EndpointKey, Known>();
+	const known = new Map<EndpointKey, Found>();
+	/** As they were by the rules before, until they are looked at by the new ones. */
+	let byOldRules = new Map<EndpointKey, Known>();
 	const byNetns = createGrouped<NetnsKey, EndpointKey>();
 	const byContainer = createGrouped<string, EndpointKey>();
 	/** Those that a service wants. */
@@ -125,6 +137,11 @@ export function createJudged(
 	const isLowest = ({ port }: Endpoint, { identity: { container } }: Resolved): boolean =>
 		container === undefined || port <= (lowest.of(container) ?? port);
 
+	const circumstances = (endpoint: Endpoint, resolved: Resolved): Circumstances => ({
+		routesOf: resolver.routesOf,
+		isLowest: isLowest(endpoint, resolved),
+	});
+
 	/** By which signals its processes are told to stop: what is configured, else what its container says. */
 	const stopSignalsFor = (service: string, { container }: Resolved) => {
 		const said = container?.state === "known" ? container.container.stopSignal : undefined;
@@ -132,7 +149,7 @@ export function createJudged(
 	};
 
 	/** @param by the routes that it was judged by */
-	const remember = (endpoint: Endpoint, resolved: Resolved, judgement: Judgement, by: Known["routes"]): Looked => {
+	const remember = (endpoint: Endpoint, resolved: Resolved, judgement: Judgement, by: Found["routes"]): Looked => {
 		const { backends } = judgement;
 		const claims = backends.map((backend) => {
 			const { stopping } = endpoint;
@@ -152,13 +169,16 @@ export function createJudged(
 			why: whyNotElsewhere(judgement),
 		};
 		fileContainer(endpoint, resolved.identity.container);
+		const before = known.get(endpoint.key) ?? byOldRules.get(endpoint.key);
+		if (before !== undefined) onRenewed(before, looked);
+		byOldRules.delete(endpoint.key);
 		known.set(endpoint.key, looked);
 		byNetns.add(endpoint.netns, endpoint.key);
 		fileWanted(endpoint, judgement.isWanted);
 		return looked;
 	};
-	const judgeAnew = (endpoint: Endpoint, resolved: Resolved, by: Known["routes"]): Looked =>
-		remember(endpoint, resolved, judge(endpoint, resolved, resolver.routesOf, isLowest(endpoint, resolved)), by);
+	const judgeAnew = (endpoint: Endpoint, resolved: Resolved, by: Found["routes"]): Looked =>
+		remember(endpoint, resolved, judge(endpoint, resolved, circumstances(endpoint, resolved)), by);
 	const look = (endpoint: Endpoint): Looked => {
 		const before = known.get(endpoint.key);
 		const resolved = resolver.resolve(endpoint.sockets[0]);
@@ -187,6 +207,7 @@ export function createJudged(
 		all: () => known.values(),
 		forget(key) {
 			const before = known.get(key);
+			byOldRules.delete(key);
 			if (before === undefined) return;
 			fileContainer(before.endpoint, undefined);
 			fileWanted(before.endpoint, false);
@@ -202,6 +223,11 @@ export function createJudged(
 				.changed()
 				.flatMap(({ container, ports }) => ofContainer(container).filter(({ port }) => ports.includes(port))),
 		],
+		decisions({ endpoint, resolved }) {
+			const decisions: Decisions = { rules: [], labels: [], refused: [] };
+			judge(endpoint, resolved, { ...circumstances(endpoint, resolved), decisions });
+			return decisions;
+		},
 		hasAt(place) {
 			let isPassedOn = false;
 			let waits = false;
@@ -220,6 +246,7 @@ export function createJudged(
 			judge = createJudge(next, catalogue);
 			({ services, proxies } = next);
 			seenFrom = netnsesOf(proxies);
+			byOldRules = new Map(known);
 			known.clear();
 			byNetns.clear();
 			byContainer.clear();

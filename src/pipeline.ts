@@ -8,6 +8,7 @@ import type { Logger } from "pino";
 import { createAlarm } from "./alarm.js";
 import { type AdoptedServer, createAdopted, refOf } from "./backends/adopted.js";
 import type { Backend, BackendRef, DesiredChange, DesiredSet, Hold } from "./backends/backend.js";
+import type { Decisions } from "./backends/decisions.js";
 import { withStatus } from "./backends/judge.js";
 import type { CatalogueChange } from "./backends/labels/catalogue.js";
 import { createPools } from "./backends/pools.js";
@@ -15,10 +16,12 @@ import { netnsOfService } from "./backends/proxy-netns.js";
 import type { ServiceStatus } from "./backends/status.js";
 import type { Config } from "./config/schema.js";
 import { createDiscovery } from "./discovery.js";
+import { createHistory, type History } from "./explain/history.js";
+import { createRecorder } from "./explain/record.js";
 import type { Container, ContainerChange } from "./identity/container.js";
 import type { Place, Presence } from "./identity/presence.js";
 import type { Resolver } from "./identity/resolver.js";
-import { createJudged, type Judged, type JudgedListener, type Looked } from "./judged.js";
+import { createJudged, type Judged, type JudgedListener, type Known, type Looked } from "./judged.js";
 import type { KernelEvent, Read } from "./listeners/event.js";
 import type { EndpointKey } from "./listeners/ids.js";
 import { createTable, type Endpoint, type Merged } from "./listeners/table.js";
@@ -86,14 +89,21 @@ export interface Pipeline {
 	backend(ref: BackendRef): Backend | undefined;
 	/** Every backend that listens or is in the set, with its state and why it is so. */
 	status(): readonly ServiceStatus[];
-	listeners(): JudgedListener[];
+	listeners(): Known[];
+	/** How each rule decides on one of them; worked out when it is asked for. */
+	decisions(listener: JudgedListener): Decisions;
+	/** What happened to endpoints since the first read. */
+	readonly history: Pick<History, "of" | "departed">;
+	/** A time of the kernel's clock, in that of `now`. */
+	toMs(atNs: number): number;
 	close(): void;
 }
 
-/** What the log is told of a listener. */
+/** What the log and the history are told of a listener. */
 type News =
 	| { readonly what: "listening"; readonly key: EndpointKey }
-	| { readonly what: "closed"; readonly listener: JudgedListener };
+	| { readonly what: "renewed"; readonly before: Known; readonly now: Known }
+	| { readonly what: "closed"; readonly listener: Known; readonly how: "event" | "read" };
 
 export function createPipeline(options: PipelineOptions): Pipeline {
 	const {
@@ -117,7 +127,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	const pools = createPools(rules, remembered?.holds);
 	/** A time of the kernel's clock in that of `now`. */
 	const toMs = (atNs: number) => now() - (bootTimeNs() - atNs) / 1e6;
-	const judged = createJudged(config, resolver, toMs, catalogue);
+	const history = createHistory();
+	const recorder = createRecorder(history, toMs);
+	/** Of this step. */
+	let news: News[] = [];
+	const judged = createJudged(config, resolver, toMs, catalogue, (before, now) =>
+		news.push({ what: "renewed", before, now }),
+	);
 	/** A listener that the kernel's table has was judged already: an old file must not overrule its verdict. */
 	const presenceOf = ({ service, address, port }: AdoptedServer): Presence => {
 		const place = { address, port, netns: netnsOfService(service, proxies) };
@@ -166,7 +182,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	};
 
 	/** What is known of a listener, with what came of it in the pools. */
-	const withPools = ({ verdict, ...listener }: JudgedListener): JudgedListener => ({
+	const withPools = ({ verdict, ...listener }: Known): Known => ({
 		...listener,
 		verdict: withStatus(verdict, (ref) => pools.statusOf(ref, now())),
 	});
@@ -180,22 +196,23 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	const settle = ({ kernelAtNs, isAny = false }: { kernelAtNs?: number | undefined; isAny?: boolean } = {}) => {
 		lookAtDisturbed();
 		const { touched, removal, withheld } = pools.commit(now());
+		const told = news;
+		news = [];
 		if (closed) return;
 		expiry.set(pools.dueMs);
 		if (withheld) {
 			log.warn("too many backends would leave at once: they stay until the kernel's table confirms it");
 			requestRead();
 		}
-		if (touched.length === 0 && !isAny) return;
-		onChange({
-			atMs: now(),
-			removal,
-			touched: isAny ? undefined : touched,
-			...(kernelAtNs !== undefined && { sinceKernelMs: () => (bootTimeNs() - kernelAtNs) / 1e6 }),
-		});
-		later(() => {
-			for (const ref of touched) reportBackend(log, ref, pools.statusOf(ref, now()));
-		});
+		if (touched.length > 0 || isAny) {
+			onChange({
+				atMs: now(),
+				removal,
+				touched: isAny ? undefined : touched,
+				...(kernelAtNs !== undefined && { sinceKernelMs: () => (bootTimeNs() - kernelAtNs) / 1e6 }),
+			});
+		}
+		if (told.length > 0 || touched.length > 0) tell(told, touched);
 	};
 
 	const expiry = createAlarm(now, () => {
@@ -222,12 +239,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		retryIn(Math.min(retryMs * 2, RETRY_MS.last));
 	};
 
-	/**
-	 * Takes in what changed in the table; what a read no longer has is absent, and not known to have closed. Gives what
-	 * is to be told of it, once it was acted on: a line of the log takes as long as the rest.
-	 */
-	const take = ({ changes, again }: Merged, source: "events" | "read"): News[] => {
-		const news: News[] = [];
+	/** Takes in what changed in the table; what a read no longer has is absent, and not known to have closed. */
+	const take = ({ changes, again }: Merged, source: "event" | "read") => {
 		let pending = false;
 		for (const change of changes) {
 			const { key } = change.endpoint;
@@ -240,28 +253,40 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 				if (isNew) news.push({ what: "listening", key });
 			} else {
 				const listener = judged.get(key);
-				if (listener !== undefined) news.push({ what: "closed", listener });
+				if (listener !== undefined) news.push({ what: "closed", listener, how: source });
 				judged.forget(key);
 				gates?.forget(key);
-				if (source === "events") pools.close(key, now());
+				if (source === "event") pools.close(key, now());
 				else pools.set(key, [], "the kernel's table no longer has it", now());
 			}
 		}
 		if (pending) retryIn(RETRY_MS.first);
 		if (again) requestRead();
-		return news;
 	};
 
-	const tell = (news: readonly News[]) => {
+	/** Tells the log and the history of a step, once it was acted on: that takes as long as the rest. */
+	const tell = (told: readonly News[], touched: readonly BackendRef[]) => {
 		// what listened already at the start is no news
 		const isNews = hasRead;
+		const atMs = now();
 		later(() => {
-			for (const one of news) {
-				const listener = one.what === "closed" ? one.listener : judged.get(one.key);
-				if (listener === undefined) continue;
+			for (const one of told) {
+				if (one.what === "renewed") {
+					recorder.renewed(one.before, one.now, atMs);
+					continue;
+				}
+				const known = one.what === "closed" ? one.listener : judged.get(one.key);
+				if (known === undefined) continue;
+				const listener = one.what === "closed" ? known : withPools(known);
+				if (one.what === "closed") recorder.closed(known, one.how, atMs);
+				else if (isNews) recorder.listened(listener);
 				// also where it is held out in its service
-				const isOurs = listener.verdict.state !== "out";
-				reportListener(log, one.what, one.what === "closed" ? listener : withPools(listener), isNews && isOurs);
+				reportListener(log, one.what, listener, isNews && known.verdict.state !== "out");
+			}
+			for (const ref of touched) {
+				const status = pools.statusOf(ref, now());
+				if (isNews) recorder.backend(ref, status, pools.endpointsOf(ref), atMs);
+				reportBackend(log, ref, status);
 			}
 		});
 	};
@@ -298,23 +323,21 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		onEvents(events) {
 			const review = events.some((event) => event.kind !== "stopping" && adopted.concerns(event.listener.port));
 			const [first] = events;
-			const news = take(table.fold(events), "events");
+			take(table.fold(events), "event");
 			if (review) adopted.review(pools);
 			else adopted.yield(pools);
 			settle({ kernelAtNs: first?.kind === "stopping" ? first.atNs : first?.listener.atNs });
-			tell(news);
 		},
 		onRead(read) {
 			const beganMs = toMs(read.beganNs);
 			const waiting = pools.withheldBefore(beganMs);
-			const news = take(table.merge(read), "read");
+			take(table.merge(read), "read");
 			if (read.complete) {
 				if (waiting.length > 0) lookAnew(waiting.flatMap((key) => judged.get(key)?.endpoint ?? []));
 				pools.confirm(beganMs);
 			}
 			adopted.review(pools);
 			settle();
-			tell(news);
 			hasRead = true;
 		},
 		adopt(servers) {
@@ -367,6 +390,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		backend: (ref) => (hasRead ? pools.backend(ref) : undefined),
 		status: () => pools.status(now()),
 		listeners: () => [...judged.all()].map(withPools),
+		decisions: (listener) => judged.decisions(listener),
+		history,
+		toMs,
 		close() {
 			closed = true;
 			gates?.close();

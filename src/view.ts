@@ -3,6 +3,8 @@
 import type { BackendName, DaemonView, Kept, ProxyView, ServiceView } from "./admin/view.js";
 import { type BackendRef, parseBackendId } from "./backends/backend.js";
 import type { ServiceStatus } from "./backends/status.js";
+import { type AnswerOptions, explain } from "./explain/answer.js";
+import { endpointJson } from "./listener-json.js";
 import type { Pipeline } from "./pipeline.js";
 import type { ProxyStatus } from "./proxies/loop.js";
 import type { Proxies, ProxyReport } from "./proxies/proxies.js";
@@ -14,7 +16,9 @@ export interface ViewOptions {
 	readonly file: string;
 	/** Name of this host, as it is configured now. */
 	host(): string;
-	readonly pipeline: Pick<Pipeline, "status" | "listeners" | "holds" | "hold" | "release" | "forget">;
+	/** The names of the proxies that serve a service, as it is configured now. */
+	proxiesOf(service: string): readonly string[];
+	readonly pipeline: Pick<Pipeline, "hold" | "release" | "forget"> & AnswerOptions["pipeline"];
 	readonly proxies: Pick<Proxies, "status">;
 	readonly sensor: Pick<Sensor, "losses">;
 	resync(): void;
@@ -23,7 +27,10 @@ export interface ViewOptions {
 	saved(): Promise<string | undefined>;
 }
 
-export function createView({ file, host, pipeline, proxies, sensor, resync, reload, saved }: ViewOptions): DaemonView {
+export function createView(options: ViewOptions): DaemonView {
+	const { file, host, proxiesOf, pipeline, proxies, sensor, resync, reload, saved } = options;
+	/** The first read is over by now: what came after it is recorded. */
+	const recordedSinceMs = performance.now();
 	const startedAt = new Date(Date.now() - process.uptime() * 1000).toISOString();
 
 	const kept = async (): Promise<Kept> => {
@@ -45,6 +52,19 @@ export function createView({ file, host, pipeline, proxies, sensor, resync, relo
 			proxies: proxies.status().map(proxyView),
 			losses: { ...sensor.losses() },
 		}),
+		listeners: () => pipeline.listeners().map(endpointJson),
+		explain(question) {
+			const views = proxies.status().map(proxyView);
+			return explain(question, {
+				pipeline,
+				proxiesOf(service) {
+					const serving = new Set(proxiesOf(service));
+					return views.filter(({ name }) => serving.has(name));
+				},
+				toIso,
+				recordedSinceMs,
+			});
+		},
 		hold(backends, state) {
 			for (const ref of backends.flatMap(refsOf)) pipeline.hold(ref, state);
 			return kept();
@@ -76,10 +96,13 @@ function serviceView({ name, backends }: ServiceStatus): ServiceView {
 			state,
 			held,
 			reason,
-			since: new Date(performance.timeOrigin + sinceMs).toISOString(),
+			since: toIso(sinceMs),
 		})),
 	};
 }
+
+/** A time of the pipeline's clock. */
+const toIso = (ms: number) => new Date(performance.timeOrigin + ms).toISOString();
 
 function proxyView({ status, lastApplied, compared, ...counts }: ProxyReport): ProxyView {
 	const { name, type, mode, applied, reloads, failed, fastChanges } = counts;

@@ -6,6 +6,7 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { z } from "zod";
 import { messageOf } from "../errors.js";
+import { questionOf } from "./explain.js";
 import type { BackendName, DaemonStatus, DaemonView } from "./view.js";
 import { listed, type Meant, meantBy } from "./what.js";
 
@@ -20,7 +21,7 @@ interface Answer {
 	readonly type?: string;
 }
 
-type Route = (view: DaemonView, body: unknown) => Answer | Promise<Answer>;
+type Route = (view: DaemonView, body: unknown, query: URLSearchParams) => Answer | Promise<Answer>;
 
 const fine = (body: unknown): Answer => ({ status: 200, body });
 const wrong = (status: number, error: string): Answer => ({ status, body: { error } });
@@ -32,6 +33,13 @@ const releaseBody = z.object({ what: z.string() });
 const ROUTES: Readonly<Record<string, Route>> = {
 	"GET /v1/status": (view) => fine(view.status()),
 	"GET /v1/services": (view) => fine(view.status().services),
+	"GET /v1/listeners": (view) => fine(view.listeners()),
+	"GET /v1/explain"(view, _body, query) {
+		const asked = questionOf(query);
+		if (!asked.ok) return wrong(400, `/v1/explain: ${asked.error}`);
+		const explained = view.explain(asked.question);
+		return explained.ok ? fine(explained.answer) : wrong(404, explained.message);
+	},
 	"POST /v1/hold": hold,
 	"POST /v1/release": release,
 	"POST /v1/forget": forget,
@@ -122,7 +130,7 @@ export function createApi(view: DaemonView): Server {
 }
 
 async function answer(view: DaemonView, request: IncomingMessage): Promise<Answer> {
-	const [path = ""] = (request.url ?? "").split("?");
+	const [path = "", ...query] = (request.url ?? "").split("?");
 	const route = Object.hasOwn(ROUTES, `${request.method} ${path}`) ? ROUTES[`${request.method} ${path}`] : undefined;
 	if (route === undefined) {
 		const allowed = ["GET", "POST"].filter((method) => Object.hasOwn(ROUTES, `${method} ${path}`));
@@ -130,11 +138,12 @@ async function answer(view: DaemonView, request: IncomingMessage): Promise<Answe
 			? wrong(405, `${path} takes ${allowed.join(" or ")}`)
 			: wrong(404, `nothing is at ${path} (there are: ${Object.keys(ROUTES).join(", ")})`);
 	}
-	if (request.method === "GET") return route(view, undefined);
+	const asked = new URLSearchParams(query.join("?"));
+	if (request.method === "GET") return route(view, undefined, asked);
 	const text = await bodyOf(request);
 	if (text === undefined) return wrong(413, `the body is longer than ${MAX_BODY} bytes`);
 	try {
-		return await route(view, text === "" ? undefined : JSON.parse(text));
+		return await route(view, text === "" ? undefined : JSON.parse(text), asked);
 	} catch (error) {
 		if (error instanceof SyntaxError) return wrong(400, `the body is not JSON: ${error.message}`);
 		throw error;

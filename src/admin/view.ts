@@ -3,6 +3,8 @@
  * stage, and the shape of the JSON in docs/commands.md. Knows no pipeline, and no kind of proxy.
  */
 
+import type { Explained, Question } from "./explain-view.js";
+
 /** A backend, by the names that commands take. */
 export interface BackendName {
 	readonly service: string;
@@ -112,6 +114,10 @@ export interface DaemonStatus {
 
 export interface DaemonView {
 	status(): DaemonStatus;
+	/** All that listens, as `ls --json` has it. */
+	listeners(): readonly object[];
+	/** Why listeners are where they are; undefined: those that are neither plainly in a pool nor plainly unwanted. */
+	explain(question: Question | undefined): Explained;
 	hold(backends: readonly BackendName[], state: HoldState): Promise<Kept>;
 	/** Back to what the daemon makes of them. */
 	release(backends: readonly BackendName[]): Promise<Kept>;

@@ -10,6 +10,7 @@ import type { Routes } from "../identity/routes.js";
 import type { Endpoint } from "../listeners/table.js";
 import { chooseAddress } from "./address.js";
 import { type Backend, type BackendId, type BackendRef, type BackendState, backendId } from "./backend.js";
+import type { Decisions } from "./decisions.js";
 import type { Catalogue } from "./labels/catalogue.js";
 import { byLabel, isDeclaring } from "./labels/grants.js";
 import { compileMatch } from "./match.js";
@@ -38,20 +39,23 @@ export interface Judgement {
 	readonly backends: readonly Backend[];
 	/** Whether a service wants it, wherever it may be reached. */
 	readonly isWanted: boolean;
+	/** It is out for no other reason than that no rule matches: nobody wants it, and nobody misses it. */
+	readonly isUnmatched?: boolean;
 	/** By service: what it has to answer before it joins there, in place of what the service says. */
 	readonly ready?: ReadonlyMap<string, ReadyConfig>;
 }
 
-/**
- * @param routesOf tells the routes of a namespace in which a proxy runs
- * @param isLowest whether it is at the lowest port that its container listens on; default: it is
- */
-export type Judge = (
-	endpoint: Endpoint,
-	resolved: Resolved,
-	routesOf: (netns: ProxyNetns) => Routes,
-	isLowest?: boolean,
-) => Judgement;
+/** What matters to a judgement beside the listener itself. */
+export interface Circumstances {
+	/** Tells the routes of a namespace in which a proxy runs. */
+	routesOf(netns: ProxyNetns): Routes;
+	/** Whether it is at the lowest port that its container listens on; default: it is. */
+	readonly isLowest?: boolean;
+	/** Filled in with how it comes about, for whoever asks. */
+	readonly decisions?: Decisions;
+}
+
+export type Judge = (endpoint: Endpoint, resolved: Resolved, circumstances: Circumstances) => Judgement;
 
 /** A service that wants the listener. */
 interface Wanting {
@@ -80,7 +84,7 @@ export function createJudge(
 		seenFrom: netnsOfService(name, proxies),
 	}));
 
-	return (endpoint, resolved, routesOf, isLowest = true) => {
+	return (endpoint, resolved, { routesOf, isLowest = true, decisions }) => {
 		const who = { ...resolved.identity, isHost: resolved.isHost };
 		const reasons: string[] = [];
 		const refused: { readonly pending: boolean; readonly why: string }[] = [];
@@ -88,14 +92,18 @@ export function createJudge(
 		const ready = new Map<string, ReadyConfig>();
 		for (const rule of rules) {
 			const result = rule.match(endpoint, who, resolved.container);
+			decisions?.rules.push({ service: rule.name, ...result });
 			if (result.matched) matched.set(rule.name, rule);
 			else if (result.pending) refused.push({ pending: true, why: `${rule.name}: ${result.why}` });
 			else reasons.push(`${rule.name}: ${result.why}`);
 		}
+		let isUnmatched = true;
 		if (catalogue !== undefined && isDeclaring(discovery)) {
 			const granted = who.container === undefined ? undefined : catalogue.of(who.container);
 			const said = byLabel(endpoint.port, resolved.container, granted, isLowest, discovery);
 			const proxy = said.grants.length > 0 ? proxyAt(who) : undefined;
+			isUnmatched = said.reasons.length === 0 && proxy === undefined;
+			decisions?.labels.push(...said.reasons);
 			if (said.waiting !== undefined) refused.push({ pending: true, why: said.waiting });
 			// what its container says of itself is of more interest than all the services that do not mean it
 			if (proxy === undefined) reasons.unshift(...said.reasons);
@@ -107,8 +115,12 @@ export function createJudge(
 			}
 		}
 		if (matched.size === 0) {
-			const why = refused.length > 0 ? refused.map(({ why }) => why).join("; ") : summary(reasons);
-			return { verdict: { state: refused.length > 0 ? "pending" : "out", why }, backends: [], isWanted: false };
+			if (refused.length === 0) {
+				const why = summary(reasons);
+				return { verdict: { state: "out", why }, backends: [], isWanted: false, isUnmatched };
+			}
+			const why = refused.map((one) => one.why).join("; ");
+			return { verdict: { state: "pending", why }, backends: [], isWanted: false };
 		}
 
 		const backends: Backend[] = [];
@@ -126,8 +138,13 @@ export function createJudge(
 				routes: routesOf(netns),
 				published: netns === HOST ? publishedOf(resolved) : [],
 			});
-			if (choice.ok) backends.push(...seen.map((rule) => backendOf(rule, choice, endpoint, resolved)));
-			else refused.push({ ...choice, why: `${seen.map(({ name }) => name).join(", ")}: ${choice.why}` });
+			if (choice.ok) {
+				backends.push(...seen.map((rule) => backendOf(rule, choice, endpoint, resolved)));
+				continue;
+			}
+			const { pending, why } = choice;
+			refused.push({ pending, why: `${seen.map(({ name }) => name).join(", ")}: ${why}` });
+			decisions?.refused.push(...seen.map(({ name }) => ({ service: name, pending, why })));
 		}
 		return { verdict: verdictOf(backends, refused), backends, isWanted: true, ready };
 	};

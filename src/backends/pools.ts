@@ -53,6 +53,8 @@ export interface Pools {
 	/** What is desired of one backend, as of the last commit. */
 	backend(ref: BackendRef): Backend | undefined;
 	desired(): DesiredSet;
+	/** The endpoints that lead to a backend. */
+	endpointsOf(ref: BackendRef): readonly EndpointKey[];
 	/** Undefined when nothing is known of it. */
 	statusOf(ref: BackendRef, nowMs: number): BackendStatus | undefined;
 	status(nowMs: number): readonly ServiceStatus[];
@@ -191,6 +193,7 @@ export function createPools(rules: PoolRules, heldBefore: readonly Hold[] = []):
 				weight,
 				backends: [...shown.values()].sort((a, b) => compare(a.id, b.id)),
 			})),
+		endpointsOf: (ref) => claims.all(ref).map(({ backend }) => backend.endpoint),
 		statusOf: ({ service, id }, nowMs) => pools.get(service)?.statusOf(id, nowMs),
 		status: (nowMs) =>
 			sorted().map((pool) => ({

@@ -10,6 +10,9 @@ const WRONG_USAGE = 2;
 /** Wrong usage, told already. */
 class UsageError extends Error {}
 
+/** Words that do not go together, still to be told. */
+class WrongWords extends Error {}
+
 const config = {
 	type: "string",
 	alias: "c",
@@ -94,6 +97,40 @@ export async function runCommandLine(words: readonly string[], interrupted: Abor
 				(args) => exitWith(import("./status.js").then(({ status }) => status({ ...args, ...isGiven(args) }))),
 			)
 			.command(
+				"explain [what]",
+				"why a listener is in a pool, or in none; without WHAT: all that are held up",
+				(y) =>
+					y
+						.positional("what", {
+							type: "string",
+							describe: "port, pid, container (id or name), netns, service, or backend: whatever fits",
+						})
+						.options({
+							json,
+							port: { ...number, describe: "only this port" },
+							pid: { ...number, describe: "only this process, which called listen()" },
+							netns: {
+								type: "string",
+								requiresArg: true,
+								describe: "only this namespace: name, inode number, or host",
+							},
+							container: {
+								type: "string",
+								requiresArg: true,
+								describe: "only this container: name, or 4 digits of its id",
+							},
+							service: { type: "string", requiresArg: true, describe: "only this service" },
+							...daemon,
+						})
+						.check(({ what, port, pid, netns, container, service }) => {
+							const words = [what, port, pid, netns, container, service].filter((word) => word !== undefined);
+							if (words.length > 1) throw new WrongWords("explain takes WHAT or one of its options, not several");
+							if (words.includes("")) throw new WrongWords("explain what? (the word is empty)");
+							return true;
+						}),
+				(args) => exitWith(import("./explain.js").then(({ explain }) => explain({ ...args, ...isGiven(args) }))),
+			)
+			.command(
 				"drain <what>",
 				"gives backends no new work, until they are released",
 				(y) => y.positional("what", what).options(daemon),
@@ -158,7 +195,7 @@ export async function runCommandLine(words: readonly string[], interrupted: Abor
 			.exitProcess(false)
 			.fail((message, error, y) => {
 				// what a coerce says comes as a YError
-				if (error && error.name !== "YError") throw error;
+				if (error && error.name !== "YError" && !(error instanceof WrongWords)) throw error;
 				printNotice(`solistend: ${message}\n`);
 				y.showHelp((help) => printNotice(help));
 				process.exitCode = WRONG_USAGE;

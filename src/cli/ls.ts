@@ -3,9 +3,9 @@
 import { existsSync } from "node:fs";
 import type { Verdict } from "../backends/judge.js";
 import { configSchema } from "../config/schema.js";
+import { endpointJson, whoIs } from "../listener-json.js";
 import type { JudgedListener } from "../pipeline.js";
 import { requireConfig } from "./config.js";
-import { listenerJson, whoIs } from "./listener-json.js";
 import { colour, jsonText, printLine, table } from "./output.js";
 import { takeSnapshot } from "./snapshot.js";
 
@@ -22,7 +22,7 @@ export async function ls({ json, config: file, isConfigGiven }: LsOptions): Prom
 	const { listeners } = await takeSnapshot(config);
 	const sorted = [...listeners].sort(byPlace);
 	if (json) {
-		printLine(jsonText(sorted.map(toJson), 2));
+		printLine(jsonText(sorted.map(endpointJson), 2));
 		return 0;
 	}
 	const rows = sorted.map(({ endpoint, resolved: { identity }, verdict }) => [
@@ -53,15 +53,6 @@ function describe(verdict: Verdict): string {
 		return `${service} as ${backend}${remark}`;
 	});
 	return `in ${places.join(", ")}`;
-}
-
-function toJson({ endpoint, resolved, verdict }: JudgedListener): object {
-	return {
-		...listenerJson(endpoint.sockets[0], resolved.identity),
-		sockets: endpoint.sockets.map(({ socket }) => socket),
-		addresses: resolved.addresses,
-		verdict,
-	};
 }
 
 function byPlace(a: JudgedListener, b: JudgedListener): number {

@@ -6,11 +6,11 @@ import { compileGlob } from "../backends/glob.js";
 import type { Identity } from "../identity/identity.js";
 import { createResolver } from "../identity/resolver.js";
 import { sanitize } from "../identity/sanitize.js";
+import { listenerJson, whoIs } from "../listener-json.js";
 import type { SocketEvent, StopEvent } from "../listeners/event.js";
 import type { SocketId } from "../listeners/ids.js";
 import { bootTimeNs } from "../sensor/libbpf.js";
 import { type Losses, openSensor } from "../sensor/sensor.js";
-import { listenerJson, whoIs } from "./listener-json.js";
 import { type Column, colour, jsonText, printLine, printNotice, tableHead, tableLine } from "./output.js";
 
 export interface WatchOptions {

@@ -44,7 +44,7 @@ function judge(config: object, { netns, bound = "0.0.0.0", port = 80, comm = "ap
 		addresses: known ? { state: "known", ipv4: [address], ipv6: [] } : { state: "unknown", why: "nobody tells" },
 		isHost: netns === "host",
 	};
-	const { verdict, backends } = createJudge(loaded.config)(endpoint, resolved, () => UNKNOWN_ROUTES);
+	const { verdict, backends } = createJudge(loaded.config)(endpoint, resolved, { routesOf: () => UNKNOWN_ROUTES });
 	const places = Object.fromEntries(backends.map(({ service, address: at }) => [service, at]));
 	if (verdict.state !== "in") return { state: verdict.state, why: verdict.why, places };
 	expect(verdict.places).toEqual(backends.map(({ service, id }) => ({ service, backend: id })));
@@ -213,7 +213,7 @@ describe("a container whose address is not reached", () => {
 			isHost: false,
 			container: { state: "known", container },
 		};
-		return createJudge(loaded.config)(endpoint, resolved, () => ({ reach: () => "default" }));
+		return createJudge(loaded.config)(endpoint, resolved, { routesOf: () => ({ reach: () => "default" }) });
 	};
 
 	test("is reached at its published port, from the host", () => {

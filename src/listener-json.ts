@@ -1,7 +1,9 @@
 /** A listener as `--json` shows it; a stable format, documented in docs/commands.md. */
 
-import type { Identity } from "../identity/identity.js";
-import type { Listener } from "../listeners/event.js";
+import type { Verdict } from "./backends/judge.js";
+import type { Addresses, Identity } from "./identity/identity.js";
+import type { JudgedListener } from "./judged.js";
+import type { Listener } from "./listeners/event.js";
 
 /** 64-bit numbers are strings; what is not known is absent. */
 export interface ListenerJson {
@@ -49,6 +51,23 @@ export function listenerJson(listener: Listener, identity: Identity): ListenerJs
 		...(unit !== undefined && { unit }),
 		...(pod !== undefined && { pod }),
 		...(machine !== undefined && { machine }),
+	};
+}
+
+/** An endpoint with its verdict, as in `ls --json`: who serves it longest, and all its sockets. */
+export interface EndpointJson extends ListenerJson {
+	/** Cookies. */
+	readonly sockets: readonly string[];
+	readonly addresses: Addresses;
+	readonly verdict: Verdict;
+}
+
+export function endpointJson({ endpoint, resolved, verdict }: JudgedListener): EndpointJson {
+	return {
+		...listenerJson(endpoint.sockets[0], resolved.identity),
+		sockets: endpoint.sockets.map(({ socket }) => socket),
+		addresses: resolved.addresses,
+		verdict,
 	};
 }
 

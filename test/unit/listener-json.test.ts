@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { whoIs } from "../../../src/cli/listener-json.js";
+import { whoIs } from "../../src/listener-json.js";
 
 const identity = { comm: "nginx", hostname: "web-1", netnsInode: 4026532177 };
 const container = "3f2a9c0d41b6f7e8a5c3d2e1f09876543210abcdef0123456789abcdef012345";
