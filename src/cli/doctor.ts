@@ -13,18 +13,13 @@ import { readMaster } from "../proxies/nginx/master.js";
 import { type Hooks, openKernel, PACKAGED_OBJECT } from "../sensor/kernel.js";
 import { libbpfVersion } from "../sensor/libbpf.js";
 import { checkRequirements } from "../sensor/preflight.js";
+import { engineFinding } from "./engine-finding.js";
+import type { Finding } from "./finding.js";
 import { colour, printLine } from "./output.js";
 
 export interface DoctorOptions {
 	readonly json: boolean;
 	readonly config: string;
-}
-
-/** `degraded`: it works, with less. `failed`: the daemon does not start, or can't do its work. */
-interface Finding {
-	readonly name: string;
-	readonly state: "ok" | "degraded" | "failed";
-	readonly detail: string;
 }
 
 const SOCKET_TIMEOUT_MS = 2000;
@@ -108,8 +103,9 @@ async function configFindings(file: string): Promise<Finding[]> {
 			detail: formatProblem(problem),
 		}));
 	}
-	const perProxy = await Promise.all(loaded.config.proxies.map(proxyFindings));
-	return [{ name: "configuration", state: "ok", detail: file }, ...perProxy.flat()];
+	const { proxies, discovery } = loaded.config;
+	const [engine, ...perProxy] = await Promise.all([engineFinding(discovery.docker), ...proxies.map(proxyFindings)]);
+	return [{ name: "configuration", state: "ok", detail: file }, engine, ...perProxy.flat()];
 }
 
 async function proxyFindings(proxy: ProxyConfig): Promise<Finding[]> {

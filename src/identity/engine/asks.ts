@@ -21,7 +21,7 @@ export interface Asks {
 	forget(id: string): void;
 	/** The engine can be asked: all that has no answer goes out at once. */
 	open(): void;
-	/** It can't: questions wait for `open`. */
+	/** It can't: questions wait for `open`; those on their way are asked anew, for events may be lost meanwhile. */
 	shut(): void;
 	/** Nothing is asked any more, and no answer is told. */
 	close(): void;
@@ -97,8 +97,8 @@ export function createAsks({ attempt, isKept }: AsksOptions): Asks {
 		ask.controller = controller;
 		const outcome = await attempt(id, controller.signal);
 		asking -= 1;
-		// Unless it was forgotten meanwhile, and perhaps asked for anew.
-		if (asks.get(id) === ask) settle(id, ask, outcome);
+		// Unless it was forgotten meanwhile, or is to be asked anew.
+		if (ask.controller === controller) settle(id, ask, outcome);
 		pump();
 	};
 
@@ -131,6 +131,11 @@ export function createAsks({ attempt, isKept }: AsksOptions): Asks {
 		}, pauseMs);
 	};
 
+	const giveUp = (ask: Ask) => {
+		ask.controller?.abort();
+		ask.controller = undefined;
+	};
+
 	const forget = (id: string) => {
 		const ask = asks.get(id);
 		if (ask === undefined) return;
@@ -138,7 +143,7 @@ export function createAsks({ attempt, isKept }: AsksOptions): Asks {
 		asks.delete(id);
 		queues.now.delete(id);
 		queues.background.delete(id);
-		ask.controller?.abort();
+		giveUp(ask);
 	};
 
 	const ask = (id: string, urgency: Urgency) => {
@@ -162,6 +167,11 @@ export function createAsks({ attempt, isKept }: AsksOptions): Asks {
 
 	const shut = () => {
 		isOpen = false;
+		for (const [id, known] of asks) {
+			if (known.state !== "asking") continue;
+			giveUp(known);
+			enqueue(id, known);
+		}
 	};
 
 	return {

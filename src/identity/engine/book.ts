@@ -39,12 +39,12 @@ export const MAX_IDLE = 1024;
 interface Entry {
 	container: Container | undefined;
 	isRunning: boolean;
-	/** An inspect told of this life of it. */
-	isInspected: boolean;
+	/** What an inspect told of this life of it: nothing so far, all but its ports before it started, or all. */
+	inspected: "not" | "early" | "running";
 	publishes: boolean;
 	/** By the engine's clock, as an inspect told. */
 	startedAtMs: number;
-	/** It was started while an inspect was on its way. */
+	/** It was started, as was told while an inspect was on its way. */
 	isStartNews: boolean;
 }
 
@@ -54,8 +54,8 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 	const entries = new Map<string, Entry>();
 	/** Those that do not run, in the order in which they were asked for. */
 	const idle = new Set<string>();
-	/** While a list is awaited: whose state events told since it was asked for. */
-	let newer: Set<string> | undefined;
+	/** While a list is awaited: what events told since it was asked for, and it may not know. */
+	let newer: { readonly started: Set<string>; readonly changed: Set<string> } | undefined;
 
 	const entryOf = (id: string): Entry => {
 		const known = entries.get(id);
@@ -63,7 +63,7 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 		const entry: Entry = {
 			container: undefined,
 			isRunning: false,
-			isInspected: false,
+			inspected: "not",
 			publishes: false,
 			startedAtMs: 0,
 			isStartNews: false,
@@ -108,7 +108,7 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 		if (entry === undefined) return [];
 		const wasRunning = entry.isRunning;
 		entry.isRunning = false;
-		entry.isInspected = false;
+		entry.inspected = "not";
 		entry.isStartNews = false;
 		idle.add(id);
 		if (entry.container !== undefined) entry.container = { ...entry.container, published: [] };
@@ -121,9 +121,10 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 
 	const started = (id: string, attributes: Attributes): Folded => {
 		const entry = entryOf(id);
-		const isKnown = entry.isInspected && (entry.isRunning || !entry.publishes);
-		if (!entry.isRunning && isAsking(id)) entry.isStartNews = true;
-		newer?.add(id);
+		const isKnown = entry.inspected === "running" || (entry.inspected === "early" && !entry.publishes);
+		if (isAsking(id)) entry.isStartNews = true;
+		newer?.started.add(id);
+		newer?.changed.add(id);
 		const changes = tell(entry, entry.container ?? fromAttributes(id, attributes), true);
 		return isKnown ? { changes } : { changes, inspect: "once" };
 	};
@@ -154,17 +155,20 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 					return started(id, event.attributes);
 				case "ended": {
 					if (isPast(entry, event)) return NOTHING;
-					newer?.add(id);
+					newer?.changed.add(id);
 					return { changes: ended(id), forget: [id, ...trim()] };
 				}
 				case "removed": {
-					newer?.add(id);
+					newer?.changed.add(id);
 					const changes = ended(id);
 					remove(id);
 					return { changes, forget: [id] };
 				}
 				case "renamed": {
-					if (entry?.isRunning === true || isAsking(id)) return { changes: [], inspect: "anew" };
+					if (entry?.isRunning === true || isAsking(id)) {
+						newer?.changed.add(id);
+						return { changes: [], inspect: "anew" };
+					}
 					// Its next start tells the new name.
 					remove(id);
 					return NOTHING;
@@ -172,6 +176,7 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 				case "moved": {
 					// Before it starts it is connected to all its networks: nobody has looked at its addresses.
 					if (entry?.isRunning !== true || entry.container === undefined || isPast(entry, event)) return NOTHING;
+					newer?.changed.add(id);
 					return { changes: [{ id, container: entry.container, isMoved: true }], inspect: "anew" };
 				}
 				default:
@@ -183,7 +188,7 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 			const entry = entryOf(id);
 			const isStartNews = entry.isStartNews;
 			entry.isStartNews = false;
-			entry.isInspected = true;
+			entry.inspected = isRunning ? "running" : "early";
 			entry.publishes = publishes;
 			entry.startedAtMs = startedAtMs;
 			const changes = tell(entry, container, isRunning);
@@ -191,22 +196,27 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 			return isStartNews && !isRunning && publishes ? { changes, inspect: "anew" } : { changes };
 		},
 		listing() {
-			newer = new Set();
+			newer = { started: new Set(), changed: new Set() };
+			// It may have been started anew without an event.
+			for (const entry of entries.values()) entry.inspected = "not";
 		},
 		listed({ containers, isWhole }) {
 			const changes: ContainerChange[] = [];
 			const quietly: string[] = [];
 			const there = new Set(containers.map(({ id }) => id));
 			const gone = [...entries].filter(
-				([id, { isRunning }]) => isRunning && isWhole && !there.has(id) && newer?.has(id) !== true,
+				([id, { isRunning }]) => isRunning && isWhole && !there.has(id) && newer?.started.has(id) !== true,
 			);
 			for (const [id] of gone) changes.push(...ended(id));
 			for (const listed of containers) {
 				const { id } = listed;
-				if (newer?.has(id) === true) continue;
+				if (newer?.changed.has(id) === true) continue;
 				const entry = entryOf(id);
+				if (isAsking(id)) entry.isStartNews = true;
 				changes.push(...tell(entry, merged(entry.container, listed), true));
-				if (!entry.isInspected) quietly.push(id);
+				// What no list tells is the same in each of its lives.
+				if (entry.container?.env !== undefined) entry.inspected = "running";
+				else quietly.push(id);
 			}
 			newer = undefined;
 			return { changes, quietly, forget: [...gone.map(([id]) => id), ...trim()] };

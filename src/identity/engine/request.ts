@@ -45,6 +45,9 @@ export type Opening =
 	| { readonly state: "ok"; readonly opened: Opened }
 	| { readonly state: "failed"; readonly why: string };
 
+/** The path in what the configuration calls `discovery.docker`, `unix:///run/docker.sock`. */
+export const socketPath = (docker: string) => docker.replace(/^unix:\/\//, "");
+
 /** Longest text of an error that is read and shown. */
 const MAX_SAID = 200;
 
