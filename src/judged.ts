@@ -14,15 +14,14 @@ import type { Catalogue } from "./backends/labels/catalogue.js";
 import { HOST, isIn, isPortProxy, netnsOfService, type ProxyNetns } from "./backends/proxy-netns.js";
 import { DEFAULT_STOP_SIGNAL, signalNames, toldToStop } from "./backends/stopping.js";
 import type { Config } from "./config/schema.js";
-import { createGrouped } from "./grouped.js";
+import { createIndex } from "./endpoint-index.js";
 import type { ContainerLookup } from "./identity/container.js";
 import type { Place } from "./identity/presence.js";
 import type { Resolved, Resolver } from "./identity/resolver.js";
 import type { Routes } from "./identity/routes.js";
 import { formatIp, isLoopback, isUnspecified, parseIp, unmapIp } from "./ip.js";
-import type { EndpointKey, NetnsKey } from "./listeners/ids.js";
+import type { EndpointKey } from "./listeners/ids.js";
 import type { Endpoint } from "./listeners/table.js";
-import { createLowest } from "./lowest.js";
 
 /** A listener with all that is known of it. */
 export interface JudgedListener {
@@ -92,11 +91,7 @@ export function createJudged(
 	const known = new Map<EndpointKey, Found>();
 	/** As they were by the rules before, until they are looked at by the new ones. */
 	let byOldRules = new Map<EndpointKey, Known>();
-	const byNetns = createGrouped<NetnsKey, EndpointKey>();
-	const byContainer = createGrouped<string, EndpointKey>();
-	/** Those that a service wants. */
-	const wanted = createGrouped<NetnsKey, EndpointKey>();
-	const lowest = createLowest();
+	const index = createIndex(resolver);
 	let judge = createJudge(config, catalogue);
 	let { services, proxies } = config;
 	/** As it is by what containers declare, too. */
@@ -111,31 +106,9 @@ export function createJudged(
 		return routes;
 	};
 
-	/** To be called before what is known of it changes. */
-	const fileContainer = (endpoint: Endpoint, now: string | undefined) => {
-		const was = known.get(endpoint.key)?.resolved.identity.container;
-		if (was === now) return;
-		if (was !== undefined) byContainer.delete(was, endpoint.key);
-		if (now !== undefined) byContainer.add(now, endpoint.key);
-		if (!isOpen(endpoint)) return;
-		if (was !== undefined) lowest.delete(was, endpoint.port);
-		if (now !== undefined) lowest.add(now, endpoint.port);
-	};
-
-	const fileWanted = ({ netns, key }: Endpoint, isWanted: boolean) => {
-		if (isWanted) wanted.add(netns, key);
-		resolver.want(netns, isWanted || wanted.delete(netns, key));
-	};
-
-	const endpointsOf = (keys: Iterable<EndpointKey>): Endpoint[] =>
-		[...keys].flatMap((key) => known.get(key)?.endpoint ?? []);
-	const inNetns = (netnses: readonly NetnsKey[]): Endpoint[] =>
-		[...new Set(netnses)].flatMap((netns) => endpointsOf(byNetns.of(netns)));
-	const ofContainer = (id: string) => endpointsOf(byContainer.of(id));
-
 	/** Whether a label that names no port means this one, as far as is known. */
 	const isLowest = ({ port }: Endpoint, { identity: { container } }: Resolved): boolean =>
-		container === undefined || port <= (lowest.of(container) ?? port);
+		container === undefined || port <= (index.lowestPort(container) ?? port);
 
 	const circumstances = (endpoint: Endpoint, resolved: Resolved): Circumstances => ({
 		routesOf: resolver.routesOf,
@@ -168,13 +141,11 @@ export function createJudged(
 			isLowest: isLowest(endpoint, resolved),
 			why: whyNotElsewhere(judgement),
 		};
-		fileContainer(endpoint, resolved.identity.container);
 		const before = known.get(endpoint.key) ?? byOldRules.get(endpoint.key);
 		if (before !== undefined) onRenewed(before, looked);
 		byOldRules.delete(endpoint.key);
 		known.set(endpoint.key, looked);
-		byNetns.add(endpoint.netns, endpoint.key);
-		fileWanted(endpoint, judgement.isWanted);
+		index.file(endpoint, resolved.identity.container, judgement.isWanted);
 		return looked;
 	};
 	const judgeAnew = (endpoint: Endpoint, resolved: Resolved, by: Found["routes"]): Looked =>
@@ -206,23 +177,13 @@ export function createJudged(
 		get: (key) => known.get(key),
 		all: () => known.values(),
 		forget(key) {
-			const before = known.get(key);
 			byOldRules.delete(key);
-			if (before === undefined) return;
-			fileContainer(before.endpoint, undefined);
-			fileWanted(before.endpoint, false);
 			known.delete(key);
-			const { netns } = before.endpoint;
-			if (!byNetns.delete(netns, key)) resolver.forget(netns);
+			index.drop(key);
 		},
-		ofContainer,
-		besides: (containers) => inNetns([...containers].flatMap(ofContainer).map(({ netns }) => netns)),
-		disturbed: () => [
-			...inNetns(resolver.disturbed()),
-			...lowest
-				.changed()
-				.flatMap(({ container, ports }) => ofContainer(container).filter(({ port }) => ports.includes(port))),
-		],
+		ofContainer: index.ofContainer,
+		besides: index.besides,
+		disturbed: index.disturbed,
 		decisions({ endpoint, resolved }) {
 			const decisions: Decisions = { rules: [], labels: [], refused: [] };
 			judge(endpoint, resolved, { ...circumstances(endpoint, resolved), decisions });
@@ -248,18 +209,9 @@ export function createJudged(
 			seenFrom = netnsesOf(proxies);
 			byOldRules = new Map(known);
 			known.clear();
-			byNetns.clear();
-			byContainer.clear();
-			lowest.clear();
-			wanted.clear();
+			index.clear();
 		},
 	};
-}
-
-/** Whether others than its own namespace may reach it. */
-function isOpen({ address }: Endpoint): boolean {
-	const ip = parseIp(address);
-	return ip === undefined || !isLoopback(ip);
 }
 
 function whyNotElsewhere({ verdict }: Judgement): string {

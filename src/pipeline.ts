@@ -4,106 +4,31 @@
  * nothing of proxies.
  */
 
-import type { Logger } from "pino";
 import { createAlarm } from "./alarm.js";
 import { type AdoptedServer, createAdopted, refOf } from "./backends/adopted.js";
-import type { Backend, BackendRef, DesiredChange, DesiredSet, Hold } from "./backends/backend.js";
-import type { Decisions } from "./backends/decisions.js";
 import { withStatus } from "./backends/judge.js";
 import type { CatalogueChange } from "./backends/labels/catalogue.js";
 import { createPools } from "./backends/pools.js";
 import { netnsOfService } from "./backends/proxy-netns.js";
-import type { ServiceStatus } from "./backends/status.js";
 import type { Config } from "./config/schema.js";
 import { createDiscovery } from "./discovery.js";
-import { createHistory, type History } from "./explain/history.js";
+import { createHistory } from "./explain/history.js";
 import { createRecorder } from "./explain/record.js";
-import type { Container, ContainerChange } from "./identity/container.js";
-import type { Place, Presence } from "./identity/presence.js";
-import type { Resolver } from "./identity/resolver.js";
-import { createJudged, type Judged, type JudgedListener, type Known, type Looked } from "./judged.js";
-import type { KernelEvent, Read } from "./listeners/event.js";
+import type { Presence } from "./identity/presence.js";
+import { createJudged, type Judged, type Known, type Looked } from "./judged.js";
 import type { EndpointKey } from "./listeners/ids.js";
 import { createTable, type Endpoint, type Merged } from "./listeners/table.js";
+import { createNews } from "./news.js";
+import type { Pipeline, PipelineOptions } from "./pipeline-port.js";
 import { createGates } from "./readiness/gates.js";
-import type { Probe } from "./readiness/probe.js";
-import { reportBackend, reportGate, reportListener } from "./report.js";
+import { createRetry } from "./retry.js";
 import type { Remembered } from "./state.js";
 
 export type { JudgedListener } from "./judged.js";
-
-/** Pauses between two looks at what is pending: doubled from the first to the last, which then stays. */
-const RETRY_MS = { first: 20, last: 10_000 } as const;
+export type { Pipeline, PipelineOptions } from "./pipeline-port.js";
 
 /** How far news of addresses go within one step; what is left goes on in the next one. */
 const MAX_ROUNDS = 4;
-
-export interface PipelineOptions {
-	readonly config: Config;
-	readonly resolver: Resolver;
-	/** The second opinion on a server that a proxy has and that the kernel's table lacks. */
-	presenceOf(place: Place): Presence;
-	readonly log: Logger;
-	/** What was kept of an earlier run. */
-	readonly remembered?: Remembered;
-	/** All containers that an engine tells of now. */
-	containers?(): Iterable<Container>;
-	/** Asks those that have to answer before they join, once `adopt` was called; without it all are taken for ready. */
-	readonly probe?: Probe;
-	/** Milliseconds of a clock that does not jump. */
-	now(): number;
-	/** The kernel's clock, as in the events. */
-	bootTimeNs(): number;
-	/** Does what need not be done before a change is acted on: lines of the log, which take as long as the change. */
-	later?(work: () => void): void;
-	onChange(change: DesiredChange): void;
-	/** What the next run has to know differs from before. */
-	onRemember?(remembered: Remembered): void;
-	/** The kernel's table should be read again, soon. */
-	requestRead(): void;
-}
-
-export interface Pipeline {
-	onEvents(events: readonly KernelEvent[]): void;
-	onRead(read: Read): void;
-	/** Takes in what the proxies have from an earlier run; after the first read, so that only what is missing stays. */
-	adopt(servers: readonly Omit<AdoptedServer, "weight">[]): void;
-	/** An engine tells of containers: what they declare may make services, and let their listeners join. */
-	onContainers(changes: readonly ContainerChange[]): void;
-	/** Looks again at every listener: addresses may have changed without an event. */
-	recheck(): void;
-	/** Judges everything anew, by other rules. */
-	reconfigure(config: Config): void;
-	/** A person's word on a backend, there or not: it wins over all else until it is released. */
-	hold(ref: BackendRef, state: Hold["state"]): void;
-	/** False when nobody held it. */
-	release(ref: BackendRef): boolean;
-	holds(): readonly Hold[];
-	/** A service by label is no more. Undefined when that is done, else why not, as a clause. */
-	forget(service: string): string | undefined;
-	/** What the next run has to know. */
-	remembered(): Remembered;
-	/** Undefined until the first read: unknown is not empty. */
-	desired(): DesiredSet | undefined;
-	/** What `desired` has of one backend, at once. */
-	backend(ref: BackendRef): Backend | undefined;
-	/** Every backend that listens or is in the set, with its state and why it is so. */
-	status(): readonly ServiceStatus[];
-	listeners(): Known[];
-	/** How each rule decides on one of them; worked out when it is asked for. */
-	decisions(listener: JudgedListener): Decisions;
-	/** What happened to endpoints since the first read. */
-	readonly history: Pick<History, "of" | "departed">;
-	/** A time of the kernel's clock, in that of `now`. */
-	toMs(atNs: number): number;
-	close(): void;
-}
-
-/** What the log and the history are told of a listener. */
-type News =
-	| { readonly what: "listening"; readonly key: EndpointKey }
-	| { readonly what: "renewed"; readonly before: Known; readonly now: Known }
-	| { readonly what: "closed"; readonly listener: Known; readonly how: "event" | "read" };
 
 export function createPipeline(options: PipelineOptions): Pipeline {
 	const {
@@ -128,12 +53,15 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	/** A time of the kernel's clock in that of `now`. */
 	const toMs = (atNs: number) => now() - (bootTimeNs() - atNs) / 1e6;
 	const history = createHistory();
-	const recorder = createRecorder(history, toMs);
-	/** Of this step. */
-	let news: News[] = [];
-	const judged = createJudged(config, resolver, toMs, catalogue, (before, now) =>
-		news.push({ what: "renewed", before, now }),
-	);
+	const news = createNews({
+		log,
+		recorder: createRecorder(history, toMs),
+		pools,
+		now,
+		later,
+		shown: (key) => shown(key),
+	});
+	const judged = createJudged(config, resolver, toMs, catalogue, news.renewed);
 	/** A listener that the kernel's table has was judged already: an old file must not overrule its verdict. */
 	const presenceOf = ({ service, address, port }: AdoptedServer): Presence => {
 		const place = { address, port, netns: netnsOfService(service, proxies) };
@@ -141,9 +69,6 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	};
 	let adopted = createAdopted(presenceOf);
 	let hasRead = false;
-	let retryTimer: NodeJS.Timeout | undefined;
-	let retryMs: number = RETRY_MS.first;
-	let retryDueMs = Number.POSITIVE_INFINITY;
 	let closed = false;
 
 	const { probe } = options;
@@ -156,7 +81,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			onEnd(end) {
 				putAgain(end.endpoint);
 				settle();
-				later(() => reportGate(log, end));
+				news.gateEnded(end);
 			},
 		});
 	const put = ({ key }: Endpoint, { claims, why }: Looked) =>
@@ -170,7 +95,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		const isPending = () => judged.get(endpoint.key)?.verdict.state === "pending";
 		const was = isPending();
 		put(endpoint, look(endpoint));
-		if (!was && isPending()) retryIn(RETRY_MS.first);
+		if (!was && isPending()) retry.soon();
 	};
 	const look = lookBy(judged.look);
 	const lookAgain = lookBy(judged.lookAgain);
@@ -187,6 +112,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		verdict: withStatus(verdict, (ref) => pools.statusOf(ref, now())),
 	});
 
+	const shown = (key: EndpointKey): Known | undefined => {
+		const known = judged.get(key);
+		return known && withPools(known);
+	};
+
 	/** What was found of one namespace may be news for another, and what is found there for a third. */
 	const lookAtDisturbed = () => {
 		for (let round = 0; round < MAX_ROUNDS; round++) judged.disturbed().forEach(look);
@@ -196,8 +126,6 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	const settle = ({ kernelAtNs, isAny = false }: { kernelAtNs?: number | undefined; isAny?: boolean } = {}) => {
 		lookAtDisturbed();
 		const { touched, removal, withheld } = pools.commit(now());
-		const told = news;
-		news = [];
 		if (closed) return;
 		expiry.set(pools.dueMs);
 		if (withheld) {
@@ -212,7 +140,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 				...(kernelAtNs !== undefined && { sinceKernelMs: () => (bootTimeNs() - kernelAtNs) / 1e6 }),
 			});
 		}
-		if (told.length > 0 || touched.length > 0) tell(told, touched);
+		news.tell(touched);
 	};
 
 	const expiry = createAlarm(now, () => {
@@ -220,24 +148,15 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		settle();
 	});
 
-	/** Never later than what was due before: whoever flaps must not keep others waiting. */
-	const retryIn = (ms: number) => {
-		if (closed || now() + ms >= retryDueMs) return;
-		clearTimeout(retryTimer);
-		retryMs = ms;
-		retryDueMs = now() + ms;
-		retryTimer = setTimeout(retryPending, ms);
-	};
-
-	const retryPending = () => {
-		retryDueMs = Number.POSITIVE_INFINITY;
+	/** Looks again at what is pending. */
+	const retry = createRetry(now, () => {
 		const pending = [...judged.all()].filter(({ verdict }) => verdict.state === "pending");
-		if (pending.length === 0) return;
+		if (pending.length === 0) return false;
 		for (const { endpoint } of pending) look(endpoint);
 		adopted.review(pools);
 		settle();
-		retryIn(Math.min(retryMs * 2, RETRY_MS.last));
-	};
+		return true;
+	});
 
 	/** Takes in what changed in the table; what a read no longer has is absent, and not known to have closed. */
 	const take = ({ changes, again }: Merged, source: "event" | "read") => {
@@ -250,45 +169,18 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 				if (wasClosed && gates?.forget(key)) pools.drop(key);
 				put(endpoint, isNew ? judged.look(endpoint) : judged.lookAtSignals(endpoint));
 				pending ||= judged.get(key)?.verdict.state === "pending";
-				if (isNew) news.push({ what: "listening", key });
+				if (isNew) news.listens(key);
 			} else {
 				const listener = judged.get(key);
-				if (listener !== undefined) news.push({ what: "closed", listener, how: source });
+				if (listener !== undefined) news.closed(listener, source);
 				judged.forget(key);
 				gates?.forget(key);
 				if (source === "event") pools.close(key, now());
 				else pools.set(key, [], "the kernel's table no longer has it", now());
 			}
 		}
-		if (pending) retryIn(RETRY_MS.first);
+		if (pending) retry.soon();
 		if (again) requestRead();
-	};
-
-	/** Tells the log and the history of a step, once it was acted on: that takes as long as the rest. */
-	const tell = (told: readonly News[], touched: readonly BackendRef[]) => {
-		// what listened already at the start is no news
-		const isNews = hasRead;
-		const atMs = now();
-		later(() => {
-			for (const one of told) {
-				if (one.what === "renewed") {
-					recorder.renewed(one.before, one.now, atMs);
-					continue;
-				}
-				const known = one.what === "closed" ? one.listener : judged.get(one.key);
-				if (known === undefined) continue;
-				const listener = one.what === "closed" ? known : withPools(known);
-				if (one.what === "closed") recorder.closed(known, one.how, atMs);
-				else if (isNews) recorder.listened(listener);
-				// also where it is held out in its service
-				reportListener(log, one.what, listener, isNews && known.verdict.state !== "out");
-			}
-			for (const ref of touched) {
-				const status = pools.statusOf(ref, now());
-				if (isNews) recorder.backend(ref, status, pools.endpointsOf(ref), atMs);
-				reportBackend(log, ref, status);
-			}
-		});
 	};
 
 	const toRemember = (): Remembered => ({ holds: pools.holds(), services: catalogue.labelled });
@@ -339,6 +231,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			adopted.review(pools);
 			settle();
 			hasRead = true;
+			// what listened already at the start is no news
+			news.begin();
 		},
 		adopt(servers) {
 			gates?.begin(servers.map(refOf)).forEach(putAgain);
@@ -397,7 +291,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			closed = true;
 			gates?.close();
 			expiry.close();
-			clearTimeout(retryTimer);
+			retry.close();
 		},
 	};
 }

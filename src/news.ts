@@ -1,0 +1,103 @@
+/**
+ * What the log and the history are told of a step of the pipeline: gathered while it is taken, told once it was acted on,
+ * since a line of the log takes as long as all the rest. Decides nothing.
+ */
+
+import type { Logger } from "pino";
+import type { BackendRef } from "./backends/backend.js";
+import type { Pools } from "./backends/pools.js";
+import type { Recorder } from "./explain/record.js";
+import type { Known } from "./judged.js";
+import type { EndpointKey } from "./listeners/ids.js";
+import type { GateEnd } from "./readiness/gates.js";
+import { reportBackend, reportGate, reportListener } from "./report.js";
+
+type One =
+	| { readonly what: "listening"; readonly key: EndpointKey }
+	| { readonly what: "renewed"; readonly before: Known; readonly now: Known }
+	| { readonly what: "closed"; readonly listener: Known; readonly how: "event" | "read" };
+
+export interface News {
+	listens(key: EndpointKey): void;
+	/** What is known of a listener is not as it was. */
+	renewed(before: Known, now: Known): void;
+	/** @param how an event said so, or a read no longer has it */
+	closed(listener: Known, how: "event" | "read"): void;
+	/** Tells at once. */
+	gateEnded(end: GateEnd): void;
+	/** The step is over: tells what came together, and what became of the backends that it touched. */
+	tell(touched: readonly BackendRef[]): void;
+	/** From now on what begins to listen is news. */
+	begin(): void;
+}
+
+export interface NewsOptions {
+	readonly log: Logger;
+	readonly recorder: Recorder;
+	readonly pools: Pick<Pools, "statusOf" | "endpointsOf">;
+	now(): number;
+	/** Does what need not be done before a change is acted on. */
+	later(work: () => void): void;
+	/** What is known of a listener, with what came of it in the pools. */
+	shown(key: EndpointKey): Known | undefined;
+}
+
+export function createNews({ log, recorder, pools, now, later, shown }: NewsOptions): News {
+	let step: One[] = [];
+	let hasBegun = false;
+
+	const tellOne = (one: One, isNews: boolean, atMs: number) => {
+		switch (one.what) {
+			case "renewed":
+				recorder.renewed(one.before, one.now, atMs);
+				return;
+			case "closed":
+				recorder.closed(one.listener, one.how, atMs);
+				reportListener(log, "closed", one.listener, isNews && one.listener.verdict.state !== "out");
+				return;
+			case "listening": {
+				const listener = shown(one.key);
+				if (listener === undefined) return;
+				if (isNews) recorder.listened(listener);
+				// also where it is held out in its service
+				const isOurs = listener.verdict.state !== "out" || listener.claims.length > 0;
+				reportListener(log, "listening", listener, isNews && isOurs);
+				return;
+			}
+			default:
+				one satisfies never;
+		}
+	};
+	const tellBackend = (ref: BackendRef, isNews: boolean, atMs: number) => {
+		const status = pools.statusOf(ref, now());
+		if (isNews) recorder.backend(ref, status, pools.endpointsOf(ref), atMs);
+		return status;
+	};
+
+	return {
+		listens: (key) => step.push({ what: "listening", key }),
+		renewed: (before, after) => step.push({ what: "renewed", before, now: after }),
+		closed: (listener, how) => step.push({ what: "closed", listener, how }),
+		gateEnded(end) {
+			later(() => {
+				reportGate(log, end);
+				// one that was out and is to stay out is not among those that the step touched
+				tellBackend(end.backend, hasBegun, now());
+			});
+		},
+		tell(touched) {
+			if (step.length === 0 && touched.length === 0) return;
+			const told = step;
+			step = [];
+			const isNews = hasBegun;
+			const atMs = now();
+			later(() => {
+				for (const one of told) tellOne(one, isNews, atMs);
+				for (const ref of touched) reportBackend(log, ref, tellBackend(ref, isNews, atMs));
+			});
+		},
+		begin() {
+			hasBegun = true;
+		},
+	};
+}
