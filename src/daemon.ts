@@ -77,7 +77,7 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 	const names = createNetnsNames({ procfs });
 	const pipeline = createPipeline({
 		config,
-		resolver: createResolver({ procfs, lookup: engine.lookup }),
+		resolver: createResolver({ procfs, lookup: engine.lookup, isAsking: engine.isAsking }),
 		containers: engine.containers,
 		presenceOf: (place) => presenceOf(procfs, names, place),
 		probe,
@@ -92,6 +92,8 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 		// the first read happens before there is a sensor to ask
 		requestRead: () => sensor?.requestRead(),
 	});
+	// before the first read: who is in a container waits to be known, then, and is not judged without it
+	await engine.follow(config.discovery.docker);
 	let sensor: Sensor | undefined;
 	sensor = openSensor({
 		onEvents: pipeline.onEvents,
@@ -103,7 +105,8 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 	if (stopping !== true) {
 		log.warn({ reason: stopping }, "a backend that is told to stop is not drained before it closes");
 	}
-	await engine.follow(config.discovery.docker);
+	// services by label are there, then, before a proxy is touched
+	await engine.listed();
 	await proxies.start();
 
 	const resync = () => {
@@ -146,7 +149,10 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 		clearInterval(resyncTimer);
 		resyncTimer = setInterval(resync, current.resync);
 		if (current.state !== before.state) save(pipeline.remembered());
-		await engine.follow(current.discovery.docker);
+		if (current.discovery.docker !== before.discovery.docker) {
+			await engine.follow(current.discovery.docker);
+			pipeline.recheck();
+		}
 		if (current.admin.socket !== before.admin.socket) await control.listen(current.admin.socket);
 		await watch(current);
 		log.info({ file }, "configuration taken");

@@ -37,6 +37,7 @@ const fileSchema = z.object({
 				mode: z.enum(["http", "tcp"]),
 				hosts: z.array(z.string()),
 				drainTimeout: z.number().min(0),
+				order: z.number().min(1),
 			}),
 		)
 		.default([]),

@@ -96,6 +96,8 @@ export interface DesiredService {
 	readonly options: Options;
 	/** Of each of its backends, unless one has another. */
 	readonly weight: number;
+	/** Among the services by label; absent: the configuration has it. */
+	readonly order?: number;
 	readonly backends: readonly Backend[];
 }
 

@@ -184,13 +184,14 @@ export function createPools(rules: PoolRules, heldBefore: readonly Hold[] = []):
 			claims.all(backend).some((one) => one.backend.netns === ADOPTED_NETNS),
 		backend: ({ service, id }) => pools.get(service)?.shown.get(id),
 		desired: () =>
-			sorted().map(({ name, service: { mode, balance, hosts, options, weight }, shown }) => ({
+			sorted().map(({ name, service: { mode, balance, hosts, options, weight, order }, shown }) => ({
 				name,
 				mode,
 				balance,
 				hosts,
 				options,
 				weight,
+				...(order !== undefined && { order }),
 				backends: [...shown.values()].sort((a, b) => compare(a.id, b.id)),
 			})),
 		endpointsOf: (ref) => claims.all(ref).map(({ backend }) => backend.endpoint),

@@ -28,7 +28,7 @@ export async function takeSnapshot(config: Config): Promise<Snapshot> {
 	const engine = followEngine({ log, onChange: (changes) => pipeline.onContainers(changes) });
 	const pipeline = createPipeline({
 		config,
-		resolver: createResolver({ lookup: engine.lookup }),
+		resolver: createResolver({ lookup: engine.lookup, isAsking: engine.isAsking }),
 		containers: engine.containers,
 		remembered,
 		presenceOf: () => "unknown",
@@ -40,6 +40,7 @@ export async function takeSnapshot(config: Config): Promise<Snapshot> {
 	});
 	try {
 		await engine.follow(config.discovery.docker);
+		await engine.listed();
 		kernel.seed();
 		pipeline.onRead(kernel.read());
 		pipeline.close();

@@ -364,7 +364,10 @@ export const configSchema = z.strictObject({
 export type Config = z.output<typeof configSchema>;
 export type ServiceConfig = z.output<typeof service>;
 /** What is decided for a service, whoever asked for it: by `services:`, or by a container's labels. */
-export type Service = Omit<ServiceConfig, "match">;
+export interface Service extends Omit<ServiceConfig, "match"> {
+	/** Its place among those that exist by label, the first one first; absent: the configuration has it, which goes before. */
+	readonly order?: number;
+}
 /** What a service is where nobody says otherwise. */
 export const SERVICE_DEFAULTS: Service = service.omit({ match: true }).parse({});
 export type MatchConfig = z.output<typeof match>;

@@ -31,6 +31,8 @@ export interface Procfs {
 	 * CAP_SYS_PTRACE for processes of other users.
 	 */
 	netnsInode(pid: number | "self"): number | undefined;
+	/** Inode number of the process's pid namespace; needs the same right. */
+	pidNamespace(pid: number | "self"): number | undefined;
 	/**
 	 * A number that is the same for two processes exactly when they share their network namespace: the inode number of
 	 * `/proc/PID/net/fib_trie`, which the kernel makes once for each namespace. Needs no privilege.
@@ -50,11 +52,8 @@ export function createProcfs(root = "/proc"): Procfs {
 		readIpv6Route: (pid) => read(`${root}/${pid}/net/ipv6_route`),
 		readTcp: (pid, version) => read(`${root}/${pid}/net/${version === 4 ? "tcp" : "tcp6"}`),
 		startedAtNs: (pid) => startTime(read(`${root}/${pid}/stat`)),
-		netnsInode: (pid) => {
-			const target = attempt(() => readlinkSync(`${root}/${pid}/ns/net`));
-			const inode = /^net:\[(\d+)\]$/.exec(target ?? "")?.[1];
-			return inode === undefined ? undefined : Number(inode);
-		},
+		netnsInode: (pid) => namespaceOf(`${root}/${pid}/ns/net`),
+		pidNamespace: (pid) => namespaceOf(`${root}/${pid}/ns/pid`),
 		netTag: (pid) => attempt(() => statSync(`${root}/${pid}/net/fib_trie`, { throwIfNoEntry: false })?.ino),
 		pids: () => (attempt(() => readdirSync(root)) ?? []).filter((name) => /^\d+$/.test(name)).map(Number),
 	};
@@ -80,6 +79,12 @@ function read(path: string): string | undefined {
 			closeSync(fd);
 		}
 	});
+}
+
+/** The inode number in a link such as `net:[4026531833]`. */
+function namespaceOf(link: string): number | undefined {
+	const inode = /^[a-z]+:\[(\d+)\]$/.exec(attempt(() => readlinkSync(link)) ?? "")?.[1];
+	return inode === undefined ? undefined : Number(inode);
 }
 
 /** Field 22 of proc_pid_stat(5). The command name before it may hold spaces and parentheses. */

@@ -10,6 +10,7 @@ import { type CgroupPlace, parseCgroup } from "./cgroup.js";
 import type { Container, ContainerLookup } from "./container.js";
 import { createFresh, type Moment } from "./fresh.js";
 import type { Addresses, Identity } from "./identity.js";
+import { createKin } from "./kin.js";
 import { createNamespaces } from "./namespaces.js";
 import { createNetnsNames } from "./netns-names.js";
 import { createProcfs, type Procfs } from "./procfs.js";
@@ -51,6 +52,8 @@ export interface Resolver {
 export interface ResolverOptions {
 	/** What is known of a container, by its full id; undefined when no engine is asked. */
 	readonly lookup?: (id: string) => ContainerLookup | undefined;
+	/** Whether an engine is asked; default: no. */
+	readonly isAsking?: () => boolean;
 	/** This and what follows is for tests. */
 	readonly procfs?: Procfs;
 	/** Where the names of namespaces are; default `/run/netns`. */
@@ -72,20 +75,36 @@ interface Named {
 
 export function createResolver(options: ResolverOptions = {}): Resolver {
 	const { procfs = createProcfs(), now = () => performance.now(), netnsFolder, interfaces, lookup } = options;
+	const { isAsking = () => false } = options;
 	const names = createNetnsNames({ procfs, ...(netnsFolder !== undefined && { folder: netnsFolder }) });
 	const fresh = createFresh(now);
 	const namespaces = createNamespaces({ procfs, now, fresh, ...(interfaces !== undefined && { interfaces }) });
+	const kinOf = createKin({ procfs, now });
 	const { routesOf } = createRouting({ procfs, names, namespaces, fresh });
 	let named: Named = { names: new Map(), moment: undefined };
 	/** Learnt once for each socket and process: a process may exit while its children go on serving the socket. */
 	const places = createRecent<SocketId, { readonly pid: number; readonly place: CgroupPlace }>(MAX_PLACES);
 
+	/** The container that all of them are in; which of its processes it was, and in which unit, nobody can say any more. */
+	const placeOfKin = (listener: Listener): CgroupPlace | undefined => {
+		const places = kinOf(listener).flatMap((pid) => {
+			const text = procfs.readCgroup(pid);
+			return text === undefined ? [] : safePlace(parseCgroup(text));
+		});
+		const [first] = places;
+		if (first?.container === undefined || places.some(({ container }) => container !== first.container))
+			return undefined;
+		const { container, pod, machine } = first;
+		return { container, ...(pod !== undefined && { pod }), ...(machine !== undefined && { machine }) };
+	};
+
 	const placeOf = (listener: Listener): CgroupPlace => {
 		const learnt = places.get(listener.socket);
 		if (learnt?.pid === listener.pid) return learnt.place;
 		const text = isStillThere(procfs, listener) ? procfs.readCgroup(listener.pid) : undefined;
-		if (text === undefined) return learnt?.place ?? {};
-		const place = safePlace(parseCgroup(text));
+		if (text === undefined && learnt !== undefined) return learnt.place;
+		const place = text === undefined ? placeOfKin(listener) : safePlace(parseCgroup(text));
+		if (place === undefined) return {};
 		places.set(listener.socket, { pid: listener.pid, place });
 		return place;
 	};
@@ -108,7 +127,12 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
 			const place = placeOf(listener);
 			// one in a machine is of that one's engine, and could call itself as it likes
 			const isOurs = place.container !== undefined && place.machine === undefined;
-			const container = isOurs ? lookup?.(place.container) : undefined;
+			const isHost = listener.netnsInode === names.hostInode();
+			const container = isOurs
+				? lookup?.(place.container)
+				: isAsking() && !isHost
+					? whoKnows(place, listener)
+					: undefined;
 			const addresses = namespaces.addressesOf(listener);
 			const shared = namespaces.sharedOf(listener.netns);
 			return {
@@ -121,11 +145,20 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
 					netnsInode: listener.netnsInode,
 				},
 				addresses,
-				isHost: listener.netnsInode === names.hostInode(),
+				isHost,
 				...(container !== undefined && { container }),
 				...(shared !== undefined && { shared }),
 			};
 		},
+	};
+}
+
+/** Of one whose process nobody could look at it is not known whether it is in a container. */
+function whoKnows({ cgroup, machine }: CgroupPlace, { pid }: Listener): ContainerLookup | undefined {
+	if (cgroup !== undefined || machine !== undefined) return undefined;
+	return {
+		state: "waiting",
+		why: `process ${pid}, which listened, is gone, and nobody tells which container it was in`,
 	};
 }
 

@@ -27,6 +27,8 @@ export interface ServiceContext {
 	readonly mode: "http" | "tcp";
 	readonly balance: string;
 	readonly hosts: readonly string[];
+	/** Where a request goes whose host no service has: to the first HTTP service without hosts. */
+	readonly isDefault: boolean;
 	readonly options: Options;
 	/** Sorted by id. */
 	readonly backends: readonly BackendContext[];
@@ -69,6 +71,8 @@ export function templateContext(
 	desired: DesiredSet,
 	slots: ReadonlyMap<string, readonly SlotContext[]> = new Map(),
 ): TemplateContext {
+	const served = servedBy(proxy, desired);
+	const byDefault = defaultOf(served);
 	return {
 		host,
 		proxy: {
@@ -79,8 +83,16 @@ export function templateContext(
 			pidFile: proxy.pidFile ?? "",
 			options: proxy.options,
 		},
-		services: servedBy(proxy, desired).map((service) => serviceContext(service, slots.get(service.name) ?? [])),
+		services: served.map((service) => serviceContext(service, service === byDefault, slots.get(service.name) ?? [])),
 	};
+}
+
+/** Of the configuration by name, else of those by label the one that was there first: a container must not take it away. */
+function defaultOf(services: DesiredSet): DesiredService | undefined {
+	const [first] = services
+		.filter(({ mode, hosts }) => mode === "http" && hosts.length === 0)
+		.sort((a, b) => (a.order ?? 0) - (b.order ?? 0));
+	return first;
 }
 
 /** The services that a proxy serves. */
@@ -90,9 +102,10 @@ export function servedBy(proxy: Pick<ProxyConfig, "services">, desired: DesiredS
 
 function serviceContext(
 	{ name, mode, balance, hosts, options, backends }: DesiredService,
+	isDefault: boolean,
 	slots: readonly SlotContext[],
 ): ServiceContext {
-	return { name, mode, balance, hosts, options, backends: backends.map(backendContext), slots };
+	return { name, mode, balance, hosts, isDefault, options, backends: backends.map(backendContext), slots };
 }
 
 function backendContext({ id, address, port, weight, state, identity }: Backend): BackendContext {

@@ -2,6 +2,7 @@
 
 import { EventEmitter, once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { enter, type Netns } from "./netns.js";
 import { type Exit, startProcess } from "./process.js";
 
 /** A line of its log. What else it carries depends on `msg`. */
@@ -16,6 +17,8 @@ export interface LogLine {
 export interface DaemonOptions {
 	/** Path of the configuration file. */
 	readonly config: string;
+	/** Default: the host's namespace. */
+	readonly netns?: Netns | undefined;
 	/** Added to the environment. */
 	readonly env?: Readonly<Record<string, string>>;
 	/** Called for each line of its log, as it comes. */
@@ -56,10 +59,10 @@ const COMMAND = fileURLToPath(new URL("../../dist/cli/index.js", import.meta.url
 export const solistend = (...words: string[]): [string, ...string[]] => [COMMAND, ...words];
 
 /** Starts the daemon. Returns at once: wait for its line `ready`. */
-export function startDaemon({ config, env, onLine }: DaemonOptions): Daemon {
+export function startDaemon({ config, netns, env, onLine }: DaemonOptions): Daemon {
 	const lines: LogLine[] = [];
 	const news = new EventEmitter();
-	const daemon = startProcess(solistend("run", "--config", config), {
+	const daemon = startProcess([...enter(netns), ...solistend("run", "--config", config)], {
 		...(env !== undefined && { env }),
 		onLine(text, stream) {
 			const line = stream === "stderr" ? parseLine(text) : undefined;

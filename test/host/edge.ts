@@ -7,7 +7,7 @@ import { stringify } from "yaml";
 import { type Daemon, type LogLine, solistend, startDaemon } from "./daemon.js";
 import { type Haproxy, startHaproxy } from "./haproxy.js";
 import { type Lifetime, lifetime } from "./lifetime.js";
-import { type ConnectedNetns, openSegment, type Segment } from "./netns.js";
+import { type ConnectedNetns, type Netns, openSegment, type Segment } from "./netns.js";
 import { freePort } from "./port.js";
 import { HAPROXY } from "./programs.js";
 import { tempFolder } from "./temp-folder.js";
@@ -34,8 +34,8 @@ export interface Edge extends AsyncDisposable {
 	readonly templates: string;
 	/** Writes the configuration anew, with these changes. */
 	configure(changes?: EdgeChanges): Promise<void>;
-	/** Starts a daemon and waits until it is ready. */
-	startDaemon(): Promise<Daemon>;
+	/** Starts a daemon, in the host's namespace unless another is given, and waits until it is ready. */
+	startDaemon(netns?: Netns): Promise<Daemon>;
 	/** The file that HAProxy loads. */
 	written(): Promise<string>;
 	close(): Promise<void>;
@@ -52,6 +52,8 @@ export interface EdgeOptions extends EdgeChanges {
 	readonly beside?: string;
 	/** Puts HAProxy into a namespace of its own, on the segment. */
 	readonly isApart?: boolean;
+	/** Puts HAProxy into this namespace, which is connected to the segment. */
+	readonly within?: Netns;
 }
 
 /** Every listener on port 80 of this process's own namespaces: another run's may be there, too. */
@@ -59,13 +61,14 @@ const SERVICES = { web: { match: { port: 80, netns: `slt-${process.pid}-*` } } }
 
 /** @param program the HAProxy to run and to check with */
 export async function openEdge(options: EdgeOptions = {}, program = HAPROXY): Promise<Edge> {
-	const { beside = "", isApart = false, ...changes } = options;
+	const { beside = "", isApart = false, within, ...changes } = options;
 	const owned = lifetime();
 	try {
 		const { path: folder } = owned.own(await tempFolder());
 		const segment = owned.own(await openSegment());
-		const netns = isApart ? await segment.addNetns("edge") : undefined;
-		const port = isApart ? 80 : await freePort();
+		const apart = isApart ? segment.addNetns("edge") : undefined;
+		const netns = await (within === undefined ? apart : segment.connect(within));
+		const port = netns === undefined ? await freePort() : 80;
 		const address = netns?.address ?? "127.0.0.1";
 		const output = join(folder, "haproxy", "haproxy.cfg");
 		const runtimeSocket = join(folder, "runtime.sock");
@@ -116,8 +119,8 @@ export async function openEdge(options: EdgeOptions = {}, program = HAPROXY): Pr
 			state,
 			templates,
 			configure,
-			async startDaemon() {
-				const daemon = owned.own(startDaemon({ config }));
+			async startDaemon(within) {
+				const daemon = owned.own(startDaemon({ config, netns: within }));
 				await daemon.waitFor("ready", { timeoutMs: 20_000 });
 				return daemon;
 			},

@@ -40,6 +40,8 @@ export interface Segment extends AsyncDisposable {
 	 * @param address one of the subnet that is free, such as that of a namespace that was closed; default: the next
 	 */
 	addNetns(name: string, address?: string): Promise<ConnectedNetns>;
+	/** The same for a namespace that is there already; it stays when the segment goes. */
+	connect(netns: Netns, address?: string): Promise<ConnectedNetns>;
 	/** Removes its namespaces, last first, then the bridge. */
 	close(): Promise<void>;
 }
@@ -84,26 +86,32 @@ export async function openSegment(naming: NamingOptions = {}): Promise<Segment> 
 	await ip([`addr add ${gateway}/24 dev ${bridge}`, `link set ${bridge} up`]);
 	let last = 1;
 
+	/** @param release of the namespace itself */
+	const connect = async (netns: Netns, release: () => Promise<void>, address = `10.203.${number}.${++last}`) => {
+		const port = `${bridge}-${address.split(".").at(-1)}`;
+		const close = async () => {
+			await release();
+			// Goes with the namespace, too, but only some time after it.
+			await removeLink(port);
+		};
+		owned.own({ close });
+		await ip([
+			`link add ${port} type veth peer name eth0 address ${macOf(address)} netns ${netns.name}`,
+			`link set ${port} master ${bridge} up`,
+		]);
+		await ip([`addr add ${address}/24 dev eth0`, "link set eth0 up"], netns.name);
+		return { name: netns.name, address, close, [Symbol.asyncDispose]: close };
+	};
+
 	return {
 		bridge,
 		subnet,
 		gateway,
-		async addNetns(name, address = `10.203.${number}.${++last}`) {
-			const port = `${bridge}-${address.split(".").at(-1)}`;
+		async addNetns(name, address) {
 			const netns = await addNetns(name, naming);
-			const close = async () => {
-				await netns.close();
-				// Goes with the namespace, too, but only some time after it.
-				await removeLink(port);
-			};
-			owned.own({ close });
-			await ip([
-				`link add ${port} type veth peer name eth0 address ${macOf(address)} netns ${netns.name}`,
-				`link set ${port} master ${bridge} up`,
-			]);
-			await ip([`addr add ${address}/24 dev eth0`, "link set eth0 up"], netns.name);
-			return { name: netns.name, address, close, [Symbol.asyncDispose]: close };
+			return connect(netns, netns.close, address);
 		},
+		connect: (netns, address) => connect(netns, async () => {}, address),
 		close: owned.close,
 		[Symbol.asyncDispose]: owned.close,
 	};

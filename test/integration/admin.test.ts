@@ -148,12 +148,17 @@ describe.skipIf(skipPrivileged)("the operator's word", () => {
 		expect(JSON.parse(await readFile(join(edge.state, "state.json"), "utf8"))).toEqual({
 			version: 1,
 			holds: [{ service: "web", id, state: "down" }],
+			services: [],
 		});
 		await first.kill();
 		await edge.startDaemon();
 		expect((await statusOf(edge)).services).toMatchObject([{ backends: [{ id, state: "down", held: true }] }]);
 		await run(["release", id, "--config", edge.config]);
-		expect(JSON.parse(await readFile(join(edge.state, "state.json"), "utf8"))).toEqual({ version: 1, holds: [] });
+		expect(JSON.parse(await readFile(join(edge.state, "state.json"), "utf8"))).toEqual({
+			version: 1,
+			holds: [],
+			services: [],
+		});
 	});
 
 	test("moves to another state folder with the configuration", async () => {

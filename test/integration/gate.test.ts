@@ -100,7 +100,7 @@ describe.skipIf(skipPrivileged)("a listener that has to answer before it joins",
 		const daemon = await edge.startDaemon();
 		const green = await boot(edge, "green", 200);
 		await joined(daemon, `web/${green.id}`);
-		expect(daemon.lines.some(({ msg }) => /^ready after .*, 1 probe$/.test(msg))).toBe(true);
+		await daemon.waitFor(({ msg }) => /^ready after .*, \d+ probes?$/.test(msg));
 		expect(green.asked).toEqual([]);
 		await answersAre(edge, "green");
 		await eventually("it noticed all connections", () => green.connections === green.asked.length + 1);

@@ -116,7 +116,7 @@ describe("a container with a label", () => {
 	});
 
 	test("of an earlier run has its service from the first moment on", () => {
-		const services = [{ name: "web", mode: "http", hosts: [], drainTimeout: 30_000 }] as const;
+		const services = [{ name: "web", mode: "http", hosts: [], drainTimeout: 30_000, order: 1 }] as const;
 		const { pipeline } = setup({}, { holds: [], services });
 		expect(pools(pipeline)).toEqual({ web: [] });
 	});

@@ -13,7 +13,7 @@ const HOLDS: readonly Hold[] = [
 
 const STATE: Remembered = {
 	holds: HOLDS,
-	services: [{ name: "api", mode: "http", hosts: ["api.example.org"], drainTimeout: 30_000 }],
+	services: [{ name: "api", mode: "http", hosts: ["api.example.org"], drainTimeout: 30_000, order: 1 }],
 };
 const NOTHING: Remembered = { holds: [], services: [] };
 

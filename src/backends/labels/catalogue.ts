@@ -124,9 +124,9 @@ function inEffect(
 	labelled: ReadonlyMap<string, LabelService>,
 ): Readonly<Record<string, Service>> {
 	const claimed = new Set([...labelled.values()].flatMap(({ hosts }) => hosts));
-	const byLabel = [...labelled].map(([name, { mode, hosts, drainTimeout }]): [string, Service] => [
+	const byLabel = [...labelled].map(([name, { mode, hosts, drainTimeout, order }]): [string, Service] => [
 		name,
-		{ ...SERVICE_DEFAULTS, mode, hosts: [...hosts], drainTimeout },
+		{ ...SERVICE_DEFAULTS, mode, hosts: [...hosts], drainTimeout, order },
 	]);
 	const byConfig = Object.entries(configured).map(([name, service]): [string, Service] => [
 		name,

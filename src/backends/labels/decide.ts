@@ -16,6 +16,8 @@ export interface LabelService {
 	readonly hosts: readonly string[];
 	/** In milliseconds. */
 	readonly drainTimeout: number;
+	/** Its place among them, the first one first: who comes later takes no default away. */
+	readonly order: number;
 }
 
 /** A container may serve a service. */
@@ -115,7 +117,14 @@ export function decide(
 		if (accepted.length === 0) continue;
 		const drainTimeout = accepted.find(({ declaration }) => declaration.drainTimeout !== undefined)?.declaration
 			.drainTimeout;
-		labelled.set(name, { name, mode, hosts, drainTimeout: drainTimeout ?? SERVICE_DEFAULTS.drainTimeout });
+		const last = Math.max(0, ...[...labelled.values()].map(({ order }) => order));
+		labelled.set(name, {
+			name,
+			mode,
+			hosts,
+			drainTimeout: drainTimeout ?? SERVICE_DEFAULTS.drainTimeout,
+			order: was?.order ?? last + 1,
+		});
 	}
 	// A host leads to one service: whose containers are all gone gives it up to one that has some.
 	for (const [name, service] of labelled) {

@@ -7,13 +7,17 @@ export interface Following {
 	/** What the engine knows of a container; undefined where none is asked. */
 	lookup(id: string): ContainerLookup | undefined;
 	containers(): Iterable<Container>;
+	/** Whether one is asked. */
+	isAsking(): boolean;
 	/**
-	 * Goes over to another engine. Resolves when it told of its containers, or did not within 2 s: services by label are
-	 * there, then, before a proxy is touched.
+	 * Goes over to another engine; to the first one at once, to a later one when that has told of its containers, or has not
+	 * within 2 s: until then the one before is believed.
 	 *
 	 * @param url `unix://` and the path of its socket; undefined: none is asked
 	 */
 	follow(url: string | undefined): Promise<void>;
+	/** Resolves when the engine told of its containers, or did not within 2 s: it must not hold up the boot. */
+	listed(): Promise<void>;
 	close(): Promise<void>;
 }
 
@@ -22,37 +26,37 @@ export interface FollowingOptions {
 	onChange(changes: readonly ContainerChange[]): void;
 }
 
-/** An engine that is down must not hold up the boot. */
 const FIRST_LIST_MS = 2000;
 
 export function followEngine({ log, onChange }: FollowingOptions): Following {
 	let engine: Engine | undefined;
 	let current: string | undefined;
 
-	const leave = async () => {
-		const left = engine;
-		engine = undefined;
-		current = undefined;
-		if (left === undefined) return;
-		const gone = [...left.containers()].map(({ id }) => ({ id, container: undefined, isMoved: false }));
-		await left.close();
-		onChange(gone);
+	const open = async (url: string): Promise<Engine> => {
+		// only where one is asked: it takes memory
+		const [{ openEngine }, { socketPath }] = await Promise.all([import("./engine.js"), import("./request.js")]);
+		return openEngine({ socket: socketPath(url), log, onChange });
 	};
+	const listed = async (one: Engine | undefined) => one?.listed(FIRST_LIST_MS);
 
 	return {
 		lookup: (id) => engine?.lookup(id),
 		containers: () => engine?.containers() ?? [],
+		isAsking: () => engine !== undefined,
 		async follow(url) {
 			if (url === current) return;
-			await leave();
-			if (url === undefined) return;
 			current = url;
-			// node:http takes memory
-			const { openEngine } = await import("./engine.js");
-			const opened = openEngine({ socket: url.slice("unix://".length), log, onChange });
-			engine = opened;
-			await opened.listed(FIRST_LIST_MS);
+			const next = url === undefined ? undefined : await open(url);
+			const before = engine;
+			if (before !== undefined) await listed(next);
+			engine = next;
+			if (before === undefined) return;
+			const there = new Set([...(next?.containers() ?? [])].map(({ id }) => id));
+			const gone = [...before.containers()].filter(({ id }) => !there.has(id));
+			await before.close();
+			onChange(gone.map(({ id }) => ({ id, container: undefined, isMoved: false })));
 		},
+		listed: () => listed(engine),
 		close: async () => {
 			await engine?.close();
 		},

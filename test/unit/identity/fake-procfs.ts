@@ -8,7 +8,9 @@ export interface FakeProcess {
 	netns: number;
 	startedAtNs?: number;
 	cgroup?: string;
-	/** Its `ns/net` may not be read. */
+	/** Inode number of its pid namespace; default: the host's. */
+	pidNamespace?: number;
+	/** Its namespaces may not be read. */
 	hidden?: boolean;
 }
 
@@ -22,6 +24,8 @@ export interface FakeProcfs extends Procfs {
 	/** How often each kind of read happened. */
 	readonly reads: { fibTrie: number; cgroup: number; walks: number; routes: number };
 }
+
+const HOST_PID_NAMESPACE = 4026531836;
 
 /** @param own inode number of the namespace that the daemon is in */
 export function fakeProcfs(processes: FakeProcess[], own = 4026531833): FakeProcfs {
@@ -59,6 +63,10 @@ export function fakeProcfs(processes: FakeProcess[], own = 4026531833): FakeProc
 		netnsInode(pid) {
 			const found = find(pid);
 			return found?.hidden === true ? undefined : found?.netns;
+		},
+		pidNamespace(pid) {
+			const found = find(pid);
+			return found === undefined || found.hidden === true ? undefined : (found.pidNamespace ?? HOST_PID_NAMESPACE);
 		},
 		netTag(pid) {
 			const found = find(pid);

@@ -89,6 +89,50 @@ describe("who listens", () => {
 		expect(open().identity()).toEqual({ comm: "nginx", hostname: "web-1", netnsInode: BLUE });
 	});
 
+	describe("whose process is gone already", () => {
+		const PID_NAMESPACE = 4026532555;
+		const inContainer = (pid: number, id: string) => ({
+			pid,
+			netns: BLUE,
+			pidNamespace: PID_NAMESPACE,
+			cgroup: `0::/docker/${id}\n`,
+		});
+		const orphan = { pid: 9, pidNamespace: PID_NAMESPACE };
+
+		test("is in the container of those that share its process ids", () => {
+			const { identity, procfs } = open(inContainer(200, CONTAINER), inContainer(201, CONTAINER));
+			expect(identity(orphan)).toEqual({ comm: "nginx", hostname: "web-1", container: CONTAINER, netnsInode: BLUE });
+			procfs.processes = [];
+			expect(identity(orphan)).toHaveProperty("container", CONTAINER);
+		});
+
+		test("is in none that can be told where these are in two, or share the host's", () => {
+			const two = open(inContainer(200, CONTAINER), inContainer(201, "e".repeat(64)));
+			expect(two.identity(orphan)).not.toHaveProperty("container");
+			const { identity } = open({ ...inContainer(200, CONTAINER), pidNamespace: base.pidNamespace });
+			expect(identity({ pid: 9 })).not.toHaveProperty("container");
+		});
+
+		test("is looked for again a quarter of a second later, not before", () => {
+			const { identity, procfs, clock } = open();
+			identity(orphan);
+			procfs.processes = [inContainer(200, CONTAINER)];
+			expect(identity(orphan)).not.toHaveProperty("container");
+			clock.ms += 250;
+			expect(identity(orphan)).toHaveProperty("container", CONTAINER);
+		});
+
+		test("waits for the engine's word where one is asked, since it may be in a container", () => {
+			const procfs = fakeProcfs([{ pid: 1, netns: HOST }]);
+			const resolver = createResolver({ procfs, netnsFolder: "/nonexistent", isAsking: () => true });
+			expect(resolver.resolve({ ...base, pid: 9 }).container).toEqual({
+				state: "waiting",
+				why: "process 9, which listened, is gone, and nobody tells which container it was in",
+			});
+			expect(resolver.resolve({ ...base, pid: 9, netnsInode: HOST }).container).toBeUndefined();
+		});
+	});
+
 	test("is not taken from a later process with the same number", () => {
 		expect(open({ ...web, startedAtNs: base.atNs + 1 }).identity()).not.toHaveProperty("unit");
 		expect(open({ ...web, startedAtNs: base.atNs }).identity()).toHaveProperty("unit", "web.service");

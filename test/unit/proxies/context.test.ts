@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { DesiredService } from "../../../src/backends/backend.js";
 import { templateContext } from "../../../src/proxies/context.js";
 import { backend, proxyConfig, service, web } from "../../desired.js";
 
@@ -15,6 +16,7 @@ describe("what a template sees", () => {
 					mode: "http",
 					balance: "roundrobin",
 					hosts: [],
+					isDefault: true,
 					options: {},
 					backends: [
 						{
@@ -44,6 +46,22 @@ describe("what a template sees", () => {
 			templateContext(proxyConfig({ ...settings }), "h", desired).services.map(({ name }) => name);
 		expect(names({})).toEqual(["api", "db", "web"]);
 		expect(names({ services: ["web", "api"] })).toEqual(["api", "web"]);
+	});
+
+	test("has one default: a service of the configuration, else the first by label", () => {
+		const byDefault = (...services: Partial<DesiredService>[]) =>
+			templateContext(
+				proxyConfig(),
+				"h",
+				services.map((rest) => service(rest.name ?? "", [], rest)),
+			)
+				.services.filter(({ isDefault }) => isDefault)
+				.map(({ name }) => name);
+		expect(
+			byDefault({ name: "a", order: 2 }, { name: "b", order: 1 }, { name: "c", hosts: ["c.example.org"] }),
+		).toEqual(["b"]);
+		expect(byDefault({ name: "a", order: 1 }, { name: "b", mode: "tcp" }, { name: "y" }, { name: "z" })).toEqual(["y"]);
+		expect(byDefault({ name: "a", hosts: ["a.example.org"] })).toEqual([]);
 	});
 
 	test("holds no character with a meaning, whatever a container calls itself", () => {

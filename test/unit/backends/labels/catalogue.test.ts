@@ -32,7 +32,7 @@ describe("a service by label", () => {
 	});
 
 	test("is there from an earlier run, unless the configuration has taken its name", () => {
-		const api = { name: "api", mode: "tcp", hosts: [], drainTimeout: 1000 } as const;
+		const api = { name: "api", mode: "tcp", hosts: [], drainTimeout: 1000, order: 1 } as const;
 		expect(createCatalogue(rulesOf(), [api]).services["api"]).toMatchObject({ mode: "tcp", drainTimeout: 1000 });
 		const taken = rulesOf({ services: { api: { match: { port: 1 } } } });
 		expect(createCatalogue(taken, [api]).services["api"]).toMatchObject({ mode: "http", drainTimeout: 30_000 });
@@ -62,6 +62,17 @@ describe("a service by label", () => {
 		expect(catalogue.services["api"]?.hosts).toEqual(["new.example.org", "old.example.org"]);
 		catalogue.update([gone(a)]);
 		expect(catalogue.services["api"]?.hosts).toEqual(["new.example.org"]);
+	});
+
+	test("has a place among those that there are, the first one first, and keeps it", () => {
+		const catalogue = createCatalogue(rulesOf());
+		const orders = () => Object.fromEntries(catalogue.labelled.map(({ name, order }) => [name, order]));
+		catalogue.update([says(a, declarationOf("web"))]);
+		catalogue.update([says(b, declarationOf("api")), says(c, declarationOf("db"))]);
+		expect(orders()).toEqual({ web: 1, api: 2, db: 3 });
+		catalogue.update([gone(a), gone(b)]);
+		catalogue.update([says(b, declarationOf("api"))]);
+		expect(orders()).toEqual({ web: 1, api: 2, db: 3 });
 	});
 
 	test("has one mode: who says another one is refused, and why is told", () => {
