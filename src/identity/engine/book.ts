@@ -52,7 +52,8 @@ interface Entry {
 
 const NOTHING: Folded = { changes: [] };
 
-export function createBook(isAsking: (id: string) => boolean): Book {
+/** @param known those that run, as they are known from elsewhere */
+export function createBook(isAsking: (id: string) => boolean, known: Iterable<Container> = []): Book {
 	const entries = new Map<string, Entry>();
 	/** Those that do not run, in the order in which they were asked for. */
 	const idle = new Set<string>();
@@ -75,6 +76,11 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 		idle.add(id);
 		return entry;
 	};
+
+	for (const container of known) {
+		Object.assign(entryOf(container.id), { container, isRunning: true, isTold: true });
+		idle.delete(container.id);
+	}
 
 	const remove = (id: string) => {
 		entries.delete(id);
