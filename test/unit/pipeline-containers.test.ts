@@ -111,6 +111,20 @@ describe("the port of a label that names none", () => {
 		pipeline.onEvents([listen(inContainer(2, 80)), listen(inContainer(2, 9000))]);
 		expect(pools(pipeline)).toEqual({ web: ["10.0.0.2:9000"] });
 	});
+
+	test("is waited for while only an event has told of the container, and not what its image exposes", () => {
+		const { pipeline, runs } = setup();
+		const container = labelled(2, { "solisten.service": "web" }, { env: undefined });
+		runs(container);
+		pipeline.onEvents([listen(inContainer(2, 80)), listen(inContainer(2, 9000))]);
+		expect(pools(pipeline)).toEqual({ web: [] });
+		expect(verdicts(pipeline)[0]).toBe(
+			"pending: web: its label names no port, and what its image exposes is not known yet",
+		);
+		runs({ ...container, env: new Map(), exposed: [9000] });
+		expect(pools(pipeline)).toEqual({ web: ["10.0.0.2:9000"] });
+		pipeline.close();
+	});
 });
 
 describe("a match by container", () => {
