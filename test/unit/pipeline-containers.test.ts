@@ -179,3 +179,17 @@ test("another configuration keeps the services by label, and what their containe
 	expect(pools(pipeline)).toEqual({ web: [] });
 	pipeline.close();
 });
+
+test("a server of an earlier run goes with its listener, also where other rules have let that in", () => {
+	const web = (match: object) => ({ discovery: { docker: "unix:///d" }, services: { web: { match, lastGrace: "0s" } } });
+	const { pipeline } = setup(web({ port: 80, container: { name: "app-*" } }));
+	const listener = inContainer(2);
+	pipeline.onEvents([listen(listener)]);
+	pipeline.adopt([{ service: "web", address: "10.0.0.2", port: 80 }]);
+	expect(pools(pipeline)).toEqual({ web: ["10.0.0.2:80"] });
+	pipeline.reconfigure(configSchema.parse(web({ port: 80 })));
+	expect(pools(pipeline)).toEqual({ web: ["10.0.0.2:80"] });
+	pipeline.onEvents([close(listener, 30)]);
+	expect(pools(pipeline)).toEqual({ web: [] });
+	pipeline.close();
+});
