@@ -181,7 +181,10 @@ test("another configuration keeps the services by label, and what their containe
 });
 
 test("a server of an earlier run goes with its listener, also where other rules have let that in", () => {
-	const web = (match: object) => ({ discovery: { docker: "unix:///d" }, services: { web: { match, lastGrace: "0s" } } });
+	const web = (match: object) => ({
+		discovery: { docker: "unix:///d" },
+		services: { web: { match, lastGrace: "0s" } },
+	});
 	const { pipeline } = setup(web({ port: 80, container: { name: "app-*" } }));
 	const listener = inContainer(2);
 	pipeline.onEvents([listen(listener)]);
@@ -191,5 +194,30 @@ test("a server of an earlier run goes with its listener, also where other rules 
 	expect(pools(pipeline)).toEqual({ web: ["10.0.0.2:80"] });
 	pipeline.onEvents([close(listener, 30)]);
 	expect(pools(pipeline)).toEqual({ web: [] });
+	pipeline.close();
+});
+
+test("a server of an earlier run goes with its service, and does not come back with one of that name", () => {
+	const services = [{ name: "web", mode: "http", hosts: [], drainTimeout: 30_000, order: 1 }] as const;
+	const { pipeline, runs } = setup({}, { holds: [], services });
+	pipeline.adopt([{ service: "web", address: "10.0.0.2", port: 80 }]);
+	expect(pools(pipeline)).toEqual({ web: ["10.0.0.2:80"] });
+	expect(pipeline.forget("web")).toBeUndefined();
+	runs(labelled(3, { "solisten.service": "web" }));
+	pipeline.reconfigure(configSchema.parse({ discovery: { docker: "unix:///d" } }));
+	expect(pools(pipeline)).toEqual({ web: [] });
+	pipeline.close();
+});
+
+test.each(["constructor", "toString"])("a service named %s is one like all others", (name) => {
+	const { pipeline, runs, ends } = setup();
+	const container = labelled(2, { "solisten.service": name });
+	pipeline.adopt([{ service: name, address: "10.0.0.9", port: 80 }]);
+	runs(container);
+	pipeline.onEvents([listen(inContainer(2))]);
+	expect(pools(pipeline)).toEqual({ [name]: ["10.0.0.2:80"] });
+	ends(container);
+	expect(pipeline.forget(name)).toBeUndefined();
+	expect(pipeline.desired()).toEqual([]);
 	pipeline.close();
 });
