@@ -64,13 +64,15 @@ export function createCatalogue(rules: CatalogueRules, remembered: readonly Labe
 
 	/** Decides everything anew, and tells what differs. */
 	const redecide = (): CatalogueChange => {
-		const before = { granted, labelled };
-		({ granted, labelled } = decide(configured, declaring.values(), labelled));
-		services = inEffect(configured, labelled);
+		const decided = decide(configured, declaring.values(), labelled);
+		const before = granted;
+		const isOther = !isSameMap(labelled, decided.labelled);
+		({ granted, labelled } = decided);
+		if (isOther) services = inEffect(configured, labelled);
 		return {
-			services: !isSame([...before.labelled.values()], [...labelled.values()]),
-			containers: [...new Set([...before.granted.keys(), ...granted.keys()])].filter(
-				(id) => !isSame(before.granted.get(id), granted.get(id)),
+			services: isOther,
+			containers: [...new Set([...before.keys(), ...granted.keys()])].filter(
+				(id) => !isSame(before.get(id), granted.get(id)),
 			),
 		};
 	};
@@ -110,13 +112,16 @@ export function createCatalogue(rules: CatalogueRules, remembered: readonly Labe
 				);
 			}
 			labelled = new Map([...labelled].filter(([other]) => other !== name));
-			return { done: true, change: { ...redecide(), services: true } };
+			const change = redecide();
+			services = inEffect(configured, labelled);
+			return { done: true, change: { ...change, services: true } };
 		},
 		reconfigure(next) {
 			configured = next.services;
 			isAllowed = allowance(next.discovery.allow);
 			declaring.clear();
 			redecide();
+			services = inEffect(configured, labelled);
 		},
 	};
 }
@@ -127,15 +132,22 @@ function inEffect(
 	labelled: ReadonlyMap<string, LabelService>,
 ): Readonly<Record<string, Service>> {
 	const claimed = new Set([...labelled.values()].flatMap(({ hosts }) => hosts));
-	const byLabel = [...labelled].map(([name, { mode, hosts, drainTimeout, order }]): [string, Service] => [
-		name,
-		{ ...SERVICE_DEFAULTS, mode, hosts: [...hosts], drainTimeout, order },
-	]);
+	const labelledNow = [...labelled].map(([name, service]): [string, Service] => [name, serviceByLabel(service)]);
+	const isClaimed = (host: string) => claimed.has(host.toLowerCase());
 	const byConfig = Object.entries(configured).map(([name, service]): [string, Service] => [
 		name,
-		{ ...service, hosts: service.hosts.filter((host) => !claimed.has(host.toLowerCase())) },
+		service.hosts.some(isClaimed) ? { ...service, hosts: service.hosts.filter((host) => !isClaimed(host)) } : service,
 	]);
-	return Object.fromEntries([...byLabel, ...byConfig]);
+	return Object.fromEntries([...labelledNow, ...byConfig]);
+}
+
+const byLabel = new WeakMap<LabelService, Service>();
+
+function serviceByLabel(service: LabelService): Service {
+	const { mode, hosts, drainTimeout, order } = service;
+	const known = byLabel.get(service) ?? { ...SERVICE_DEFAULTS, mode, hosts: [...hosts], drainTimeout, order };
+	byLabel.set(service, known);
+	return known;
 }
 
 /** Whether a container may join services of the configuration, and claim hosts that are routed. */
@@ -150,4 +162,9 @@ function allowance(allow: Config["discovery"]["allow"]): (container: Container) 
 }
 
 /** Plain values, whose keys are always written in the same order. */
-const isSame = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
+const isSame = (a: unknown, b: unknown) => a === b || JSON.stringify(a) === JSON.stringify(b);
+
+/** Whether both have the same values by the same keys. */
+function isSameMap<K, V>(a: ReadonlyMap<K, V>, b: ReadonlyMap<K, V>): boolean {
+	return a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
+}
