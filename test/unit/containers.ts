@@ -8,12 +8,13 @@ import { UNKNOWN_ROUTES } from "../../src/identity/routes.js";
 import type { Listener } from "../../src/listeners/event.js";
 import { netnsKey } from "../../src/listeners/ids.js";
 import { createPipeline, type Pipeline } from "../../src/pipeline.js";
+import type { Probe } from "../../src/readiness/probe.js";
 import type { Remembered } from "../../src/state.js";
 import { containerOf } from "./backends/labels/declaring.js";
 import { listenerOf } from "./listeners/listener.js";
 
 /** Each network namespace is that of a container of the same number, at 10.0.0.NUMBER; 0 is the host's. */
-export function setup(config: object = {}, remembered?: Remembered) {
+export function setup(config: object = {}, remembered?: Remembered, probe?: Probe) {
 	const known = new Map<string, ContainerLookup>();
 	const kept: Remembered[] = [];
 	const changes: DesiredChange[] = [];
@@ -43,6 +44,7 @@ export function setup(config: object = {}, remembered?: Remembered) {
 		now: () => performance.now(),
 		bootTimeNs: () => performance.now() * 1e6,
 		...(remembered !== undefined && { remembered }),
+		...(probe !== undefined && { probe }),
 		onRemember: (all) => kept.push(all),
 		onChange: (change) => changes.push(change),
 		requestRead: () => undefined,
