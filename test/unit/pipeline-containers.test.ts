@@ -68,6 +68,21 @@ describe("a container with a label", () => {
 		expect(warnings.map(({ problems }) => problems)).toEqual([[why]]);
 	});
 
+	test("that makes no sense is told of once, however often it starts and whatever is reloaded", () => {
+		const { pipeline, runs, ends, warnings } = setup();
+		const container = labelled(2, { "solisten.service": "web", "solisten.port": "http" });
+		for (let start = 0; start < 3; start++) {
+			runs(container);
+			ends(container);
+		}
+		runs(container);
+		pipeline.reconfigure(configSchema.parse({ discovery: { docker: "unix:///d" } }));
+		expect(warnings).toHaveLength(1);
+		runs(labelled(2, { "solisten.service": "web", "solisten.port": "none" }));
+		expect(warnings.map(({ problems: [first] }) => first?.replace(/.*not /, ""))).toEqual(['"http"', '"none"']);
+		pipeline.close();
+	});
+
 	test("on the host's network joins at the host's own address", () => {
 		const { pipeline, runs } = setup();
 		runs(labelled(7, { "solisten.service": "web" }));
