@@ -14,6 +14,7 @@ import { createNetnsNames } from "./identity/netns-names.js";
 import { presenceOf } from "./identity/presence.js";
 import { createProcfs } from "./identity/procfs.js";
 import { createResolver } from "./identity/resolver.js";
+import { createKeeper } from "./keeper.js";
 import { createPipeline } from "./pipeline.js";
 import { openProxies } from "./proxies/proxies.js";
 import { probe } from "./readiness/probe.js";
@@ -63,15 +64,10 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 		log,
 	});
 	let current = config;
-	/** One write at a time; why the last one failed. */
-	let saved: Promise<string | undefined> = Promise.resolve(undefined);
-	const save = (remembered: Remembered) => {
-		saved = saved.then(() => saveState(current.state, remembered));
-		void saved.then((problem) => {
-			if (problem !== undefined)
-				log.warn({ reason: problem }, "what is held by hand, and services by label, are not kept over a restart");
-		});
-	};
+	const state = createKeeper<Remembered>(
+		(remembered) => saveState(current.state, remembered),
+		(reason) => log.warn({ reason }, "what is held by hand, and services by label, are not kept over a restart"),
+	);
 	const engine = followEngine({ log, onChange: (changes) => pipeline.onContainers(changes) });
 	const procfs = createProcfs();
 	const names = createNetnsNames({ procfs });
@@ -87,7 +83,7 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 		// the next turn of the event loop sends off what this one decided
 		later: (work) => setTimeout(work, 0),
 		remembered: await loadState(config.state, log),
-		onRemember: save,
+		onRemember: state.keep,
 		onChange: (change) => proxies.notify(change),
 		// the first read happens before there is a sensor to ask
 		requestRead: () => sensor?.requestRead(),
@@ -130,7 +126,7 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 		sensor,
 		resync,
 		reload: () => requestReload(true),
-		saved: () => saved,
+		saved: state.kept,
 	});
 	const control = createControlSocket(view, log);
 	const refuse = (problems: readonly string[]) => {
@@ -148,7 +144,7 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 		log.level = current.log.level;
 		clearInterval(resyncTimer);
 		resyncTimer = setInterval(resync, current.resync);
-		if (current.state !== before.state) save(pipeline.remembered());
+		if (current.state !== before.state) state.keep(pipeline.remembered());
 		if (current.discovery.docker !== before.discovery.docker) {
 			await engine.follow(current.discovery.docker);
 			pipeline.recheck();
@@ -203,7 +199,7 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 			await sensor.close();
 			pipeline.close();
 			await proxies.close();
-			await saved;
+			await state.kept();
 		},
 	};
 }
