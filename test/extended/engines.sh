@@ -20,6 +20,7 @@ need containerd containerd
 need runc runc
 need iptables iptables
 need_file /bin/busybox busybox-static
+need docker-compose docker-compose
 need podman podman
 need conmon conmon
 need_file /usr/lib/podman/netavark netavark
