@@ -7,7 +7,7 @@
 import { type Config, SERVICE_DEFAULTS, type Service } from "../../config/schema.js";
 import type { Container } from "../../identity/container.js";
 import { compileGlob } from "../glob.js";
-import { type Declaring, decide, type Granted, type LabelService } from "./decide.js";
+import { type Declaring, decide, type Grant, type Granted, type LabelService } from "./decide.js";
 import type { Declared } from "./declaration.js";
 
 /** What the catalogue needs of the configuration. */
@@ -67,7 +67,7 @@ export function createCatalogue(rules: CatalogueRules, remembered: readonly Labe
 		return {
 			services: !isSame([...before.labelled.values()], [...labelled.values()]),
 			containers: [...new Set([...before.granted.keys(), ...granted.keys()])].filter(
-				(id) => !isSame(before.granted.get(id), granted.get(id)),
+				(id) => !isSameGranted(before.granted.get(id), granted.get(id)),
 			),
 		};
 	};
@@ -145,6 +145,24 @@ function allowance(allow: Config["discovery"]["allow"]): (container: Container) 
 				image.some((accepts) => accepts(container.image)) && name.some((accepts) => accepts(container.name)),
 		);
 }
+
+/** Without writing all of it out: every container is compared when one changes. */
+function isSameGranted(a: Granted | undefined, b: Granted | undefined): boolean {
+	if (a === undefined || b === undefined) return a === b;
+	return (
+		a.grants.length === b.grants.length &&
+		a.grants.every((grant, index) => isSameGrant(grant, b.grants[index])) &&
+		a.problems.length === b.problems.length &&
+		a.problems.every((problem, index) => problem === b.problems[index])
+	);
+}
+
+const isSameGrant = (a: Grant, b: Grant | undefined) =>
+	b !== undefined &&
+	a.service === b.service &&
+	a.port === b.port &&
+	a.weight === b.weight &&
+	(a.ready === b.ready || isSame(a.ready, b.ready));
 
 /** Plain values, whose keys are always written in the same order. */
 const isSame = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);

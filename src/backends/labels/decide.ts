@@ -83,7 +83,9 @@ export function decide(
 		for (const declaration of by.declared.declarations) {
 			const claim = { by, declaration };
 			if (!Object.hasOwn(configured, declaration.service)) {
-				claims.set(declaration.service, [...(claims.get(declaration.service) ?? []), claim]);
+				const others = claims.get(declaration.service);
+				if (others === undefined) claims.set(declaration.service, [claim]);
+				else others.push(claim);
 			} else if (by.isAllowed) grant(claim);
 			else refuse(claim, "the configuration has a service of that name (discovery.allow lets containers join it)");
 		}
@@ -97,6 +99,7 @@ export function decide(
 		for (const host of before.get(name)?.hosts ?? []) if (!owners.has(host)) owners.set(host, name);
 	}
 	const labelled = new Map([...before].filter(([name]) => !Object.hasOwn(configured, name)));
+	let last = Math.max(0, ...[...labelled.values()].map(({ order }) => order));
 	for (const name of order) {
 		const ofIt = claims.get(name) ?? [];
 		const was = before.get(name);
@@ -117,13 +120,12 @@ export function decide(
 		if (accepted.length === 0) continue;
 		const drainTimeout = accepted.find(({ declaration }) => declaration.drainTimeout !== undefined)?.declaration
 			.drainTimeout;
-		const last = Math.max(0, ...[...labelled.values()].map(({ order }) => order));
 		labelled.set(name, {
 			name,
 			mode,
 			hosts,
 			drainTimeout: drainTimeout ?? SERVICE_DEFAULTS.drainTimeout,
-			order: was?.order ?? last + 1,
+			order: was?.order ?? ++last,
 		});
 	}
 	// A host leads to one service: whose containers are all gone gives it up to one that has some.
