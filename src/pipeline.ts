@@ -257,6 +257,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			rules = rulesOf(next);
 			pools.reconfigure(rules);
 			lookAnew(table.endpoints());
+			adopted.yield(pools);
 			const carried = adopted.servers();
 			adopted = createAdopted(presenceOf);
 			adopt(carried);

@@ -27,7 +27,7 @@ export const refOf = ({ service, address, port }: Omit<AdoptedServer, "weight">)
 export interface Adopted {
 	adopt(servers: readonly AdoptedServer[], pools: Pools, nowMs: number): void;
 	review(pools: Pools): void;
-	/** Drops what is covered by now, whatever its port: costs next to nothing. */
+	/** Drops what is covered by now, whatever its port, or went with its service: costs next to nothing. */
 	yield(pools: Pools): void;
 	/** Whether a change at this port may concern one of them. */
 	concerns(port: number): boolean;
@@ -71,7 +71,7 @@ export function createAdopted(presenceOf: (server: AdoptedServer) => Presence): 
 			review(pools);
 		},
 		review,
-		yield: (pools) => dropWhere(pools, pools.hasOthers),
+		yield: (pools) => dropWhere(pools, (backend) => pools.hasOthers(backend) || !pools.isLetIn(backend)),
 		// a socket that nobody knew and whose port was the kernel's choice has none any more when it closes
 		concerns(port) {
 			for (const backend of adopted.values()) if (port === 0 || backend.port === port) return true;

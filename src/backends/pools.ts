@@ -147,7 +147,8 @@ export function createPools(rules: PoolRules, heldBefore: readonly Hold[] = []):
 			context.rules = next;
 			flapping.reconfigure(next.flap);
 			for (const [name, pool] of pools) {
-				const service = next.services[name];
+				// names are chosen by containers, too: every object has a `constructor`
+				const service = Object.hasOwn(next.services, name) ? next.services[name] : undefined;
 				if (service !== undefined) {
 					pool.service = service;
 					dirty.add(pool);

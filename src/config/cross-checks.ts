@@ -68,7 +68,7 @@ export function crossChecks(value: unknown): Finding[] {
 			? []
 			: proxies.flatMap((proxy, at) => unknownServices(proxy, at, Object.keys(services)))),
 		...(discovery.docker === undefined ? withoutEngine(services ?? {}, discovery.conventions) : []),
-		...(services === null ? [] : seenFromTwo(proxies, Object.keys(services))),
+		...(services === null ? [] : seenFromTwo(proxies, Object.keys(services), areAllKnown)),
 	];
 }
 
@@ -132,12 +132,17 @@ function unknownServices({ services = [] }: ProxyOutline, at: number, known: rea
 }
 
 /** Proxies of another network namespace than an earlier one that serves the same: an address holds for one of the two. */
-function seenFromTwo(proxies: readonly ProxyOutline[], known: readonly string[]): Finding[] {
-	return proxies.flatMap(({ netns, services = known }, at) => {
+function seenFromTwo(proxies: readonly ProxyOutline[], known: readonly string[], areAllKnown: boolean): Finding[] {
+	return proxies.flatMap(({ netns, services }, at) => {
 		for (const [first, other] of proxies.slice(0, at).entries()) {
 			if (netns === undefined || other.netns === undefined || netns === other.netns) continue;
-			const shared = known.find((name) => services.includes(name) && (other.services ?? known).includes(name));
-			if (shared === undefined) continue;
+			const serves = (list: ProxyOutline["services"], name: unknown) => list?.includes(name) ?? true;
+			const named = areAllKnown ? known : [...known, ...(services ?? []), ...(other.services ?? [])];
+			const isAny = services === undefined && other.services === undefined && !areAllKnown;
+			const shared =
+				named.find((name) => serves(services, name) && serves(other.services, name)) ??
+				(isAny ? "services by label" : undefined);
+			if (typeof shared !== "string") continue;
 			const [here, there] = [netns, other.netns].map((one) => printable(String(one)));
 			return [
 				finding(

@@ -1,17 +1,9 @@
 /** What containers declare, through the pipeline: from what an engine tells to the desired set. */
 
-import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { DesiredChange } from "../../src/backends/backend.js";
 import { configSchema } from "../../src/config/schema.js";
-import type { Container, ContainerLookup } from "../../src/identity/container.js";
-import { UNKNOWN_ROUTES } from "../../src/identity/routes.js";
-import type { Listener } from "../../src/listeners/event.js";
-import { netnsKey } from "../../src/listeners/ids.js";
-import { createPipeline, type Pipeline } from "../../src/pipeline.js";
-import type { Remembered } from "../../src/state.js";
-import { containerOf } from "./backends/labels/declaring.js";
-import { close, listen, listenerOf } from "./listeners/listener.js";
+import { inContainer, labelled, pools, setup, verdicts } from "./containers.js";
+import { close, listen } from "./listeners/listener.js";
 
 beforeEach(() => {
 	vi.useFakeTimers();
@@ -19,62 +11,6 @@ beforeEach(() => {
 afterEach(() => {
 	vi.useRealTimers();
 });
-
-/** Each network namespace is that of a container of the same number, at 10.0.0.NUMBER; 0 is the host's. */
-function setup(config: object = {}, remembered?: Remembered) {
-	const known = new Map<string, ContainerLookup>();
-	const kept: Remembered[] = [];
-	const changes: DesiredChange[] = [];
-	const warnings: { msg: string; problems: string[] }[] = [];
-	const pipeline = createPipeline({
-		config: configSchema.parse({ discovery: { docker: "unix:///run/docker.sock" }, ...config }),
-		resolver: {
-			resolve({ netns, netnsInode, comm, hostname, pid }: Listener) {
-				const { id } = containerOf(netns === "0" ? pid : Number(netns));
-				const container = known.get(id) ?? { state: "waiting", why: "Docker does not answer" };
-				return {
-					identity: { comm, hostname, netnsInode, container: id },
-					addresses: { state: "known", ipv4: [`10.0.0.${netns}`], ipv6: [] },
-					isHost: netns === "0",
-					container,
-				};
-			},
-			expire: () => undefined,
-			routesOf: () => UNKNOWN_ROUTES,
-			want: () => undefined,
-			forget: () => undefined,
-			disturbed: () => [],
-		},
-		containers: () => [...known.values()].flatMap((one) => (one.state === "known" ? one.container : [])),
-		presenceOf: () => "unknown",
-		log: pino({ level: "warn" }, { write: (line: string) => void warnings.push(JSON.parse(line)) }),
-		now: () => performance.now(),
-		bootTimeNs: () => performance.now() * 1e6,
-		...(remembered !== undefined && { remembered }),
-		onRemember: (all) => kept.push(all),
-		onChange: (change) => changes.push(change),
-		requestRead: () => undefined,
-	});
-	pipeline.onRead({ beganNs: 5, complete: true, rows: [] });
-	const runs = (container: Container) => {
-		known.set(container.id, { state: "known", container });
-		pipeline.onContainers([{ id: container.id, container, isMoved: false }]);
-	};
-	const ends = ({ id }: Container) => {
-		known.delete(id);
-		pipeline.onContainers([{ id, container: undefined, isMoved: false }]);
-	};
-	return { pipeline, runs, ends, kept, changes, warnings };
-}
-
-const labelled = (number: number, labels: Record<string, string>, more: Partial<Container> = {}) =>
-	containerOf(number, { labels: new Map(Object.entries(labels)), ...more });
-const inContainer = (number: number, port = 80, more: Partial<Listener> = {}) =>
-	listenerOf(number * 100_000 + port, 10, { netns: netnsKey(String(number)), port, ...more });
-const pools = (pipeline: Pipeline) =>
-	Object.fromEntries(pipeline.desired()?.map(({ name, backends }) => [name, backends.map(({ id }) => id)]) ?? []);
-const verdicts = (pipeline: Pipeline) =>
-	pipeline.listeners().map(({ verdict }) => (verdict.state === "in" ? "in" : `${verdict.state}: ${verdict.why}`));
 
 describe("a container with a label", () => {
 	test("makes its service when it starts, and joins when it listens", () => {
@@ -175,6 +111,20 @@ describe("the port of a label that names none", () => {
 		pipeline.onEvents([listen(inContainer(2, 80)), listen(inContainer(2, 9000))]);
 		expect(pools(pipeline)).toEqual({ web: ["10.0.0.2:9000"] });
 	});
+
+	test("is waited for while only an event has told of the container, and not what its image exposes", () => {
+		const { pipeline, runs } = setup();
+		const container = labelled(2, { "solisten.service": "web" }, { env: undefined });
+		runs(container);
+		pipeline.onEvents([listen(inContainer(2, 80)), listen(inContainer(2, 9000))]);
+		expect(pools(pipeline)).toEqual({ web: [] });
+		expect(verdicts(pipeline)[0]).toBe(
+			"pending: web: its label names no port, and what its image exposes is not known yet",
+		);
+		runs({ ...container, env: new Map(), exposed: [9000] });
+		expect(pools(pipeline)).toEqual({ web: ["10.0.0.2:9000"] });
+		pipeline.close();
+	});
 });
 
 describe("a match by container", () => {
@@ -227,5 +177,47 @@ test("another configuration keeps the services by label, and what their containe
 		configSchema.parse({ discovery: { docker: "unix:///d" }, services: { web: { match: { port: 1 } } } }),
 	);
 	expect(pools(pipeline)).toEqual({ web: [] });
+	pipeline.close();
+});
+
+test("a server of an earlier run goes with its listener, also where other rules have let that in", () => {
+	const web = (match: object) => ({
+		discovery: { docker: "unix:///d" },
+		services: { web: { match, lastGrace: "0s" } },
+	});
+	const { pipeline } = setup(web({ port: 80, container: { name: "app-*" } }));
+	const listener = inContainer(2);
+	pipeline.onEvents([listen(listener)]);
+	pipeline.adopt([{ service: "web", address: "10.0.0.2", port: 80 }]);
+	expect(pools(pipeline)).toEqual({ web: ["10.0.0.2:80"] });
+	pipeline.reconfigure(configSchema.parse(web({ port: 80 })));
+	expect(pools(pipeline)).toEqual({ web: ["10.0.0.2:80"] });
+	pipeline.onEvents([close(listener, 30)]);
+	expect(pools(pipeline)).toEqual({ web: [] });
+	pipeline.close();
+});
+
+test("a server of an earlier run goes with its service, and does not come back with one of that name", () => {
+	const services = [{ name: "web", mode: "http", hosts: [], drainTimeout: 30_000, order: 1 }] as const;
+	const { pipeline, runs } = setup({}, { holds: [], services });
+	pipeline.adopt([{ service: "web", address: "10.0.0.2", port: 80 }]);
+	expect(pools(pipeline)).toEqual({ web: ["10.0.0.2:80"] });
+	expect(pipeline.forget("web")).toBeUndefined();
+	runs(labelled(3, { "solisten.service": "web" }));
+	pipeline.reconfigure(configSchema.parse({ discovery: { docker: "unix:///d" } }));
+	expect(pools(pipeline)).toEqual({ web: [] });
+	pipeline.close();
+});
+
+test.each(["constructor", "toString"])("a service named %s is one like all others", (name) => {
+	const { pipeline, runs, ends } = setup();
+	const container = labelled(2, { "solisten.service": name });
+	pipeline.adopt([{ service: name, address: "10.0.0.9", port: 80 }]);
+	runs(container);
+	pipeline.onEvents([listen(inContainer(2))]);
+	expect(pools(pipeline)).toEqual({ [name]: ["10.0.0.2:80"] });
+	ends(container);
+	expect(pipeline.forget(name)).toBeUndefined();
+	expect(pipeline.desired()).toEqual([]);
 	pipeline.close();
 });

@@ -57,6 +57,9 @@ export function createCatalogue(rules: CatalogueRules, remembered: readonly Labe
 			.filter(({ name }) => !Object.hasOwn(configured, name))
 			.map((service) => [service.name, service] as const),
 	);
+	// The configuration may have taken a host of theirs meanwhile; where one is allowed to claim it, its engine has to tell.
+	const { docker, allow } = rules.discovery;
+	if (docker === undefined || allow.length === 0) ({ labelled } = decide(configured, [], labelled));
 	let services = inEffect(configured, labelled);
 
 	/** Decides everything anew, and tells what differs. */

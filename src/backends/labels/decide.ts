@@ -69,63 +69,75 @@ export function decide(
 	before: ReadonlyMap<string, LabelService>,
 ): Decided {
 	const sorted = [...containers].sort((a, b) => (a.container.id < b.container.id ? -1 : 1));
-	const granted = new Map<string, { readonly grants: Grant[]; readonly problems: string[] }>();
-	for (const { container, declared } of sorted) {
-		granted.set(container.id, { grants: [], problems: [...declared.problems] });
-	}
-	const grant = ({ by, declaration: { service, port, weight, ready } }: Claim) =>
-		granted.get(by.container.id)?.grants.push({ service, port, weight, ready });
-	const refuse = ({ by, declaration: { service } }: Claim, why: string) =>
-		granted.get(by.container.id)?.problems.push(`${service}: ${why}`);
-
+	/** Why, of those that are. */
+	const refused = new Map<Declaration, string>();
 	const claims = new Map<string, Claim[]>();
 	for (const by of sorted) {
 		for (const declaration of by.declared.declarations) {
-			const claim = { by, declaration };
-			if (!Object.hasOwn(configured, declaration.service)) {
-				const others = claims.get(declaration.service);
-				if (others === undefined) claims.set(declaration.service, [claim]);
-				else others.push(claim);
-			} else if (by.isAllowed) grant(claim);
-			else refuse(claim, "the configuration has a service of that name (discovery.allow lets containers join it)");
+			const { service } = declaration;
+			if (!Object.hasOwn(configured, service)) {
+				const ofIt = claims.get(service) ?? [];
+				claims.set(service, ofIt);
+				ofIt.push({ by, declaration });
+			} else if (!by.isAllowed) {
+				const mend = "discovery.allow lets containers join it";
+				refused.set(declaration, `the configuration has a service of that name (${mend})`);
+			}
 		}
 	}
 
-	const owners = hostOwners(configured);
-	const isRouted = (host: string, service: string) => (owners.get(host) ?? service) !== service;
 	// Who exists already keeps what it has; after that the name decides.
 	const order = [...claims.keys()].sort((a, b) => Number(before.has(b)) - Number(before.has(a)) || (a < b ? -1 : 1));
-	for (const name of order) {
-		for (const host of before.get(name)?.hosts ?? []) if (!owners.has(host)) owners.set(host, name);
+	const acceptable = (name: string) => (claims.get(name) ?? []).filter(({ declaration }) => !refused.has(declaration));
+	const modes = new Map(order.map((name) => [name, modeOf(acceptable(name), before.get(name))]));
+	for (const [name, mode] of modes) {
+		for (const { declaration } of acceptable(name)) {
+			const { mode: wanted = mode } = declaration;
+			if (wanted === mode) continue;
+			refused.set(declaration, `mode ${wanted} differs from that of its other containers, ${mode}`);
+		}
 	}
+
+	const accepted = order.flatMap(acceptable);
+	const had = new Map([...before].map(([name, { hosts }]) => [name, new Set(hosts)]));
+	const isKept = (host: string, service: string) => had.get(service)?.has(host) === true;
+	const claimed = accepted
+		.filter(({ by }) => by.isAllowed)
+		.flatMap(({ declaration: { hosts, service } }) => hosts.map((host): [string, string] => [host, service]));
+	// Whoever is allowed takes a host from anybody but its like. The last of these entries counts.
+	const owners = new Map([
+		...hostOwners(configured),
+		...claimed.toReversed(),
+		...claimed.filter(([host, service]) => isKept(host, service)),
+	]);
+	const isRouted = (host: string, service: string) => (owners.get(host) ?? service) !== service;
+	// Those that want nothing new come first, so that what was decided is decided so again.
+	const newHosts = ({ declaration: { hosts, service } }: Claim) =>
+		hosts.filter((host) => !isKept(host, service)).length;
+	const losing: Declaration[] = [];
+	for (const { declaration } of accepted.filter(({ by }) => !by.isAllowed).sort((a, b) => newHosts(a) - newHosts(b))) {
+		const { hosts, service } = declaration;
+		if (hosts.some((host) => isRouted(host, service))) losing.push(declaration);
+		else for (const host of hosts) owners.set(host, service);
+	}
+	for (const declaration of losing) {
+		const taken = declaration.hosts.find((host) => isRouted(host, declaration.service)) ?? "";
+		const mend = "take another host, or let discovery.allow name the container";
+		refused.set(declaration, `host ${taken} is routed to ${owners.get(taken)} already (${mend})`);
+	}
+
 	const labelled = new Map([...before].filter(([name]) => !Object.hasOwn(configured, name)));
-	let last = Math.max(0, ...[...labelled.values()].map(({ order }) => order));
-	for (const name of order) {
-		const ofIt = claims.get(name) ?? [];
-		const was = before.get(name);
-		const mode = modeOf(ofIt, was);
-		const accepted = ofIt.filter((claim) => {
-			const { mode: wanted = mode, hosts } = claim.declaration;
-			const taken = claim.by.isAllowed ? undefined : hosts.find((host) => isRouted(host, name));
-			if (wanted !== mode) refuse(claim, `mode ${wanted} differs from that of its other containers, ${mode}`);
-			else if (taken !== undefined) {
-				const mend = "take another host, or let discovery.allow name the container";
-				refuse(claim, `host ${taken} is routed to ${owners.get(taken)} already (${mend})`);
-			}
-			return wanted === mode && taken === undefined;
-		});
-		accepted.forEach(grant);
-		const hosts = [...new Set(accepted.flatMap((claim) => claim.declaration.hosts))].sort();
-		for (const host of hosts) owners.set(host, name);
-		if (accepted.length === 0) continue;
-		const drainTimeout = accepted.find(({ declaration }) => declaration.drainTimeout !== undefined)?.declaration
-			.drainTimeout;
+	let last = [...labelled.values()].reduce((most, { order }) => Math.max(most, order), 0);
+	for (const [name, mode] of modes) {
+		const granted = acceptable(name).map(({ declaration }) => declaration);
+		if (granted.length === 0) continue;
+		const said = granted.find((declaration) => declaration.drainTimeout !== undefined);
 		labelled.set(name, {
 			name,
 			mode,
-			hosts,
-			drainTimeout: drainTimeout ?? SERVICE_DEFAULTS.drainTimeout,
-			order: was?.order ?? ++last,
+			hosts: [...new Set(granted.flatMap((declaration) => declaration.hosts))].sort(),
+			drainTimeout: said?.drainTimeout ?? SERVICE_DEFAULTS.drainTimeout,
+			order: labelled.get(name)?.order ?? ++last,
 		});
 	}
 	// A host leads to one service: whose containers are all gone gives it up to one that has some.
@@ -133,7 +145,23 @@ export function decide(
 		const hosts = service.hosts.filter((host) => !isRouted(host, name));
 		if (hosts.length < service.hosts.length) labelled.set(name, { ...service, hosts });
 	}
-	return { granted, labelled: new Map([...labelled].sort(([a], [b]) => (a < b ? -1 : 1))) };
+	return {
+		granted: new Map(sorted.map(({ container, declared }) => [container.id, grantedOf(declared, refused)])),
+		labelled: new Map([...labelled].sort(([a], [b]) => (a < b ? -1 : 1))),
+	};
+}
+
+function grantedOf({ declarations, problems }: Declared, refused: ReadonlyMap<Declaration, string>): Granted {
+	const refusals = declarations.flatMap((declaration) => {
+		const why = refused.get(declaration);
+		return why === undefined ? [] : [`${declaration.service}: ${why}`];
+	});
+	return {
+		grants: declarations
+			.filter((declaration) => !refused.has(declaration))
+			.map(({ service, port, weight, ready }) => ({ service, port, weight, ready })),
+		problems: [...problems, ...refusals],
+	};
 }
 
 /** To which service of the configuration each host is routed. */

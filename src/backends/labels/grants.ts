@@ -43,6 +43,14 @@ export function byLabel(
 	const { exposed, env } = lookup.container;
 	const isReading = env === undefined && conventions.some((one) => IN_ENVIRONMENT.includes(one));
 	const [only] = exposed.length === 1 ? exposed : [];
+	// an event tells of a container's labels, and of nothing that it exposes
+	const unsure = grants.filter(({ port: own }) => own === undefined && exposed.length === 0 && env === undefined);
+	const [first] = unsure;
+	if (first !== undefined) {
+		const why = `${first.service}: its label names no port, and what its image exposes is not known yet`;
+		const sure = grants.filter((grant) => !unsure.includes(grant));
+		return { ...byLabel(port, lookup, { grants: sure, problems }, isLowest, { conventions }), waiting: why };
+	}
 	/** Why a grant is not for this port; undefined when it is. */
 	const misfit = ({ port: own }: Grant): string | undefined => {
 		const named = own ?? only;

@@ -39,6 +39,8 @@ export const MAX_IDLE = 1024;
 interface Entry {
 	container: Container | undefined;
 	isRunning: boolean;
+	/** Others were told of it, and not yet that it ended. */
+	isTold: boolean;
 	/** What an inspect told of this life of it: nothing so far, all but its ports before it started, or all. */
 	inspected: "not" | "early" | "running";
 	publishes: boolean;
@@ -50,7 +52,8 @@ interface Entry {
 
 const NOTHING: Folded = { changes: [] };
 
-export function createBook(isAsking: (id: string) => boolean): Book {
+/** @param known those that run, as they are known from elsewhere */
+export function createBook(isAsking: (id: string) => boolean, known: Iterable<Container> = []): Book {
 	const entries = new Map<string, Entry>();
 	/** Those that do not run, in the order in which they were asked for. */
 	const idle = new Set<string>();
@@ -63,6 +66,7 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 		const entry: Entry = {
 			container: undefined,
 			isRunning: false,
+			isTold: false,
 			inspected: "not",
 			publishes: false,
 			startedAtMs: 0,
@@ -72,6 +76,11 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 		idle.add(id);
 		return entry;
 	};
+
+	for (const container of known) {
+		Object.assign(entryOf(container.id), { container, isRunning: true, isTold: true });
+		idle.delete(container.id);
+	}
 
 	const remove = (id: string) => {
 		entries.delete(id);
@@ -89,12 +98,13 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 		return lost;
 	};
 
-	/** What is new of a container replaces what was known; that it runs is news, too. */
+	/** What is new of a container replaces what was known; that it runs is news, too. One that ended is nobody's concern. */
 	const tell = (entry: Entry, container: Container, isRunning: boolean): ContainerChange[] => {
 		const { id } = container;
-		const isNews =
-			(isRunning && !entry.isRunning) || entry.container === undefined || !isSame(entry.container, container);
+		const isStart = (isRunning && !entry.isRunning) || entry.container === undefined;
+		const isNews = isStart || (entry.isTold && entry.container !== undefined && !isSame(entry.container, container));
 		entry.container = container;
+		entry.isTold ||= isNews;
 		if (isRunning) {
 			entry.isRunning = true;
 			idle.delete(id);
@@ -105,14 +115,17 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 	/** Its ports are given back; the rest stays as it is for its next life. */
 	const ended = (id: string): ContainerChange[] => {
 		const entry = entries.get(id);
-		if (entry === undefined) return [];
-		const wasRunning = entry.isRunning;
+		const over = [{ id, container: undefined, isMoved: false }];
+		// it may have lost its place here, and is known to others all the same
+		if (entry === undefined) return over;
+		const wasTold = entry.isTold;
+		entry.isTold = false;
 		entry.isRunning = false;
 		entry.inspected = "not";
 		entry.isStartNews = false;
 		idle.add(id);
 		if (entry.container !== undefined) entry.container = { ...entry.container, published: [] };
-		return wasRunning ? [{ id, container: undefined, isMoved: false }] : [];
+		return wasTold ? over : [];
 	};
 
 	/** Whether an event is of a time before the container's last start: Podman tells late. */
@@ -148,6 +161,7 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 			switch (kind) {
 				case "created": {
 					if (entry?.container !== undefined) return NOTHING;
+					newer?.started.add(id);
 					const changes = tell(entryOf(id), fromAttributes(id, event.attributes), false);
 					return { changes, inspect: "once", forget: trim() };
 				}
@@ -165,7 +179,7 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 					return { changes, forget: [id] };
 				}
 				case "renamed": {
-					if (entry?.isRunning === true || isAsking(id)) {
+					if (entry?.isTold === true || isAsking(id)) {
 						newer?.changed.add(id);
 						return { changes: [], inspect: "anew" };
 					}
@@ -205,7 +219,7 @@ export function createBook(isAsking: (id: string) => boolean): Book {
 			const quietly: string[] = [];
 			const there = new Set(containers.map(({ id }) => id));
 			const gone = [...entries].filter(
-				([id, { isRunning }]) => isRunning && isWhole && !there.has(id) && newer?.started.has(id) !== true,
+				([id, { isTold }]) => isTold && isWhole && !there.has(id) && newer?.started.has(id) !== true,
 			);
 			for (const [id] of gone) changes.push(...ended(id));
 			for (const listed of containers) {

@@ -6,7 +6,7 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
-import type { ContainerChange, Engine } from "../container.js";
+import type { Container, ContainerChange, Engine } from "../container.js";
 import { createRecent } from "../recent.js";
 import { readInspected, readList } from "./answers.js";
 import { type Attempt, createAsks } from "./asks.js";
@@ -19,6 +19,8 @@ export interface EngineOptions {
 	/** Path of the unix socket. */
 	readonly socket: string;
 	readonly log: Logger;
+	/** What another engine told of those that run: taken for true until this one has listed its own. Default: nothing. */
+	readonly known?: Iterable<Container>;
 	/** Something about a container is not as it was, or is known only now. Not called within `lookup`. */
 	onChange(changes: readonly ContainerChange[]): void;
 }
@@ -32,7 +34,7 @@ const FIRST_PAUSE_MS = 100;
 const LAST_PAUSE_MS = 10_000;
 
 /** Starts to ask at once, in the background; an engine that is not there is waited for. */
-export function openEngine({ socket, log, onChange }: EngineOptions): Engine {
+export function openEngine({ socket, log, known = [], onChange }: EngineOptions): Engine {
 	const closing = new AbortController();
 	const { signal } = closing;
 	const warned = createRecent<string, true>(1024);
@@ -91,7 +93,7 @@ export function openEngine({ socket, log, onChange }: EngineOptions): Engine {
 	};
 
 	const asks = createAsks({ attempt, isKept: (id) => book.isRunning(id) });
-	const book = createBook(asks.isPending);
+	const book = createBook(asks.isPending, known);
 
 	/** Whoever is told may ask at once: what is to be asked and forgotten comes first. */
 	const act = (id: string, { changes, inspect, quietly = [], forget = [] }: Folded) => {

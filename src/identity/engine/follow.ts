@@ -10,8 +10,7 @@ export interface Following {
 	/** Whether one is asked. */
 	isAsking(): boolean;
 	/**
-	 * Goes over to another engine; to the first one at once, to a later one when that has told of its containers, or has not
-	 * within 2 s: until then the one before is believed.
+	 * Goes over to another engine. What the one before told holds until the new one has told of its containers.
 	 *
 	 * @param url `unix://` and the path of its socket; undefined: none is asked
 	 */
@@ -35,9 +34,8 @@ export function followEngine({ log, onChange }: FollowingOptions): Following {
 	const open = async (url: string): Promise<Engine> => {
 		// only where one is asked: it takes memory
 		const [{ openEngine }, { socketPath }] = await Promise.all([import("./engine.js"), import("./request.js")]);
-		return openEngine({ socket: socketPath(url), log, onChange });
+		return openEngine({ socket: socketPath(url), log, onChange, known: engine?.containers() ?? [] });
 	};
-	const listed = async (one: Engine | undefined) => one?.listed(FIRST_LIST_MS);
 
 	return {
 		lookup: (id) => engine?.lookup(id),
@@ -48,15 +46,13 @@ export function followEngine({ log, onChange }: FollowingOptions): Following {
 			current = url;
 			const next = url === undefined ? undefined : await open(url);
 			const before = engine;
-			if (before !== undefined) await listed(next);
 			engine = next;
 			if (before === undefined) return;
-			const there = new Set([...(next?.containers() ?? [])].map(({ id }) => id));
-			const gone = [...before.containers()].filter(({ id }) => !there.has(id));
 			await before.close();
-			onChange(gone.map(({ id }) => ({ id, container: undefined, isMoved: false })));
+			if (next !== undefined) return;
+			onChange([...before.containers()].map(({ id }) => ({ id, container: undefined, isMoved: false })));
 		},
-		listed: () => listed(engine),
+		listed: async () => engine?.listed(FIRST_LIST_MS),
 		close: async () => {
 			await engine?.close();
 		},

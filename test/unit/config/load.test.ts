@@ -295,6 +295,23 @@ describe("a problem", () => {
 		expect(problem.length).toBeLessThan(250);
 	});
 
+	test("of proxies in two namespaces that would serve one service by label is at the second", () => {
+		const edges = (first: string, second: string, discovery = "{docker: unix:///run/docker.sock}") => `
+discovery: ${discovery}
+proxies:
+  - {name: one, type: haproxy, output: /run/a.cfg, masterSocket: /run/m, ${first}}
+  - {name: two, type: haproxy, output: /run/b.cfg, masterSocket: /run/m, ${second}}
+`;
+		const problem = (what: string) =>
+			expect.stringMatching(`proxies\\[1\\].netns: is blue, but proxies\\[0\\] serves ${what} too, from host`);
+		expect(problems(edges("mode: apply", "netns: blue"))).toEqual([problem("services by label")]);
+		expect(problems(edges("mode: apply", "services: [shop], netns: blue"))).toEqual([problem("shop")]);
+		expect(problems(edges("services: [shop]", "netns: blue"))).toEqual([problem("shop")]);
+		expect(problems(edges("services: [shop]", "services: [api, shop], netns: blue"))).toEqual([problem("shop")]);
+		expect(problems(edges("services: [shop]", "services: [api], netns: blue"))).toEqual([]);
+		expect(problems(edges("mode: apply", "netns: blue", "{}"))).toEqual([]);
+	});
+
 	test("of proxies in two namespaces that serve one service is at the second, and says how to mend it", () => {
 		const edges = (second: string) => `
 services: {web: {match: {port: 80}}, api: {match: {port: 81}}}

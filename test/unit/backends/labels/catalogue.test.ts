@@ -39,6 +39,14 @@ describe("a service by label", () => {
 		expect(createCatalogue(taken, [api]).labelled).toEqual([]);
 	});
 
+	test("of an earlier run gives up a host that the configuration has by now, unless a container may have been allowed it", () => {
+		const api = { name: "api", mode: "http", hosts: ["www.example.org"], drainTimeout: 1000, order: 1 } as const;
+		expect(hostsOf(createCatalogue(rulesOf(WEB), [api]))).toEqual({ api: [], web: ["www.example.org"] });
+		const allowing = { docker: "unix:///d", allow: [{ name: "*" }] };
+		const catalogue = createCatalogue(rulesOf({ ...WEB, discovery: allowing }), [api]);
+		expect(hostsOf(catalogue)).toEqual({ api: ["www.example.org"], web: [] });
+	});
+
 	test("is forgotten on request, but not while a container serves it, nor where the configuration has it", () => {
 		const catalogue = createCatalogue(rulesOf(WEB));
 		catalogue.update([says(a, declarationOf("api"))]);

@@ -10,7 +10,7 @@ const NAMES = ["blue", "green", "red"];
 const story = fc.array(
 	fc.record({
 		op: fc.oneof(
-			{ weight: 3, arbitrary: fc.constantFrom("create", "start", "die", "rename", "move") },
+			{ weight: 3, arbitrary: fc.constantFrom("create", "start", "die", "remove", "rename", "move") },
 			{ weight: 6, arbitrary: fc.constantFrom("deliver", "serve", "answer") },
 			{ weight: 1, arbitrary: fc.constantFrom("serveList", "answerList", "lookup", "reconnect") },
 		),
@@ -118,6 +118,10 @@ function createWorld() {
 				if (found?.isRunning !== true) return;
 				found.isRunning = false;
 				return send(id, "ended");
+			case "remove":
+				if (found === undefined || found.isRunning) return;
+				real.delete(id);
+				return send(id, "removed");
 			case "rename":
 				if (found === undefined) return;
 				found.name = `${id}-${clockMs}`;
@@ -170,7 +174,12 @@ test("whatever order things come in, what is known of those that run is what the
 				expect(world.book.get(id)).toEqual(world.look(id)?.container);
 				expect(world.told.get(id)).toEqual(world.look(id)?.container);
 			}
+			// of the others those alone that are yet to start, or that somebody asked for
+			for (const id of world.told.keys()) {
+				const isAskedFor = steps.some((step) => step.op === "lookup" && step.id === id);
+				expect(world.real.get(id)).toMatchObject(running.includes(id) || isAskedFor ? {} : { life: 0 });
+			}
 		}),
-		{ numRuns: 500 },
+		{ numRuns: 1000 },
 	);
 });
