@@ -136,7 +136,7 @@ export function createJudge(
 				shared: resolved.shared ?? [],
 				preferred,
 				routes: routesOf(netns),
-				published: netns === HOST ? publishedOf(resolved) : [],
+				published: netns === HOST ? publishedOf(resolved) : undefined,
 			});
 			if (choice.ok) {
 				backends.push(...seen.map((rule) => backendOf(rule, choice, endpoint, resolved)));
@@ -170,8 +170,8 @@ function backendOf(
 	};
 }
 
-function publishedOf({ container }: Resolved): readonly PublishedPort[] {
-	return container?.state === "known" ? container.container.published : [];
+function publishedOf({ container }: Resolved): readonly PublishedPort[] | undefined {
+	return container?.state === "known" ? container.container.published : undefined;
 }
 
 /** Pending as long as one service waits, so that it is looked at again; it may be in others all the same. */
