@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { DesiredChange } from "../../src/backends/backend.js";
 import { configSchema } from "../../src/config/schema.js";
 import type { Container, ContainerLookup } from "../../src/identity/container.js";
+import type { Presence } from "../../src/identity/presence.js";
 import { UNKNOWN_ROUTES } from "../../src/identity/routes.js";
 import type { Listener } from "../../src/listeners/event.js";
 import { netnsKey } from "../../src/listeners/ids.js";
@@ -21,7 +22,7 @@ afterEach(() => {
 });
 
 /** Each network namespace is that of a container of the same number, at 10.0.0.NUMBER; 0 is the host's. */
-function setup(config: object = {}, remembered?: Remembered) {
+function setup(config: object = {}, remembered?: Remembered, presenceOf = (): Presence => "unknown") {
 	const known = new Map<string, ContainerLookup>();
 	const kept: Remembered[] = [];
 	const changes: DesiredChange[] = [];
@@ -46,7 +47,7 @@ function setup(config: object = {}, remembered?: Remembered) {
 			disturbed: () => [],
 		},
 		containers: () => [...known.values()].flatMap((one) => (one.state === "known" ? one.container : [])),
-		presenceOf: () => "unknown",
+		presenceOf,
 		log: pino({ level: "warn" }, { write: (line: string) => void warnings.push(JSON.parse(line)) }),
 		now: () => performance.now(),
 		bootTimeNs: () => performance.now() * 1e6,
@@ -228,4 +229,33 @@ test("another configuration keeps the services by label, and what their containe
 	);
 	expect(pools(pipeline)).toEqual({ web: [] });
 	pipeline.close();
+});
+
+describe("a port of the host that a proxy has from an earlier run, and at which nobody listens", () => {
+	const services = [{ name: "web", mode: "http", hosts: [], drainTimeout: 30_000, order: 1 }] as const;
+	const published = { service: "web", address: "127.0.0.1", port: 8080 };
+	const closed = () => setup({}, { holds: [], services }, () => "closed");
+
+	test("stays while the engine may have passed it on to a container, and goes when that says something else", () => {
+		const { pipeline, runs } = closed();
+		pipeline.onEvents([listen(inContainer(2))]);
+		pipeline.adopt([published]);
+		vi.advanceTimersByTime(60_000);
+		expect(pools(pipeline)).toEqual({ web: ["127.0.0.1:8080"] });
+		runs(labelled(2, {}));
+		vi.advanceTimersByTime(60_000);
+		expect(pools(pipeline)).toEqual({ web: [] });
+		pipeline.close();
+		expect(vi.getTimerCount()).toBe(0);
+	});
+
+	test("goes at once where all containers are known", () => {
+		const { pipeline, runs } = closed();
+		runs(labelled(2, {}));
+		pipeline.onEvents([listen(inContainer(2))]);
+		pipeline.adopt([published]);
+		vi.advanceTimersByTime(60_000);
+		expect(pools(pipeline)).toEqual({ web: [] });
+		pipeline.close();
+	});
 });
