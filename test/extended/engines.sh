@@ -24,6 +24,9 @@ need podman podman
 need conmon conmon
 need_file /usr/lib/podman/netavark netavark
 need_file /usr/lib/podman/aardvark-dns aardvark-dns
+# Podman without root.
+need slirp4netns slirp4netns
+need newuidmap uidmap
 missing=${missing# }
 [ -n "$missing" ] || exit 0
 
