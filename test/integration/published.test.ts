@@ -201,7 +201,7 @@ describe.skipIf(skipPrivileged)("a container without a published port", () => {
 		await explained(
 			host,
 			far,
-			/198\.18\.7\.1[^\n]*; no port of the host leads to it either \(publish port 80 of the container\)/,
+			/waits for address \(web\): 198\.18\.7\.1[^\n]*; no port of the host leads to it either \(publish port 80 of the container\)/,
 		);
 	});
 
@@ -215,7 +215,11 @@ describe.skipIf(skipPrivileged)("a container without a published port", () => {
 			containers.push(container);
 		}
 		for (const container of containers) {
-			await explained(host, container, /10\.0\.2\.100 belongs to another network namespace, too[^\n]*publish port 80/);
+			await explained(
+				host,
+				container,
+				/held up at address \(web\): 10\.0\.2\.100 belongs to another network namespace, too[^\n]*publish port 80/,
+			);
 		}
 	});
 });

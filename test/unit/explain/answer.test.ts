@@ -176,7 +176,7 @@ describe("what happened", () => {
 			expect.stringMatching(/^(it listens|web)/),
 			"it closed",
 			"web/10.0.0.2:80 closing: closed as the last one, stays for 1 s",
-			"web/10.0.0.2:80 left the pool: nothing listens there",
+			"web/10.0.0.2:80 left the pool",
 		]);
 		expect(answerTo("80")).toMatchObject({
 			meanings: [{ meaning: "port", name: "80", listening: 0, closed: 1 }],
