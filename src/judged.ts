@@ -187,7 +187,7 @@ export function createJudged(
 		besides: index.besides,
 		disturbed: index.disturbed,
 		decisions({ endpoint, resolved }) {
-			const decisions: Decisions = { rules: [], labels: [], refused: [] };
+			const decisions: Decisions = { rules: [], labels: [], misfits: [], refused: [] };
 			judge(endpoint, resolved, { ...circumstances(endpoint, resolved), decisions });
 			return decisions;
 		},

@@ -104,6 +104,7 @@ export function createJudge(
 			const proxy = said.grants.length > 0 ? proxyAt(who) : undefined;
 			isUnmatched = said.reasons.length === 0 && proxy === undefined;
 			decisions?.labels.push(...said.reasons);
+			decisions?.misfits.push(...said.misfits);
 			if (said.waiting !== undefined) refused.push({ pending: true, why: said.waiting });
 			// what its container says of itself is of more interest than all the services that do not mean it
 			if (proxy === undefined) reasons.unshift(...said.reasons);

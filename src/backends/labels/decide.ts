@@ -36,6 +36,15 @@ export interface Granted {
 	readonly grants: readonly Grant[];
 	/** What is refused or makes no sense, each as a clause for people. */
 	readonly problems: readonly string[];
+	/** The services among them that it may not serve. */
+	readonly refused: readonly Misfit[];
+}
+
+/** A container names a service, and a listener of it does not lead there. */
+export interface Misfit {
+	readonly service: string;
+	/** A clause. */
+	readonly why: string;
 }
 
 /** A container that says something. */
@@ -69,14 +78,17 @@ export function decide(
 	before: ReadonlyMap<string, LabelService>,
 ): Decided {
 	const sorted = [...containers].sort((a, b) => (a.container.id < b.container.id ? -1 : 1));
-	const granted = new Map<string, { readonly grants: Grant[]; readonly problems: string[] }>();
+	const granted = new Map<string, { grants: Grant[]; problems: string[]; refused: Misfit[] }>();
 	for (const { container, declared } of sorted) {
-		granted.set(container.id, { grants: [], problems: [...declared.problems] });
+		granted.set(container.id, { grants: [], problems: [...declared.problems], refused: [] });
 	}
 	const grant = ({ by, declaration: { service, port, weight, ready } }: Claim) =>
 		granted.get(by.container.id)?.grants.push({ service, port, weight, ready });
-	const refuse = ({ by, declaration: { service } }: Claim, why: string) =>
-		granted.get(by.container.id)?.problems.push(`${service}: ${why}`);
+	const refuse = ({ by, declaration: { service } }: Claim, why: string) => {
+		const of = granted.get(by.container.id);
+		of?.problems.push(`${service}: ${why}`);
+		of?.refused.push({ service, why });
+	};
 
 	const claims = new Map<string, Claim[]>();
 	for (const by of sorted) {
