@@ -297,6 +297,18 @@ describe("a question", () => {
 		expect(answerTo("other").misses).toMatchObject([{ service: "other", port: 8080, key: "label", text: elsewhere }]);
 	});
 
+	test("for nothing in particular leaves out the ports beside the one that a label means, once somebody listens there", () => {
+		const { pipeline, answerTo, has, setContainer } = setup({});
+		const container = containerOf(7, { labels: new Map([["solisten.web.port", "80"]]) });
+		setContainer({ state: "known", container });
+		has("4196", "10.0.0.2");
+		pipeline.onContainers([{ id: container.id, container, isMoved: false }]);
+		pipeline.onRead(read([at(1, { port: 9100 })]));
+		expect(answerTo()).toMatchObject({ listeners: [{ port: 9100 }], others: { in: 0, unmatched: 0 } });
+		pipeline.onEvents([listen(at(2))]);
+		expect(answerTo()).toMatchObject({ listeners: [], others: { in: 1, unmatched: 1 } });
+	});
+
 	test("for what there is not has no answer but the nearest names", () => {
 		const { pipeline, ask } = setup();
 		pipeline.onRead(read([at(1)]));
