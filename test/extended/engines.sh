@@ -23,5 +23,8 @@ need_command podman podman
 need_command conmon conmon
 need_file /usr/lib/podman/netavark netavark
 need_file /usr/lib/podman/aardvark-dns aardvark-dns
+# Podman without root.
+need_command slirp4netns slirp4netns
+need_command newuidmap uidmap
 install_missing docker.service docker.socket containerd.service podman.service podman.socket podman-restart.service \
 	podman-auto-update.service podman-auto-update.timer

@@ -221,3 +221,32 @@ test.each(["constructor", "toString"])("a service named %s is one like all other
 	expect(pipeline.desired()).toEqual([]);
 	pipeline.close();
 });
+
+describe("a port of the host that a proxy has from an earlier run, and at which nobody listens", () => {
+	const services = [{ name: "web", mode: "http", hosts: [], drainTimeout: 30_000, order: 1 }] as const;
+	const published = { service: "web", address: "127.0.0.1", port: 8080 };
+	const closed = () => setup({}, { holds: [], services }, () => "closed");
+
+	test("stays while the engine may have passed it on to a container, and goes when that says something else", () => {
+		const { pipeline, runs } = closed();
+		pipeline.onEvents([listen(inContainer(2))]);
+		pipeline.adopt([published]);
+		vi.advanceTimersByTime(60_000);
+		expect(pools(pipeline)).toEqual({ web: ["127.0.0.1:8080"] });
+		runs(labelled(2, {}));
+		vi.advanceTimersByTime(60_000);
+		expect(pools(pipeline)).toEqual({ web: [] });
+		pipeline.close();
+		expect(vi.getTimerCount()).toBe(0);
+	});
+
+	test("goes at once where all containers are known", () => {
+		const { pipeline, runs } = closed();
+		runs(labelled(2, {}));
+		pipeline.onEvents([listen(inContainer(2))]);
+		pipeline.adopt([published]);
+		vi.advanceTimersByTime(60_000);
+		expect(pools(pipeline)).toEqual({ web: [] });
+		pipeline.close();
+	});
+});
