@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Catalogue, createCatalogue } from "../../../../src/backends/labels/catalogue.js";
 import type { Declaration } from "../../../../src/backends/labels/declaration.js";
-import { configSchema } from "../../../../src/config/schema.js";
+import { configSchema, readySchema } from "../../../../src/config/schema.js";
 import type { Container } from "../../../../src/identity/container.js";
 import { containerOf, declarationOf } from "./declaring.js";
 
@@ -96,6 +96,21 @@ describe("a service by label", () => {
 		expect(catalogue.of(a.id)?.problems).toEqual(["api: mode http differs from that of its other containers, tcp"]);
 		expect(grantsOf(catalogue, c)).toEqual(["api"]);
 	});
+});
+
+test("a container whose port, weight or gate is another one is told, and only that one", () => {
+	const catalogue = createCatalogue(rulesOf());
+	const gate = (http: string) => declarationOf("web", { ready: readySchema.parse({ http }) });
+	const same = gate("/ready");
+	catalogue.update([says(a, same), says(b, same)]);
+	for (const next of [
+		{ ...same, port: 81 },
+		{ ...same, port: 81, weight: 7 },
+		{ ...gate("/health"), port: 81, weight: 7 },
+	]) {
+		expect(catalogue.update([says(a, next)])).toEqual({ services: false, containers: [a.id] });
+		expect(catalogue.update([says(a, structuredClone(next))])).toEqual({ services: false, containers: [] });
+	}
 });
 
 describe("what a label may not take", () => {
