@@ -9,6 +9,7 @@ import type { LabelService } from "./backends/labels/decide.js";
 import { declarationsOf } from "./backends/labels/declarations.js";
 import type { Config } from "./config/schema.js";
 import type { Container, ContainerChange } from "./identity/container.js";
+import { createRecent } from "./identity/recent.js";
 
 export interface Discovery {
 	readonly catalogue: Pick<Catalogue, "of" | "services" | "labelled">;
@@ -28,10 +29,15 @@ export interface DiscoveryOptions {
 	readonly log: Logger;
 }
 
+/** Of how many containers it is remembered what was told. */
+const MAX_TOLD = 1024;
+
 export function createDiscovery({ config, remembered, containers, log }: DiscoveryOptions): Discovery {
 	const catalogue = createCatalogue(config, remembered);
 	let rules = config.discovery;
 	const names = new Map<string, string>();
+	/** What was told of a container last: one that starts over and over says nothing new. */
+	const told = createRecent<string, string>(MAX_TOLD);
 
 	const entryOf = (container: Container) => ({
 		id: container.id,
@@ -41,7 +47,9 @@ export function createDiscovery({ config, remembered, containers, log }: Discove
 	const warn = ({ containers: ids }: CatalogueChange) => {
 		for (const id of ids) {
 			const { problems = [] } = catalogue.of(id) ?? {};
-			if (problems.length === 0) continue;
+			const text = problems.join("\n");
+			if (problems.length === 0 || told.get(id) === text) continue;
+			told.set(id, text);
 			log.warn({ container: names.get(id) ?? id.slice(0, 12), problems }, "labels of a container are not followed");
 		}
 	};

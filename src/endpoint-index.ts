@@ -38,6 +38,8 @@ export function createIndex(resolver: Pick<Resolver, "want" | "forget" | "distur
 	const filed = new Map<EndpointKey, Filed>();
 	const byNetns = createGrouped<NetnsKey, EndpointKey>();
 	const byContainer = createGrouped<string, EndpointKey>();
+	/** By container and port: one that opens thousands of ports is not walked through for each of them. */
+	const byPort = createGrouped<string, EndpointKey>();
 	/** Those that a service wants. */
 	const wanted = createGrouped<NetnsKey, EndpointKey>();
 	const lowest = createLowest();
@@ -51,11 +53,13 @@ export function createIndex(resolver: Pick<Resolver, "want" | "forget" | "distur
 	const leave = ({ endpoint, container }: Filed) => {
 		if (container === undefined) return;
 		byContainer.delete(container, endpoint.key);
+		byPort.delete(`${container} ${endpoint.port}`, endpoint.key);
 		if (isOpen(endpoint)) lowest.delete(container, endpoint.port);
 	};
 	const enter = ({ endpoint, container }: Filed) => {
 		if (container === undefined) return;
 		byContainer.add(container, endpoint.key);
+		byPort.add(`${container} ${endpoint.port}`, endpoint.key);
 		if (isOpen(endpoint)) lowest.add(container, endpoint.port);
 	};
 
@@ -88,13 +92,14 @@ export function createIndex(resolver: Pick<Resolver, "want" | "forget" | "distur
 			...inNetns(resolver.disturbed()),
 			...lowest
 				.changed()
-				.flatMap(({ container, ports }) => ofContainer(container).filter(({ port }) => ports.includes(port))),
+				.flatMap(({ container, ports }) => ports.flatMap((port) => endpointsOf(byPort.of(`${container} ${port}`)))),
 		],
 		lowestPort: lowest.of,
 		clear() {
 			filed.clear();
 			byNetns.clear();
 			byContainer.clear();
+			byPort.clear();
 			wanted.clear();
 			lowest.clear();
 		},

@@ -144,12 +144,14 @@ export function createPools(rules: PoolRules, heldBefore: readonly Hold[] = []):
 		},
 		reconfigure(next) {
 			byRule = true;
+			const isOtherwiseSame = next.guard === context.rules.guard && next.flap === context.rules.flap;
 			context.rules = next;
 			flapping.reconfigure(next.flap);
 			for (const [name, pool] of pools) {
 				// names are chosen by containers, too: every object has a `constructor`
 				const service = Object.hasOwn(next.services, name) ? next.services[name] : undefined;
 				if (service !== undefined) {
+					if (isOtherwiseSame && service === pool.service) continue;
 					pool.service = service;
 					dirty.add(pool);
 					continue;

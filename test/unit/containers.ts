@@ -9,12 +9,20 @@ import { UNKNOWN_ROUTES } from "../../src/identity/routes.js";
 import type { Listener } from "../../src/listeners/event.js";
 import { netnsKey } from "../../src/listeners/ids.js";
 import { createPipeline, type Pipeline } from "../../src/pipeline.js";
+import type { Probe } from "../../src/readiness/probe.js";
 import type { Remembered } from "../../src/state.js";
 import { containerOf } from "./backends/labels/declaring.js";
 import { listenerOf } from "./listeners/listener.js";
 
+/** What stands around the pipeline. */
+export interface Around {
+	/** Default: nobody can say. */
+	readonly presenceOf?: () => Presence;
+	readonly probe?: Probe;
+}
+
 /** Each network namespace is that of a container of the same number, at 10.0.0.NUMBER; 0 is the host's. */
-export function setup(config: object = {}, remembered?: Remembered, presenceOf = (): Presence => "unknown") {
+export function setup(config: object = {}, remembered?: Remembered, { presenceOf, probe }: Around = {}) {
 	const known = new Map<string, ContainerLookup>();
 	const kept: Remembered[] = [];
 	const changes: DesiredChange[] = [];
@@ -39,11 +47,12 @@ export function setup(config: object = {}, remembered?: Remembered, presenceOf =
 			disturbed: () => [],
 		},
 		containers: () => [...known.values()].flatMap((one) => (one.state === "known" ? one.container : [])),
-		presenceOf,
+		presenceOf: presenceOf ?? (() => "unknown"),
 		log: pino({ level: "warn" }, { write: (line: string) => void warnings.push(JSON.parse(line)) }),
 		now: () => performance.now(),
 		bootTimeNs: () => performance.now() * 1e6,
 		...(remembered !== undefined && { remembered }),
+		...(probe !== undefined && { probe }),
 		onRemember: (all) => kept.push(all),
 		onChange: (change) => changes.push(change),
 		requestRead: () => undefined,

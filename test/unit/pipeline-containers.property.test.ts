@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { backendId } from "../../src/backends/backend.js";
 import { configSchema } from "../../src/config/schema.js";
 import type { Container } from "../../src/identity/container.js";
 import type { Listener } from "../../src/listeners/event.js";
@@ -69,6 +70,7 @@ const configOf = ({ labels, isAllowing, hasWeb, hasApi }: Rules) => ({
 
 const number = fc.constantFrom(...NUMBERS);
 const port = fc.constantFrom(...PORTS);
+const service = fc.constantFrom("web", "api", "shop", "blog");
 const step = (said: fc.Arbitrary<Saying>) =>
 	fc.oneof(
 		fc.record({ what: fc.constant("runs" as const), number, said }),
@@ -77,6 +79,8 @@ const step = (said: fc.Arbitrary<Saying>) =>
 		fc.record({ what: fc.constant("listens" as const), number, port }),
 		fc.record({ what: fc.constant("closes" as const), number, port }),
 		fc.record({ what: fc.constant("rules" as const), rules }),
+		fc.record({ what: fc.constantFrom("hold" as const, "release" as const), number, port, service }),
+		fc.record({ what: fc.constant("forget" as const), service }),
 		fc.record({ what: fc.constantFrom("recheck" as const, "read" as const) }),
 	);
 type Step = ReturnType<typeof step> extends fc.Arbitrary<infer T> ? T : never;
@@ -127,6 +131,16 @@ function hosting(initial: Rules, remembered?: Remembered) {
 				case "rules":
 					current = one.rules;
 					pipeline.reconfigure(configSchema.parse(configOf(one.rules)));
+					break;
+				case "hold":
+				case "release": {
+					const ref = { service: one.service, id: backendId(`10.0.0.${one.number}`, one.port) };
+					if (one.what === "hold") pipeline.hold(ref, "down");
+					else pipeline.release(ref);
+					break;
+				}
+				case "forget":
+					pipeline.forget(one.service);
 					break;
 				case "recheck":
 					pipeline.recheck();

@@ -2,6 +2,8 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { configSchema } from "../../src/config/schema.js";
+import type { Probe } from "../../src/readiness/probe.js";
+import type { Remembered } from "../../src/state.js";
 import { inContainer, labelled, pools, setup, verdicts } from "./containers.js";
 import { close, listen } from "./listeners/listener.js";
 
@@ -65,6 +67,21 @@ describe("a container with a label", () => {
 		expect(verdicts(pipeline)).toEqual([`out: ${why}; web: port 80 is not in 1`]);
 		runs(labelled(2, { "solisten.service": "web" }));
 		expect(warnings.map(({ problems }) => problems)).toEqual([[why]]);
+	});
+
+	test("that makes no sense is told of once, however often it starts and whatever is reloaded", () => {
+		const { pipeline, runs, ends, warnings } = setup();
+		const container = labelled(2, { "solisten.service": "web", "solisten.port": "http" });
+		for (let start = 0; start < 3; start++) {
+			runs(container);
+			ends(container);
+		}
+		runs(container);
+		pipeline.reconfigure(configSchema.parse({ discovery: { docker: "unix:///d" } }));
+		expect(warnings).toHaveLength(1);
+		runs(labelled(2, { "solisten.service": "web", "solisten.port": "none" }));
+		expect(warnings.map(({ problems: [first] }) => first?.replace(/.*not /, ""))).toEqual(['"http"', '"none"']);
+		pipeline.close();
 	});
 
 	test("on the host's network joins at the host's own address", () => {
@@ -225,7 +242,7 @@ test.each(["constructor", "toString"])("a service named %s is one like all other
 describe("a port of the host that a proxy has from an earlier run, and at which nobody listens", () => {
 	const services = [{ name: "web", mode: "http", hosts: [], drainTimeout: 30_000, order: 1 }] as const;
 	const published = { service: "web", address: "127.0.0.1", port: 8080 };
-	const closed = () => setup({}, { holds: [], services }, () => "closed");
+	const closed = () => setup({}, { holds: [], services }, { presenceOf: () => "closed" });
 
 	test("stays while the engine may have passed it on to a container, and goes when that says something else", () => {
 		const { pipeline, runs } = closed();
@@ -248,5 +265,83 @@ describe("a port of the host that a proxy has from an earlier run, and at which 
 		vi.advanceTimersByTime(60_000);
 		expect(pools(pipeline)).toEqual({ web: [] });
 		pipeline.close();
+	});
+});
+
+describe("a gate that waits", () => {
+	const web = labelled(2, { "solisten.service": "web", "solisten.ready": "/healthz" });
+	/** Nobody answers, until it is told to. */
+	function waiting(remembered?: Remembered) {
+		const asked: AbortSignal[] = [];
+		let isReady = false;
+		const probe: Probe = async (_question, _timeoutMs, signal) => {
+			asked.push(signal);
+			return { isReady, said: "status 503" };
+		};
+		const story = setup({}, remembered, { probe });
+		const answer = () => {
+			isReady = true;
+		};
+		return { ...story, asked, answer };
+	}
+	const rules = (config: object) => configSchema.parse({ discovery: { docker: "unix:///d" }, ...config });
+
+	test("ends with the container, with the labels, and where the configuration takes the service over", async () => {
+		const ends: ((story: ReturnType<typeof waiting>) => void)[] = [
+			({ ends: end }) => end(web),
+			({ pipeline }) => pipeline.reconfigure(rules({ discovery: { docker: "unix:///d", labels: false } })),
+			({ pipeline }) => pipeline.reconfigure(rules({ services: { web: { match: { port: 1 } } } })),
+			({ pipeline }) => pipeline.onEvents([close(inContainer(2), 30)]),
+		];
+		for (const end of ends) {
+			const story = waiting();
+			story.pipeline.adopt([]);
+			story.runs(web);
+			story.pipeline.onEvents([listen(inContainer(2))]);
+			await vi.advanceTimersByTimeAsync(500);
+			expect(story.asked.length).toBeGreaterThan(2);
+			end(story);
+			await vi.advanceTimersByTimeAsync(5000);
+			const asked = story.asked.length;
+			await vi.advanceTimersByTimeAsync(60_000);
+			expect(story.asked).toHaveLength(asked);
+			story.pipeline.close();
+			expect(vi.getTimerCount()).toBe(0);
+		}
+	});
+
+	test("goes on, and asks no more often, whatever happens to others", async () => {
+		const story = waiting();
+		const { pipeline, runs, asked, answer } = story;
+		pipeline.adopt([]);
+		runs(web);
+		pipeline.onEvents([listen(inContainer(2))]);
+		await vi.advanceTimersByTimeAsync(1000);
+		const before = asked.length;
+		pipeline.reconfigure(rules({ services: { api: { match: { port: 1 } } } }));
+		pipeline.recheck();
+		runs(web);
+		runs(labelled(3, { "solisten.service": "web,shop" }));
+		expect(asked).toHaveLength(before);
+		expect(asked.at(-1)?.aborted).toBe(false);
+		answer();
+		await vi.advanceTimersByTimeAsync(200);
+		expect(pools(pipeline)).toEqual({ api: [], shop: [], web: ["10.0.0.2:80"] });
+		pipeline.close();
+	});
+
+	test("is passed by who a proxy has from an earlier run, also where the engine answers late, and by no other", async () => {
+		const services = [{ name: "web", mode: "http", hosts: [], drainTimeout: 30_000, order: 1 }] as const;
+		const { pipeline, runs, asked } = waiting({ holds: [], services });
+		pipeline.onEvents([listen(inContainer(2)), listen(inContainer(3))]);
+		pipeline.adopt([{ service: "web", address: "10.0.0.2", port: 80 }]);
+		await vi.advanceTimersByTimeAsync(1000);
+		runs(web);
+		runs(labelled(3, { "solisten.service": "web", "solisten.ready": "tcp" }));
+		await vi.advanceTimersByTimeAsync(1000);
+		expect(pools(pipeline)).toEqual({ web: ["10.0.0.2:80"] });
+		expect(asked.length).toBeGreaterThan(0);
+		pipeline.close();
+		expect(vi.getTimerCount()).toBe(0);
 	});
 });

@@ -7,7 +7,7 @@
 import { type Config, SERVICE_DEFAULTS, type Service } from "../../config/schema.js";
 import type { Container } from "../../identity/container.js";
 import { compileGlob } from "../glob.js";
-import { type Declaring, decide, type Grant, type Granted, type LabelService } from "./decide.js";
+import { type Declaring, decide, type Granted, type LabelService } from "./decide.js";
 import type { Declared } from "./declaration.js";
 
 /** What the catalogue needs of the configuration. */
@@ -64,13 +64,15 @@ export function createCatalogue(rules: CatalogueRules, remembered: readonly Labe
 
 	/** Decides everything anew, and tells what differs. */
 	const redecide = (): CatalogueChange => {
-		const before = { granted, labelled };
-		({ granted, labelled } = decide(configured, declaring.values(), labelled));
-		services = inEffect(configured, labelled);
+		const decided = decide(configured, declaring.values(), labelled);
+		const before = granted;
+		const isOther = !isSameMap(labelled, decided.labelled);
+		({ granted, labelled } = decided);
+		if (isOther) services = inEffect(configured, labelled);
 		return {
-			services: !isSame([...before.labelled.values()], [...labelled.values()]),
-			containers: [...new Set([...before.granted.keys(), ...granted.keys()])].filter(
-				(id) => !isSameGranted(before.granted.get(id), granted.get(id)),
+			services: isOther,
+			containers: [...new Set([...before.keys(), ...granted.keys()])].filter(
+				(id) => !isSame(before.get(id), granted.get(id)),
 			),
 		};
 	};
@@ -112,13 +114,16 @@ export function createCatalogue(rules: CatalogueRules, remembered: readonly Labe
 				);
 			}
 			labelled = new Map([...labelled].filter(([other]) => other !== name));
-			return { done: true, change: { ...redecide(), services: true } };
+			const change = redecide();
+			services = inEffect(configured, labelled);
+			return { done: true, change: { ...change, services: true } };
 		},
 		reconfigure(next) {
 			configured = next.services;
 			isAllowed = allowance(next.discovery.allow);
 			declaring.clear();
 			redecide();
+			services = inEffect(configured, labelled);
 		},
 	};
 }
@@ -129,15 +134,22 @@ function inEffect(
 	labelled: ReadonlyMap<string, LabelService>,
 ): Readonly<Record<string, Service>> {
 	const claimed = new Set([...labelled.values()].flatMap(({ hosts }) => hosts));
-	const byLabel = [...labelled].map(([name, { mode, hosts, drainTimeout, order }]): [string, Service] => [
-		name,
-		{ ...SERVICE_DEFAULTS, mode, hosts: [...hosts], drainTimeout, order },
-	]);
+	const labelledNow = [...labelled].map(([name, service]): [string, Service] => [name, serviceByLabel(service)]);
+	const isClaimed = (host: string) => claimed.has(host.toLowerCase());
 	const byConfig = Object.entries(configured).map(([name, service]): [string, Service] => [
 		name,
-		{ ...service, hosts: service.hosts.filter((host) => !claimed.has(host.toLowerCase())) },
+		service.hosts.some(isClaimed) ? { ...service, hosts: service.hosts.filter((host) => !isClaimed(host)) } : service,
 	]);
-	return Object.fromEntries([...byLabel, ...byConfig]);
+	return Object.fromEntries([...labelledNow, ...byConfig]);
+}
+
+const byLabel = new WeakMap<LabelService, Service>();
+
+function serviceByLabel(service: LabelService): Service {
+	const { mode, hosts, drainTimeout, order } = service;
+	const known = byLabel.get(service) ?? { ...SERVICE_DEFAULTS, mode, hosts: [...hosts], drainTimeout, order };
+	byLabel.set(service, known);
+	return known;
 }
 
 /** Whether a container may join services of the configuration, and claim hosts that are routed. */
@@ -151,23 +163,10 @@ function allowance(allow: Config["discovery"]["allow"]): (container: Container) 
 		);
 }
 
-/** Without writing all of it out: every container is compared when one changes. */
-function isSameGranted(a: Granted | undefined, b: Granted | undefined): boolean {
-	if (a === undefined || b === undefined) return a === b;
-	return (
-		a.grants.length === b.grants.length &&
-		a.grants.every((grant, index) => isSameGrant(grant, b.grants[index])) &&
-		a.problems.length === b.problems.length &&
-		a.problems.every((problem, index) => problem === b.problems[index])
-	);
-}
-
-const isSameGrant = (a: Grant, b: Grant | undefined) =>
-	b !== undefined &&
-	a.service === b.service &&
-	a.port === b.port &&
-	a.weight === b.weight &&
-	(a.ready === b.ready || isSame(a.ready, b.ready));
-
 /** Plain values, whose keys are always written in the same order. */
-const isSame = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
+const isSame = (a: unknown, b: unknown) => a === b || JSON.stringify(a) === JSON.stringify(b);
+
+/** Whether both have the same values by the same keys. */
+function isSameMap<K, V>(a: ReadonlyMap<K, V>, b: ReadonlyMap<K, V>): boolean {
+	return a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
+}

@@ -31,7 +31,7 @@ export interface Grant {
 	readonly ready: ReadyConfig | undefined;
 }
 
-/** What came of all that a container declares. */
+/** What came of all that a container declares. The same value again while nothing of it is refused. */
 export interface Granted {
 	readonly grants: readonly Grant[];
 	/** What is refused or makes no sense, each as a clause for people. */
@@ -58,7 +58,7 @@ export interface Declaring {
 export interface Decided {
 	/** By the container's id. */
 	readonly granted: ReadonlyMap<string, Granted>;
-	/** By name, sorted. */
+	/** By name, sorted; those that are as they were before are the same values. */
 	readonly labelled: ReadonlyMap<string, LabelService>;
 }
 
@@ -149,10 +149,12 @@ export function decide(
 			order: labelled.get(name)?.order ?? ++last,
 		});
 	}
-	// A host leads to one service: whose containers are all gone gives it up to one that has some.
 	for (const [name, service] of labelled) {
+		// A host leads to one service: whose containers are all gone gives it up to one that has some.
 		const hosts = service.hosts.filter((host) => !isRouted(host, name));
-		if (hosts.length < service.hosts.length) labelled.set(name, { ...service, hosts });
+		const was = before.get(name);
+		const now = { ...service, hosts };
+		labelled.set(name, was !== undefined && sameService(was, now) ? was : now);
 	}
 	return {
 		granted: new Map(sorted.map(({ container, declared }) => [container.id, grantedOf(declared, refused)])),
@@ -160,7 +162,27 @@ export function decide(
 	};
 }
 
-function grantedOf({ declarations, problems }: Declared, refused: ReadonlyMap<Declaration, string>): Granted {
+function sameService(a: LabelService, b: LabelService): boolean {
+	return (
+		a.mode === b.mode &&
+		a.drainTimeout === b.drainTimeout &&
+		a.order === b.order &&
+		a.hosts.length === b.hosts.length &&
+		a.hosts.every((host, index) => host === b.hosts[index])
+	);
+}
+
+/** What comes of those of which nothing is refused: of nearly all, and the same each time. */
+const inFull = new WeakMap<Declared, Granted>();
+
+function grantedOf(declared: Declared, refused: ReadonlyMap<Declaration, string>): Granted {
+	if (declared.declarations.some((declaration) => refused.has(declaration))) return grantedInPart(declared, refused);
+	const known = inFull.get(declared) ?? grantedInPart(declared, refused);
+	inFull.set(declared, known);
+	return known;
+}
+
+function grantedInPart({ declarations, problems }: Declared, refused: ReadonlyMap<Declaration, string>): Granted {
 	const refusals = declarations.flatMap((declaration): Misfit[] => {
 		const why = refused.get(declaration);
 		return why === undefined ? [] : [{ service: declaration.service, why }];
