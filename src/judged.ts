@@ -72,6 +72,8 @@ export interface Judged {
 	disturbed(): Endpoint[];
 	/** Whether the verdict is known on a listener that a connection to the address would reach. */
 	hasAt(place: Place): boolean;
+	/** Whether the host may pass connections to the address on to a container of which no engine has told yet. */
+	mayPassOn(place: Place): boolean;
 	/** Forgets all verdicts, and judges by other rules from now on. */
 	reconfigure(config: Config): void;
 }
@@ -185,7 +187,7 @@ export function createJudged(
 		besides: index.besides,
 		disturbed: index.disturbed,
 		decisions({ endpoint, resolved }) {
-			const decisions: Decisions = { rules: [], labels: [], refused: [] };
+			const decisions: Decisions = { rules: [], labels: [], misfits: [], refused: [] };
 			judge(endpoint, resolved, { ...circumstances(endpoint, resolved), decisions });
 			return decisions;
 		},
@@ -202,6 +204,11 @@ export function createJudged(
 			}
 			// a container that no engine has told of yet may be the one behind the port
 			return isPassedOn && !waits;
+		},
+		mayPassOn({ address, netns }) {
+			const ip = parseIp(address);
+			if (netns !== HOST || ip === undefined || !isLoopback(ip)) return false;
+			return [...known.values()].some(({ resolved }) => resolved.container?.state === "waiting");
 		},
 		reconfigure(next) {
 			judge = createJudge(next, catalogue);

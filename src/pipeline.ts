@@ -65,7 +65,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	/** A listener that the kernel's table has was judged already: an old file must not overrule its verdict. */
 	const presenceOf = ({ service, address, port }: AdoptedServer): Presence => {
 		const place = { address, port, netns: netnsOfService(service, proxies) };
-		return judged.hasAt(place) ? "closed" : options.presenceOf(place);
+		if (judged.hasAt(place)) return "closed";
+		const presence = options.presenceOf(place);
+		// engines need no process to publish a port: nobody listens there, then
+		return presence === "closed" && judged.mayPassOn(place) ? "unknown" : presence;
 	};
 	let adopted = createAdopted(presenceOf);
 	let hasRead = false;
@@ -151,11 +154,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	/** Looks again at what is pending. */
 	const retry = createRetry(now, () => {
 		const pending = [...judged.all()].filter(({ verdict }) => verdict.state === "pending");
-		if (pending.length === 0) return false;
 		for (const { endpoint } of pending) look(endpoint);
+		// also once nothing is pending: what was not known may have kept one of them in
 		adopted.review(pools);
 		settle();
-		return true;
+		return pending.length > 0;
 	});
 
 	/** Takes in what changed in the table; what a read no longer has is absent, and not known to have closed. */

@@ -20,9 +20,7 @@ process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' ||
 
 # --- Debian packages -------------------------------------------------------------------------------------------------
 
-missing=
-need() { missing="$missing $1"; }
-need_command() { command -v "$1" >/dev/null 2>&1 || need "$2"; }
+. test/packages.sh
 
 need_command clang clang
 need_command llvm-strip llvm
@@ -35,56 +33,11 @@ need_command nginx nginx
 need_command caddy caddy
 need_command ip iproute2
 need_command curl curl
-missing=${missing# }
-
-undo_policy=
-# Started by nobody, enabled for no boot: haproxy, nginx and caddy are wanted as programs here, not as services.
-forbid_services() {
-	[ -e /usr/sbin/policy-rc.d ] && return
-	undo_policy=yes
-	printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
-	chmod 755 /usr/sbin/policy-rc.d
-}
-allow_services() {
-	[ -z "$undo_policy" ] || rm -f /usr/sbin/policy-rc.d
-	undo_policy=
-}
-
-install_packages() {
-	say "installing Debian packages: $missing (a minute or two)"
-	export DEBIAN_FRONTEND=noninteractive
-	log=$(mktemp)
-	trap 'allow_services; rm -f "$log"' EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM HUP
-	forbid_services
-	# A broken repository of somebody else must not be in the way; what matters is whether the packages can be had.
-	apt-get -qq update </dev/null >"$log" 2>&1 || say "apt-get update had problems: $(tail -n 1 "$log")"
-	# shellcheck disable=SC2086 # a list of names
-	if ! apt-get -qq -y -o DPkg::Lock::Timeout=120 --no-install-recommends install $missing </dev/null >"$log" 2>&1; then
-		tail -n 20 "$log" >&2
-		fail "apt-get could not install: $missing (its last words are above; is there a network, and a Debian mirror?)"
-	fi
-	for unit in haproxy nginx caddy; do
-		case " $missing " in *" $unit "*)
-			if command -v systemctl >/dev/null 2>&1; then systemctl --quiet disable "$unit.service" >/dev/null 2>&1 || true; fi
-			;;
-		esac
-	done
-	allow_services
-	rm -f "$log"
-	trap - EXIT INT TERM HUP
-	say "installed Debian packages: $missing"
-	say "no service was started or enabled (remove them with: apt-get purge --autoremove $missing)"
-}
-
-if [ -n "$missing" ]; then
-	command -v apt-get >/dev/null 2>&1 ||
-		fail "this is no Debian: what it calls $missing is missing (install it by hand, then try again)"
-	[ "$(id -u)" -eq 0 ] ||
-		fail "Debian packages are missing: $missing (run this as root, or: sudo apt-get install --no-install-recommends $missing)"
-	install_packages
-fi
+# A unit that was there before is the host's own affair.
+units=
+for unit in haproxy nginx caddy; do case " $missing " in *" $unit "*) units="$units $unit.service" ;; esac; done
+# shellcheck disable=SC2086 # a list of names
+install_missing $units
 
 # --- npm packages ----------------------------------------------------------------------------------------------------
 

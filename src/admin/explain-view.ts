@@ -110,7 +110,7 @@ export interface MissView {
 	readonly port: number;
 	readonly pid: number;
 	readonly comm: string;
-	/** Which key of the match it fails, and why, as a clause. */
+	/** Which key of the match it fails, or `label`, and why, as a clause. */
 	readonly key: string;
 	readonly text: string;
 }

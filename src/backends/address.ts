@@ -35,8 +35,11 @@ export interface AddressQuestion {
 	readonly preferred: readonly string[];
 	/** Those of the proxy's namespace; what is in `preferred` needs none. */
 	readonly routes: Routes;
-	/** Ports of the host that are passed on to the listener's container; none where the proxy can't reach the host's. */
-	readonly published: readonly PublishedPort[];
+	/**
+	 * Ports of the host that are passed on to the listener's container; undefined where the proxy can't reach the host's, or
+	 * no engine tells of them.
+	 */
+	readonly published: readonly PublishedPort[] | undefined;
 }
 
 /** `pending`: not now, but it may change without anything else changing; look again. `why` is a clause for people. */
@@ -71,7 +74,7 @@ function chooseForWildcard(question: AddressQuestion, isIpv4: boolean): AddressC
 	if (offered.length === 0) {
 		const kind = isIpv4 ? "IPv4 " : serves.ipv4 ? "" : "IPv6 ";
 		const why = `its network namespace has no global ${kind}address yet (it is bound to ${bound})`;
-		return throughHost(question, serves) ?? wait(why);
+		return throughHost(question, serves, wait(why));
 	}
 	const wanted = preferred.length === 0 ? offered : inOrderOf(preferred, offered);
 	if (wanted.length > 0) return firstReached(wanted, question, serves);
@@ -87,7 +90,7 @@ function firstReached(addresses: readonly string[], question: AddressQuestion, s
 		refused.push(refusal);
 	}
 	const why = refused.map((refusal) => refusal.why).join("; ");
-	return throughHost(question, serves) ?? { ok: false, pending: refused.some(({ pending }) => pending), why };
+	return throughHost(question, serves, { ok: false, pending: refused.some(({ pending }) => pending), why });
 }
 
 /** What speaks against an address of another namespace. Routes may come at any time; who shares it is told of. */
@@ -110,9 +113,13 @@ function refusalOf(address: string, { shared, preferred, routes }: AddressQuesti
 	}
 }
 
-function throughHost({ published, port }: AddressQuestion, serves: Families): AddressChoice | undefined {
+/** Where the host passes its connections on, else what speaks against its own addresses. */
+function throughHost({ published, port }: AddressQuestion, serves: Families, refusal: Refusal): AddressChoice {
+	if (published === undefined) return refusal;
 	const place = publishedPlace(published, port, serves);
-	return place && { ok: true, ...place };
+	if (place !== undefined) return { ok: true, ...place };
+	const mend = `publish port ${port} of the container${serves.ipv4 ? "" : " for IPv6"}`;
+	return { ...refusal, why: `${refusal.why}; no port of the host leads to it either (${mend})` };
 }
 
 /** Those in one of the prefixes, in the order of the prefixes; within one in the order of the addresses. */

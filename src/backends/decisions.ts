@@ -1,5 +1,6 @@
 /** How a judgement came about, for whoever asks: each rule's decision, and the addresses that were refused. Pure. */
 
+import type { Misfit } from "./labels/decide.js";
 import type { MatchResult } from "./match.js";
 
 /** Whether a listener is one of a service's, and where not, which key of the match it fails, and why. */
@@ -18,5 +19,7 @@ export interface Decisions {
 	readonly rules: RuleDecision[];
 	/** Why what its container declares does not lead to more, each as a clause. */
 	readonly labels: string[];
+	/** The services among them that it names. */
+	readonly misfits: Misfit[];
 	readonly refused: Refusal[];
 }

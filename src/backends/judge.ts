@@ -104,6 +104,7 @@ export function createJudge(
 			const proxy = said.grants.length > 0 ? proxyAt(who) : undefined;
 			isUnmatched = said.reasons.length === 0 && proxy === undefined;
 			decisions?.labels.push(...said.reasons);
+			decisions?.misfits.push(...said.misfits);
 			if (said.waiting !== undefined) refused.push({ pending: true, why: said.waiting });
 			// what its container says of itself is of more interest than all the services that do not mean it
 			if (proxy === undefined) reasons.unshift(...said.reasons);
@@ -136,7 +137,7 @@ export function createJudge(
 				shared: resolved.shared ?? [],
 				preferred,
 				routes: routesOf(netns),
-				published: netns === HOST ? publishedOf(resolved) : [],
+				published: netns === HOST ? publishedOf(resolved) : undefined,
 			});
 			if (choice.ok) {
 				backends.push(...seen.map((rule) => backendOf(rule, choice, endpoint, resolved)));
@@ -170,8 +171,8 @@ function backendOf(
 	};
 }
 
-function publishedOf({ container }: Resolved): readonly PublishedPort[] {
-	return container?.state === "known" ? container.container.published : [];
+function publishedOf({ container }: Resolved): readonly PublishedPort[] | undefined {
+	return container?.state === "known" ? container.container.published : undefined;
 }
 
 /** Pending as long as one service waits, so that it is looked at again; it may be in others all the same. */

@@ -2,6 +2,7 @@
 
 import type { BackendView, ComparedView, DaemonStatus, DelaysView, ProxyView } from "../admin/view.js";
 import { printable } from "../config/wording.js";
+import { counted } from "./explain-words.js";
 import { type Cell, colour, table } from "./output.js";
 
 /** Longest reason of a proxy, in characters. */
@@ -17,7 +18,7 @@ export function statusLines(status: DaemonStatus, nowMs: number): string[] {
 			: all.map((backend) => [name, backend.id, stateOf(backend), ago(backend.since), backend.reason]),
 	);
 	return [
-		`solistend ${version} on ${host}, pid ${pid}, up ${span(uptimeMs)}; ${listeners} listeners on this host`,
+		`solistend ${version} on ${host}, pid ${pid}, up ${span(uptimeMs)}; ${counted(listeners, "listener", "listeners")} on this host`,
 		"",
 		...section(["SERVICE", "BACKEND", "STATE", "SINCE", "REASON"], backends, "no services are configured"),
 		...absentHolds(status),

@@ -344,7 +344,7 @@ export const configSchema = z.strictObject({
 	proxies: z.array(proxy).default([]).describe("the proxies that follow"),
 	state: absolutePath
 		.default("/var/lib/solistend")
-		.describe("folder for what must outlive a restart: the operator's word on backends"),
+		.describe("folder for what must outlive a restart: the operator's word on backends, and the services by label"),
 	admin: z
 		.strictObject({
 			socket: absolutePath

@@ -55,7 +55,8 @@ export function explain(question: Question | undefined, options: AnswerOptions):
 	});
 
 	if (question === undefined) {
-		const matched = listening.filter(({ listener }) => listener.isUnmatched !== true);
+		const isBeside = besides(listening, pipeline);
+		const matched = listening.filter(({ listener }) => listener.isUnmatched !== true && !isBeside(listener));
 		const odd = matched.filter(({ listener }) => !isPlainlyIn(listener)).sort(byPlace);
 		const others = { in: matched.length - odd.length, unmatched: listening.length - matched.length };
 		const found = odd.map((candidate) => ({ candidate, means: [] }));
@@ -93,6 +94,25 @@ const NOBODY = { port: -1, pids: [], netnsInode: -1 };
 /** In every pool that its rules lead to, and ready there. */
 const isPlainlyIn = ({ verdict }: Known): boolean =>
 	verdict.state === "in" && verdict.places.every(({ state }) => state === undefined);
+
+/**
+ * Tells the other ports of containers whose labels lead somewhere: nobody wants these, and nobody misses them. Where no
+ * listener is the one that the label means, it may be a mistake.
+ */
+function besides(listening: readonly Listening[], pipeline: Pick<Pipeline, "decisions">): (listener: Known) => boolean {
+	const led = new Set(
+		listening.flatMap(({ listener: { claims, resolved } }) =>
+			claims.map(({ backend }) => `${resolved.identity.container} ${backend.service}`),
+		),
+	);
+	return (listener) => {
+		const { container } = listener.resolved.identity;
+		if (container === undefined || listener.verdict.state !== "out" || listener.claims.length > 0) return false;
+		const { labels, misfits } = pipeline.decisions(listener);
+		const hasMore = labels.length > misfits.length;
+		return !hasMore && misfits.length > 0 && misfits.every(({ service }) => led.has(`${container} ${service}`));
+	};
+}
 
 /** What the pools have, or a person holds, beside all that listens. */
 function straysOf(

@@ -33,13 +33,16 @@ export function stepsOf(
 		state: "done",
 		text: `pid ${pid} listens (${protocol}, backlog ${backlog}${count > 1 ? `, the first of ${count} sockets` : ""})`,
 	};
+	const byRule = new Set(rules.flatMap(({ service, matched }) => (matched ? [service] : [])));
 	/** Whoever led to it, a rule or the container's own word. */
 	const services = new Set([
-		...rules.flatMap(({ service, matched }) => (matched ? [service] : [])),
+		...byRule,
 		...claims.map(({ backend }) => backend.service),
+		...refused.map(({ service }) => service),
 	]);
 	const matched = [...services].flatMap((service): StepView[] => {
-		const rule: StepView = { step: "rule", service, state: "done", text: "it matches" };
+		const text = byRule.has(service) ? "it matches" : "its container says so";
+		const rule: StepView = { step: "rule", service, state: "done", text };
 		const refusal = refused.find((one) => one.service === service);
 		if (refusal !== undefined) {
 			const state = refusal.pending ? "waiting" : "no";

@@ -38,9 +38,7 @@ function textOf(change: Change): string {
 		case "stopping":
 			return `told to stop by ${signalName(change.signal)}`;
 		case "backend":
-			return change.state === "gone"
-				? "left the pool: nothing listens there"
-				: `${stateText(change)}: ${change.reason}`;
+			return change.state === "gone" ? "left the pool" : `${stateText(change)}: ${change.reason}`;
 		default:
 			return change satisfies never;
 	}

@@ -8,6 +8,7 @@ import { cpus, release, totalmem } from "node:os";
 import { alone } from "./cases/alone.js";
 import { burst } from "./cases/burst.js";
 import { idle } from "./cases/idle.js";
+import { labels } from "./cases/labels.js";
 import { latency } from "./cases/latency.js";
 import { many } from "./cases/many.js";
 import { nginxChanges } from "./cases/nginx-changes.js";
@@ -32,6 +33,7 @@ const CASES: Readonly<Record<string, () => Promise<Section>>> = {
 	nginxChanges,
 	many,
 	reloadPath,
+	labels,
 };
 
 const writes = process.argv.includes("--write");

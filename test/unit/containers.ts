@@ -4,6 +4,7 @@ import { pino } from "pino";
 import type { DesiredChange } from "../../src/backends/backend.js";
 import { configSchema } from "../../src/config/schema.js";
 import type { Container, ContainerLookup } from "../../src/identity/container.js";
+import type { Presence } from "../../src/identity/presence.js";
 import { UNKNOWN_ROUTES } from "../../src/identity/routes.js";
 import type { Listener } from "../../src/listeners/event.js";
 import { netnsKey } from "../../src/listeners/ids.js";
@@ -13,8 +14,15 @@ import type { Remembered } from "../../src/state.js";
 import { containerOf } from "./backends/labels/declaring.js";
 import { listenerOf } from "./listeners/listener.js";
 
+/** What stands around the pipeline. */
+export interface Around {
+	/** Default: nobody can say. */
+	readonly presenceOf?: () => Presence;
+	readonly probe?: Probe;
+}
+
 /** Each network namespace is that of a container of the same number, at 10.0.0.NUMBER; 0 is the host's. */
-export function setup(config: object = {}, remembered?: Remembered, probe?: Probe) {
+export function setup(config: object = {}, remembered?: Remembered, { presenceOf, probe }: Around = {}) {
 	const known = new Map<string, ContainerLookup>();
 	const kept: Remembered[] = [];
 	const changes: DesiredChange[] = [];
@@ -39,7 +47,7 @@ export function setup(config: object = {}, remembered?: Remembered, probe?: Prob
 			disturbed: () => [],
 		},
 		containers: () => [...known.values()].flatMap((one) => (one.state === "known" ? one.container : [])),
-		presenceOf: () => "unknown",
+		presenceOf: presenceOf ?? (() => "unknown"),
 		log: pino({ level: "warn" }, { write: (line: string) => void warnings.push(JSON.parse(line)) }),
 		now: () => performance.now(),
 		bootTimeNs: () => performance.now() * 1e6,

@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { configSchema } from "../../src/config/schema.js";
+import type { Probe } from "../../src/readiness/probe.js";
 import type { Remembered } from "../../src/state.js";
 import { inContainer, labelled, pools, setup, verdicts } from "./containers.js";
 import { close, listen } from "./listeners/listener.js";
@@ -238,16 +239,46 @@ test.each(["constructor", "toString"])("a service named %s is one like all other
 	pipeline.close();
 });
 
+describe("a port of the host that a proxy has from an earlier run, and at which nobody listens", () => {
+	const services = [{ name: "web", mode: "http", hosts: [], drainTimeout: 30_000, order: 1 }] as const;
+	const published = { service: "web", address: "127.0.0.1", port: 8080 };
+	const closed = () => setup({}, { holds: [], services }, { presenceOf: () => "closed" });
+
+	test("stays while the engine may have passed it on to a container, and goes when that says something else", () => {
+		const { pipeline, runs } = closed();
+		pipeline.onEvents([listen(inContainer(2))]);
+		pipeline.adopt([published]);
+		vi.advanceTimersByTime(60_000);
+		expect(pools(pipeline)).toEqual({ web: ["127.0.0.1:8080"] });
+		runs(labelled(2, {}));
+		vi.advanceTimersByTime(60_000);
+		expect(pools(pipeline)).toEqual({ web: [] });
+		pipeline.close();
+		expect(vi.getTimerCount()).toBe(0);
+	});
+
+	test("goes at once where all containers are known", () => {
+		const { pipeline, runs } = closed();
+		runs(labelled(2, {}));
+		pipeline.onEvents([listen(inContainer(2))]);
+		pipeline.adopt([published]);
+		vi.advanceTimersByTime(60_000);
+		expect(pools(pipeline)).toEqual({ web: [] });
+		pipeline.close();
+	});
+});
+
 describe("a gate that waits", () => {
 	const web = labelled(2, { "solisten.service": "web", "solisten.ready": "/healthz" });
 	/** Nobody answers, until it is told to. */
 	function waiting(remembered?: Remembered) {
 		const asked: AbortSignal[] = [];
 		let isReady = false;
-		const story = setup({}, remembered, async (_question, _timeoutMs, signal) => {
+		const probe: Probe = async (_question, _timeoutMs, signal) => {
 			asked.push(signal);
 			return { isReady, said: "status 503" };
-		});
+		};
+		const story = setup({}, remembered, { probe });
 		const answer = () => {
 			isReady = true;
 		};

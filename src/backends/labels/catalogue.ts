@@ -106,9 +106,11 @@ export function createCatalogue(rules: CatalogueRules, remembered: readonly Labe
 			);
 			const [first] = users;
 			if (first !== undefined) {
-				const more = users.length > 1 ? ` and ${users.length - 1} more` : "";
+				const who = `container ${first.container.name}`;
 				return refuse(
-					`container ${first.container.name}${more} serves ${name} (stop it first, or take its label away)`,
+					users.length === 1
+						? `${who} serves ${name} (stop it first, or take its label away)`
+						: `${who} and ${users.length - 1} more serve ${name} (stop them first, or take their labels away)`,
 				);
 			}
 			labelled = new Map([...labelled].filter(([other]) => other !== name));

@@ -36,6 +36,15 @@ export interface Granted {
 	readonly grants: readonly Grant[];
 	/** What is refused or makes no sense, each as a clause for people. */
 	readonly problems: readonly string[];
+	/** The services among them that it may not serve. */
+	readonly refused: readonly Misfit[];
+}
+
+/** A container names a service, and a listener of it does not lead there. */
+export interface Misfit {
+	readonly service: string;
+	/** A clause. */
+	readonly why: string;
 }
 
 /** A container that says something. */
@@ -174,15 +183,16 @@ function grantedOf(declared: Declared, refused: ReadonlyMap<Declaration, string>
 }
 
 function grantedInPart({ declarations, problems }: Declared, refused: ReadonlyMap<Declaration, string>): Granted {
-	const refusals = declarations.flatMap((declaration) => {
+	const refusals = declarations.flatMap((declaration): Misfit[] => {
 		const why = refused.get(declaration);
-		return why === undefined ? [] : [`${declaration.service}: ${why}`];
+		return why === undefined ? [] : [{ service: declaration.service, why }];
 	});
 	return {
 		grants: declarations
 			.filter((declaration) => !refused.has(declaration))
 			.map(({ service, port, weight, ready }) => ({ service, port, weight, ready })),
-		problems: [...problems, ...refusals],
+		problems: [...problems, ...refusals.map(({ service, why }) => `${service}: ${why}`)],
+		refused: refusals,
 	};
 }
 

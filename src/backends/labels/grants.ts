@@ -2,7 +2,7 @@
 
 import type { DiscoveryConfig } from "../../config/schema.js";
 import type { ContainerLookup } from "../../identity/container.js";
-import type { Grant, Granted } from "./decide.js";
+import type { Grant, Granted, Misfit } from "./decide.js";
 
 /** What labels say of one listener. */
 export interface ByLabel {
@@ -10,6 +10,8 @@ export interface ByLabel {
 	readonly grants: readonly Grant[];
 	/** Why there are not more, each as a clause. */
 	readonly reasons: readonly string[];
+	/** The services among them that its container names. */
+	readonly misfits: readonly Misfit[];
 	/** Set while it can't be told, as a clause. */
 	readonly waiting: string | undefined;
 }
@@ -22,7 +24,7 @@ export function isDeclaring({ labels, conventions }: DiscoveryConfig): boolean {
 	return labels || conventions.length > 0;
 }
 
-const NOTHING: ByLabel = { grants: [], reasons: [], waiting: undefined };
+const NOTHING: ByLabel = { grants: [], reasons: [], misfits: [], waiting: undefined };
 
 /**
  * @param port of the endpoint
@@ -39,7 +41,7 @@ export function byLabel(
 ): ByLabel {
 	if (lookup === undefined) return NOTHING;
 	if (lookup.state === "waiting") return { ...NOTHING, waiting: lookup.why };
-	const { grants, problems } = granted ?? { grants: [], problems: [] };
+	const { grants, problems, refused } = granted ?? { grants: [], problems: [], refused: [] };
 	const { exposed, env } = lookup.container;
 	const isReading = env === undefined && conventions.some((one) => IN_ENVIRONMENT.includes(one));
 	const [only] = exposed.length === 1 ? exposed : [];
@@ -49,7 +51,7 @@ export function byLabel(
 	if (first !== undefined) {
 		const why = `${first.service}: its label names no port, and what its image exposes is not known yet`;
 		const sure = grants.filter((grant) => !unsure.includes(grant));
-		return { ...byLabel(port, lookup, { grants: sure, problems }, isLowest, { conventions }), waiting: why };
+		return { ...byLabel(port, lookup, { grants: sure, problems, refused }, isLowest, { conventions }), waiting: why };
 	}
 	/** Why a grant is not for this port; undefined when it is. */
 	const misfit = ({ port: own }: Grant): string | undefined => {
@@ -59,15 +61,14 @@ export function byLabel(
 			? undefined
 			: `its label names no port and means the lowest, not ${port} (solisten.port says which)`;
 	};
+	const elsewhere = grants.flatMap((grant): Misfit[] => {
+		const why = misfit(grant);
+		return why === undefined ? [] : [{ service: grant.service, why }];
+	});
 	return {
 		grants: grants.filter((grant) => misfit(grant) === undefined),
-		reasons: [
-			...grants.flatMap((grant) => {
-				const why = misfit(grant);
-				return why === undefined ? [] : [`${grant.service}: ${why}`];
-			}),
-			...problems,
-		],
+		reasons: [...elsewhere.map(({ service, why }) => `${service}: ${why}`), ...problems],
+		misfits: [...elsewhere, ...refused],
 		waiting: isReading && grants.length === 0 ? "its container's environment is not known yet" : undefined,
 	};
 }

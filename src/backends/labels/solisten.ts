@@ -41,6 +41,8 @@ export function switchedOff(labels: Labels): readonly string[] | undefined {
 export function solisten({ labels }: { readonly labels: Labels }): Declared {
 	// A set: what is said of all services is wrong for each of them, and told once.
 	const problems = new Set<string>();
+	/** Labels that mean nothing: told after those that keep it out. */
+	const unknown = new Set<string>();
 	const services = new Set<string>();
 	const withPort: string[] = [];
 	/** Labels that say something of one service. */
@@ -58,7 +60,7 @@ export function solisten({ labels }: { readonly labels: Labels }): Declared {
 		// A service's name may have dots: what is said of it comes after the last one.
 		const dot = key.lastIndexOf(".");
 		const [service, setting] = [key.slice(0, Math.max(dot, 0)), key.slice(dot + 1)];
-		if (dot === -1 || !isSetting(setting)) problems.add(unknown(label, service, setting));
+		if (dot === -1 || !isSetting(setting)) unknown.add(unknownLabel(label, service, setting));
 		else if (!isServiceName(service)) problems.add(noName(label, service));
 		else if (setting === "port") withPort.push(service);
 		else ofOne.push({ label, service });
@@ -74,11 +76,11 @@ export function solisten({ labels }: { readonly labels: Labels }): Declared {
 	}
 	return {
 		declarations: [...services].flatMap((service) => declaration(labels, service, problems)),
-		problems: [...problems],
+		problems: [...problems, ...unknown],
 	};
 }
 
-function unknown(label: string, service: string, setting: string): string {
+function unknownLabel(label: string, service: string, setting: string): string {
 	const known = service === "" ? ["service", "enable", ...SETTINGS] : SETTINGS;
 	const near = nearest(setting, known);
 	const of = service === "" ? PREFIX : `${PREFIX}${printable(service)}.`;

@@ -52,7 +52,7 @@ static void ask(const struct sockaddr_in *at, int index)
 	if (fd < 0 || fd >= MAX_FDS)
 		die("socket");
 	open_requests++;
-	/* to loopback: connecting and writing do not wait */
+	/* on this machine: connecting and writing do not wait */
 	if (connect(fd, (struct sockaddr *)at, sizeof(*at)) < 0 || write(fd, text, sizeof(text) - 1) < 0) {
 		finish(fd, &requests[index], 0);
 		return;

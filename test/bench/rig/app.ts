@@ -1,5 +1,6 @@
 /** The application that is measured (native/app.c): listens and closes when told, and says when it did. */
 
+import type { Cgroup } from "../../host/cgroup.js";
 import { enter, type Netns } from "../../host/netns.js";
 import { kill } from "../../host/process.js";
 import { type Dialogue, startDialogue } from "./dialogue.js";
@@ -9,6 +10,8 @@ export interface AppOptions {
 	/** What it answers begins with it. */
 	readonly name: string;
 	readonly netns: Netns;
+	/** Default: that of the caller. */
+	readonly cgroup?: Cgroup;
 	/** Default: all. */
 	readonly address?: string;
 	readonly port: number;
@@ -42,9 +45,10 @@ export interface App extends AsyncDisposable {
 
 /** Starts it; it does not listen yet. */
 export async function startApp(options: AppOptions): Promise<App> {
-	const { name, netns, address = "0.0.0.0", port, count = 1, workUs = 0, onSigterm = "exit" } = options;
+	const { name, netns, cgroup, address = "0.0.0.0", port, count = 1, workUs = 0, onSigterm = "exit" } = options;
 	const words = [name, address, port, count, workUs, onSigterm].map(String);
-	const dialogue: Dialogue = startDialogue([...enter(netns), await native("app"), ...words]);
+	const into = [...(cgroup?.enter ?? []), ...enter(netns)];
+	const dialogue: Dialogue = startDialogue([...into, await native("app"), ...words]);
 	const { process } = dialogue;
 	const call = async (...command: (string | number)[]): Promise<CallTimes> => {
 		const [, first, last = first] = (await dialogue.ask(command.join(" "))).split(" ");

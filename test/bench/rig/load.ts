@@ -23,9 +23,18 @@ export interface RunningLoad {
 	stop(): void;
 }
 
-/** Asks `perSecond` times a second, `most` times at most. */
-export async function startLoad(port: number, perSecond: number, most: number): Promise<RunningLoad> {
-	const subprocess = execa(await native("load"), ["127.0.0.1", port, perSecond, most].map(String), { stdin: "pipe" });
+/**
+ * Asks `perSecond` times a second, `most` times at most.
+ *
+ * @param address of the proxy, on this machine
+ */
+export async function startLoad(
+	port: number,
+	perSecond: number,
+	most: number,
+	address = "127.0.0.1",
+): Promise<RunningLoad> {
+	const subprocess = execa(await native("load"), [address, port, perSecond, most].map(String), { stdin: "pipe" });
 	return { ended: subprocess.then(({ stdout }) => summed(stdout)), stop: () => void subprocess.stdin.end() };
 }
 

@@ -11,10 +11,12 @@ const FOLDER = fileURLToPath(new URL("../../../node_modules/.cache/solistend/ben
 export async function native(name: "app" | "load" | "probe"): Promise<string> {
 	const source = `${SOURCES}${name}.c`;
 	const program = `${FOLDER}${name}`;
-	const [built, ...sources] = await Promise.all([program, source, `${SOURCES}clock.h`].map(changedMs));
+	const made = [program, source, `${SOURCES}clock.h`, fileURLToPath(import.meta.url)];
+	const [built, ...sources] = await Promise.all(made.map(changedMs));
 	if (built !== undefined && sources.every((ms) => ms !== undefined && ms < built)) return program;
 	await mkdir(FOLDER, { recursive: true });
-	await execa("clang", ["-O2", "-Wall", "-Wextra", "-o", `${program}.new`, source]);
+	// Static: so that it runs in a container that has nothing else, too.
+	await execa("clang", ["-O2", "-static", "-Wall", "-Wextra", "-o", `${program}.new`, source]);
 	await rename(`${program}.new`, program);
 	return program;
 }

@@ -7,8 +7,8 @@ import { native } from "./native.js";
 export type Place = "in" | "out" | "drain";
 
 export interface Probe extends AsyncDisposable {
-	/** An HTTP request is answered by the application of this name. */
-	answered(port: number, name: string, patienceMs?: number): Promise<number | undefined>;
+	/** An HTTP request is answered by the application of this name. Address of the proxy: default 127.0.0.1. */
+	answered(port: number, name: string, patienceMs?: number, address?: string): Seen;
 	server(socket: string, service: string, address: string, port: number, place: Place, patienceMs?: number): Seen;
 	/** So many servers are in, at ports from `port` on. */
 	count(socket: string, service: string, port: number, atLeast: number, patienceMs?: number): Seen;
@@ -27,7 +27,8 @@ export async function startProbe(): Promise<Probe> {
 		return seen === "never" ? undefined : Number(seen) / 1e6;
 	};
 	return {
-		answered: (port, name, patienceMs = 10_000) => look("answer", "127.0.0.1", port, name, patienceMs),
+		answered: (port, name, patienceMs = 10_000, address = "127.0.0.1") =>
+			look("answer", address, port, name, patienceMs),
 		server: (socket, service, address, port, place, patienceMs = 10_000) =>
 			look("server", socket, service, address, port, place, patienceMs),
 		count: (socket, service, port, atLeast, patienceMs = 10_000) =>

@@ -13,6 +13,12 @@ export async function askHaproxy(socket: string, command: string): Promise<strin
 	return answer.text;
 }
 
+/** How often it had to try anew to connect to a server of a backend, since its last load: column `wretr` of its statistics. */
+export async function retriesOf(socket: string, backend: string): Promise<number> {
+	const [names, values] = (await askHaproxy(socket, `show stat ${backend} 2 -1`)).split("\n");
+	return Number(values?.split(",")[names?.split(",").indexOf("wretr") ?? -1]);
+}
+
 /** The process that serves now. */
 export const workerPid = async (socket: string): Promise<number> =>
 	parseInfo(await askHaproxy(socket, "show info")).pid;

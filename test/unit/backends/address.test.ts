@@ -19,7 +19,7 @@ const wildcard: AddressQuestion = {
 	shared: [],
 	preferred: [],
 	routes: UNKNOWN_ROUTES,
-	published: [],
+	published: undefined,
 };
 
 const ask = (question: Partial<AddressQuestion>) => chooseAddress({ ...wildcard, ...question });
@@ -117,6 +117,17 @@ describe("an address of another namespace", () => {
 		expect(ask({ published, addresses: none })).toEqual(throughHost);
 		expect(ask({ published, bound: "10.0.0.9", routes: unreached })).toEqual(throughHost);
 		expect(ask({ published, routes: unreached, port: 81 })).toMatchObject({ ok: false });
+	});
+
+	test("says which port to publish where the engine tells of none that helps", () => {
+		const mend = (family = "") =>
+			`; no port of the host leads to it either (publish port 80 of the container${family})`;
+		const addresses: Addresses = { state: "known", ipv4: ["10.0.0.9"], ipv6: ["fd00::2"] };
+		const question = { addresses, routes: routes({ "10.0.0.9": "default", "fd00::2": "none" }) };
+		const why = `${byDefault("10.0.0.9")}${mend()}`;
+		expect(ask({ ...question, published: [] })).toEqual({ ok: false, pending: true, why });
+		const onlyIpv6 = { ...question, published, bound: "::", ipv6Only: true };
+		expect(ask(onlyIpv6)).toEqual({ ok: false, pending: true, why: `${noRoute("fd00::2")}${mend(" for IPv6")}` });
 	});
 
 	test("a published port helps nobody who is bound to loopback, whose addresses are not known, or who is not wanted", () => {

@@ -28,7 +28,7 @@ function decide(port: number, address: string, hostname: string, ipv4: string[])
 		isHost: false,
 	};
 	const endpoint = { key: endpointKey(netns, address, port), netns, address, port, sockets };
-	const decisions: Decisions = { rules: [], labels: [], refused: [] };
+	const decisions: Decisions = { rules: [], labels: [], misfits: [], refused: [] };
 	const routesOf = () => UNKNOWN_ROUTES;
 	return {
 		...judge(endpoint, resolved, { routesOf, decisions }),
@@ -45,6 +45,7 @@ test("each rule says whether it matches, and which key fails and why", () => {
 			{ service: "db", matched: false, pending: false, key: "port", why: "port 80 is not in 82" },
 		],
 		labels: [],
+		misfits: [],
 		refused: [],
 	});
 });

@@ -12,6 +12,7 @@ import type { Listener } from "../../../src/listeners/event.js";
 import { netnsKey } from "../../../src/listeners/ids.js";
 import { createPipeline } from "../../../src/pipeline.js";
 import { proxyView } from "../admin/status.js";
+import { containerOf } from "../backends/labels/declaring.js";
 import { close, listen, listenerOf, stop } from "../listeners/listener.js";
 
 beforeEach(() => {
@@ -39,7 +40,13 @@ function setup(config: object = CONFIG) {
 		config: configSchema.parse(config),
 		resolver: {
 			resolve: ({ netns, netnsInode, comm, hostname }: Listener) => ({
-				identity: { comm, hostname, netnsInode, netnsName: `ns-${netns}` },
+				identity: {
+					comm,
+					hostname,
+					netnsInode,
+					netnsName: `ns-${netns}`,
+					...(container?.state === "known" && { container: container.container.id }),
+				},
 				addresses: addresses.get(netns) ?? { state: "unknown", why: "the process is gone" },
 				isHost: false,
 				...(container !== undefined && { container }),
@@ -176,7 +183,7 @@ describe("what happened", () => {
 			expect.stringMatching(/^(it listens|web)/),
 			"it closed",
 			"web/10.0.0.2:80 closing: closed as the last one, stays for 1 s",
-			"web/10.0.0.2:80 left the pool: nothing listens there",
+			"web/10.0.0.2:80 left the pool",
 		]);
 		expect(answerTo("80")).toMatchObject({
 			meanings: [{ meaning: "port", name: "80", listening: 0, closed: 1 }],
@@ -276,6 +283,30 @@ describe("a question", () => {
 			meanings: [{ meaning: "service", name: "api", listening: 0, closed: 0 }],
 			misses: [{ service: "api", port: 8080, key: "hostname", text: "hostname web-1 does not match api-*" }],
 		});
+	});
+
+	test("for a service that a container names in vain shows that first, and why", () => {
+		const { pipeline, answerTo, setContainer } = setup();
+		const container = containerOf(7, { labels: new Map([["solisten.service", "api other"]]), exposed: [9] });
+		setContainer({ state: "known", container });
+		pipeline.onContainers([{ id: container.id, container, isMoved: false }]);
+		pipeline.onRead(read([at(1, { port: 8080 })]));
+		const refused = "the configuration has a service of that name (discovery.allow lets containers join it)";
+		expect(answerTo("api").misses).toMatchObject([{ service: "api", port: 8080, key: "label", text: refused }]);
+		const elsewhere = "its label means port 9, not 8080";
+		expect(answerTo("other").misses).toMatchObject([{ service: "other", port: 8080, key: "label", text: elsewhere }]);
+	});
+
+	test("for nothing in particular leaves out the ports beside the one that a label means, once somebody listens there", () => {
+		const { pipeline, answerTo, has, setContainer } = setup({});
+		const container = containerOf(7, { labels: new Map([["solisten.web.port", "80"]]) });
+		setContainer({ state: "known", container });
+		has("4196", "10.0.0.2");
+		pipeline.onContainers([{ id: container.id, container, isMoved: false }]);
+		pipeline.onRead(read([at(1, { port: 9100 })]));
+		expect(answerTo()).toMatchObject({ listeners: [{ port: 9100 }], others: { in: 0, unmatched: 0 } });
+		pipeline.onEvents([listen(at(2))]);
+		expect(answerTo()).toMatchObject({ listeners: [], others: { in: 1, unmatched: 1 } });
 	});
 
 	test("for what there is not has no answer but the nearest names", () => {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Catalogue, createCatalogue } from "../../../../src/backends/labels/catalogue.js";
 import type { Declaration } from "../../../../src/backends/labels/declaration.js";
-import { configSchema } from "../../../../src/config/schema.js";
+import { configSchema, readySchema } from "../../../../src/config/schema.js";
 import type { Container } from "../../../../src/identity/container.js";
 import { containerOf, declarationOf } from "./declaring.js";
 
@@ -54,7 +54,12 @@ describe("a service by label", () => {
 			done: false,
 			why: "container app-1 serves api (stop it first, or take its label away)",
 		});
-		catalogue.update([gone(a)]);
+		catalogue.update([says(b, declarationOf("api"))]);
+		expect(catalogue.forget("api")).toEqual({
+			done: false,
+			why: "container app-1 and 1 more serve api (stop them first, or take their labels away)",
+		});
+		catalogue.update([gone(a), gone(b)]);
 		expect(catalogue.forget("api")).toEqual({ done: true, change: { services: true, containers: [] } });
 		expect(Object.keys(catalogue.services)).toEqual(["web"]);
 		expect(catalogue.forget("api")).toEqual({ done: false, why: "no service by label is named api" });
@@ -93,13 +98,30 @@ describe("a service by label", () => {
 	});
 });
 
+test("a container whose port, weight or gate is another one is told, and only that one", () => {
+	const catalogue = createCatalogue(rulesOf());
+	const gate = (http: string) => declarationOf("web", { ready: readySchema.parse({ http }) });
+	const same = gate("/ready");
+	catalogue.update([says(a, same), says(b, same)]);
+	for (const next of [
+		{ ...same, port: 81 },
+		{ ...same, port: 81, weight: 7 },
+		{ ...gate("/health"), port: 81, weight: 7 },
+	]) {
+		expect(catalogue.update([says(a, next)])).toEqual({ services: false, containers: [a.id] });
+		expect(catalogue.update([says(a, structuredClone(next))])).toEqual({ services: false, containers: [] });
+	}
+});
+
 describe("what a label may not take", () => {
 	test("is a service of the configuration, unless discovery.allow names the container", () => {
 		const refusing = createCatalogue(rulesOf(WEB));
 		expect(refusing.update([says(a, declarationOf("web"))])).toEqual({ services: false, containers: [a.id] });
+		const why = "the configuration has a service of that name (discovery.allow lets containers join it)";
 		expect(refusing.of(a.id)).toEqual({
 			grants: [],
-			problems: ["web: the configuration has a service of that name (discovery.allow lets containers join it)"],
+			problems: [`web: ${why}`],
+			refused: [{ service: "web", why }],
 		});
 		const allow = [{ image: "app:*", name: "app-1" }];
 		const allowing = createCatalogue(rulesOf({ ...WEB, discovery: { allow } }));
