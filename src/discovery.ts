@@ -70,8 +70,7 @@ export function createDiscovery({ config, remembered, containers, log }: Discove
 		forget: catalogue.forget,
 		reconfigure(next) {
 			rules = next.discovery;
-			catalogue.reconfigure(next);
-			warn(catalogue.update([...containers()].map(entryOf)));
+			warn(catalogue.reconfigure(next, [...containers()].map(entryOf)));
 		},
 	};
 }

@@ -42,8 +42,11 @@ export interface Catalogue {
 	readonly labelled: readonly LabelService[];
 	/** A service by label is no more; or why not, as a clause with its mend. */
 	forget(name: string): Forgotten;
-	/** Goes on by another configuration. All that containers say is to be told again. */
-	reconfigure(rules: CatalogueRules): void;
+	/**
+	 * Goes on by another configuration.
+	 * @param entries all that containers say, by its rules
+	 */
+	reconfigure(rules: CatalogueRules, entries: readonly CatalogueEntry[]): CatalogueChange;
 }
 
 /** @param remembered the services by label of an earlier run */
@@ -118,12 +121,15 @@ export function createCatalogue(rules: CatalogueRules, remembered: readonly Labe
 			services = inEffect(configured, labelled);
 			return { done: true, change: { ...change, services: true } };
 		},
-		reconfigure(next) {
+		reconfigure(next, entries) {
 			configured = next.services;
 			isAllowed = allowance(next.discovery.allow);
 			declaring.clear();
-			redecide();
+			// in one step: as if nobody ran meanwhile, hosts would go over to others
+			entries.forEach(take);
+			const change = redecide();
 			services = inEffect(configured, labelled);
+			return change;
 		},
 	};
 }

@@ -165,11 +165,20 @@ test("a change that changes nothing leads to nothing", () => {
 test("another configuration begins with the services by label, and with what containers say told anew", () => {
 	const catalogue = createCatalogue(rulesOf());
 	catalogue.update([says(a, declarationOf("api")), says(b, declarationOf("web"))]);
-	catalogue.reconfigure(rulesOf(WEB));
+	catalogue.reconfigure(rulesOf(WEB), [says(a, declarationOf("api")), says(b, declarationOf("web"))]);
 	expect(catalogue.labelled.map(({ name }) => name)).toEqual(["api"]);
-	expect(catalogue.of(a.id)).toBeUndefined();
-	catalogue.update([says(a, declarationOf("api")), says(b, declarationOf("web"))]);
 	expect(grantsOf(catalogue, b)).toEqual([]);
+});
+
+test("a configuration that is read again moves no host from one to another that may have it, too", () => {
+	const allowing = rulesOf({ ...WEB, discovery: { docker: "unix:///d", allow: [{ name: "*" }] } });
+	const wants = (service: string) => declarationOf(service, { hosts: ["www.example.org"] });
+	const catalogue = createCatalogue(allowing);
+	catalogue.update([says(a, wants("shop"))]);
+	catalogue.update([says(b, wants("api"))]);
+	expect(hostsOf(catalogue)).toEqual({ api: [], shop: ["www.example.org"], web: [] });
+	catalogue.reconfigure(allowing, [says(a, wants("shop")), says(b, wants("api"))]);
+	expect(hostsOf(catalogue)).toEqual({ api: [], shop: ["www.example.org"], web: [] });
 });
 
 describe("whatever containers declare", () => {
