@@ -113,8 +113,11 @@ export function decide(
 	const claimed = accepted
 		.filter(({ by }) => by.isAllowed)
 		.flatMap(({ declaration: { hosts, service } }) => hosts.map((host): [string, string] => [host, service]));
+	// A service whose containers are gone keeps its hosts: they are on their way back, or somebody says `forget`.
+	const idle = new Map([...before].filter(([name]) => !claims.has(name)));
 	// Whoever is allowed takes a host from anybody but its like. The last of these entries counts.
 	const owners = new Map([
+		...hostOwners(Object.fromEntries(idle)),
 		...hostOwners(configured),
 		...claimed.toReversed(),
 		...claimed.filter(([host, service]) => isKept(host, service)),
@@ -131,8 +134,10 @@ export function decide(
 	}
 	for (const declaration of losing) {
 		const taken = declaration.hosts.find((host) => isRouted(host, declaration.service)) ?? "";
-		const mend = "take another host, or let discovery.allow name the container";
-		refused.set(declaration, `host ${taken} is routed to ${owners.get(taken)} already (${mend})`);
+		const owner = owners.get(taken) ?? "";
+		const forget = idle.has(owner) ? `, or forget ${owner}: solistend forget ${owner}` : "";
+		const mend = `take another host, or let discovery.allow name the container${forget}`;
+		refused.set(declaration, `host ${taken} is routed to ${owner} already (${mend})`);
 	}
 
 	const labelled = new Map([...before].filter(([name]) => !Object.hasOwn(configured, name)));
@@ -150,7 +155,7 @@ export function decide(
 		});
 	}
 	for (const [name, service] of labelled) {
-		// A host leads to one service: whose containers are all gone gives it up to one that has some.
+		// A host leads to one service: whose containers are all gone gives it up to whoever is allowed to take it.
 		const hosts = service.hosts.filter((host) => !isRouted(host, name));
 		const was = before.get(name);
 		const now = { ...service, hosts };
@@ -196,8 +201,8 @@ function grantedInPart({ declarations, problems }: Declared, refused: ReadonlyMa
 	};
 }
 
-/** To which service of the configuration each host is routed. */
-function hostOwners(configured: Config["services"]): Map<string, string> {
+/** To which of these services each host is routed. */
+function hostOwners(configured: Readonly<Record<string, { readonly hosts: readonly string[] }>>): Map<string, string> {
 	return new Map(
 		Object.entries(configured).flatMap(([name, { hosts }]) =>
 			hosts.map((host): [string, string] => [host.toLowerCase(), name]),

@@ -143,14 +143,17 @@ describe("what a label may not take", () => {
 		expect(hostsOf(allowing)).toEqual({ web: [], api: ["www.example.org"] });
 	});
 
-	test("is a host of another service by label that has containers; it is free when those are gone", () => {
+	test("is a host of another service by label, also while that has no container; it is free when that is forgotten", () => {
 		const catalogue = createCatalogue(rulesOf());
 		catalogue.update([says(b, declarationOf("zoo", { hosts: ["h.example.org"] }))]);
 		catalogue.update([says(a, declarationOf("api", { hosts: ["h.example.org"] }))]);
 		expect(catalogue.of(a.id)?.problems).toHaveLength(1);
-		const change = catalogue.update([gone(b)]);
-		expect(change).toEqual({ services: true, containers: [a.id, b.id] });
-		expect(hostsOf(catalogue)).toEqual({ api: ["h.example.org"], zoo: [] });
+		expect(catalogue.update([gone(b)])).toEqual({ services: false, containers: [a.id, b.id] });
+		expect(catalogue.of(a.id)?.problems).toEqual([
+			"api: host h.example.org is routed to zoo already (take another host, or let discovery.allow name the container, or forget zoo: solistend forget zoo)",
+		]);
+		expect(catalogue.forget("zoo")).toEqual({ done: true, change: { services: true, containers: [a.id] } });
+		expect(hostsOf(catalogue)).toEqual({ api: ["h.example.org"] });
 		expect(grantsOf(catalogue, a)).toEqual(["api"]);
 	});
 });
