@@ -70,7 +70,7 @@ describe.skipIf(skipPrivileged)("a backend that is told to stop", () => {
 		const blue = edge.owned.own(await startWebServer({ name: "blue", netns }));
 		await joined(daemon, `web/${netns.address}:80`);
 		// The master gives it a second before it kills it.
-		kill(firstChild(blue.pid), "SIGSTOP");
+		kill(await eventually("nginx has a worker", () => firstChild(blue.pid)), "SIGSTOP");
 		await blue.stop("SIGTERM");
 		await untilDrained(daemon, `${netns.address}:80`);
 		await left(daemon, `web/${netns.address}:80`);
@@ -85,7 +85,7 @@ describe.skipIf(skipPrivileged)("a backend that is told to stop", () => {
 		await joined(daemon, `web/${netns.address}:80`);
 		const blue = await serve(edge, daemon, "blue");
 		const green = await serve(edge, daemon, "green");
-		const worker = firstChild(prefork.pid);
+		const worker = await eventually("nginx has a worker", () => firstChild(prefork.pid));
 		kill(worker, "SIGTERM");
 		await eventually("nginx has another worker", () => firstChild(prefork.pid) !== worker);
 		await blue.signal("SIGQUIT");
