@@ -97,7 +97,8 @@ export async function startEngine({
 	const owned = lifetime();
 	started += 1;
 	const cgroup = `/slt-${process.pid}-${name}-${started}`;
-	const folder = owned.own(await tempFolder(`solistend-${name}`)).path;
+	// Podman takes no longer path than 50 characters.
+	const folder = owned.own(await tempFolder("slt")).path;
 	owned.own({ close: () => removeCgroups([cgroup], [...leaves]) });
 	const netns = owned.own(await addNetns(`${name}${started}`));
 	const mounts = owned.own(await holdMounts(netns));
@@ -113,7 +114,8 @@ export async function startEngine({
 		// On SIGTERM it ends its own children, also when this process was killed.
 		const begun = startProcess(["nsenter", `--target=${mounts.pid}`, "--mount", "--net", "--", ...words], {
 			deathSignal: "TERM",
-			...(more !== undefined && { env: more }),
+			// what it writes on its way goes with the folder
+			env: { TMPDIR: folder, ...more },
 		});
 		engine = begun;
 		const ended = new AbortController();
