@@ -104,7 +104,7 @@ export function createJudged(
 	/** Those of the namespaces in `seenFrom`; the same value again as long as none of them changes. */
 	const routesNow = (): readonly Routes[] => {
 		const now = seenFrom.map(resolver.routesOf);
-		if (now.length !== routes.length || now.some((one, index) => one !== routes[index])) routes = now;
+		if (now.length !== routes.length || now.some((one, at) => one !== routes[at])) routes = now;
 		return routes;
 	};
 

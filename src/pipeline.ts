@@ -122,7 +122,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
 	/** What was found of one namespace may be news for another, and what is found there for a third. */
 	const lookAtDisturbed = () => {
-		for (let round = 0; round < MAX_ROUNDS; round++) judged.disturbed().forEach(look);
+		for (let round = 0; round < MAX_ROUNDS; round++) {
+			const disturbed = judged.disturbed();
+			// nearly always, and on the way of every event
+			if (disturbed.length === 0) return;
+			disturbed.forEach(look);
+		}
 	};
 
 	/** Ends a step: arms the timer for what ends by itself, and tells of the change. */

@@ -1,10 +1,10 @@
 /**
  * The values that labels hold, from text: each kind with what it must be, in words. Pure; knows no label by name. Limits
- * and defaults are those of the configuration file, which has the same values with a schema of its own.
+ * and defaults are those of the configuration file.
  */
 
 import { DNS_NAME, LONGEST_MS, REQUEST_PATH } from "../../config/rules.js";
-import type { ReadyConfig } from "../../config/schema.js";
+import { type ReadyConfig, readySchema } from "../../config/schema.js";
 import { printable } from "../../config/wording.js";
 import { parseDuration } from "../../duration.js";
 import { isServiceName } from "./service-name.js";
@@ -70,7 +70,10 @@ export const HOSTS: Kind<readonly string[]> = {
 
 export const DRAIN_TIMEOUT: Kind<number> = {
 	what: "a duration with its unit (250ms, 2s, 5m or 1h), 24h at most",
-	parse: (text) => durationOf(text, 0),
+	parse(text) {
+		const ms = parseDuration(text);
+		return ms !== undefined && ms <= LONGEST_MS ? ms : undefined;
+	},
 };
 
 export const YES_OR_NO: Kind<boolean> = {
@@ -94,11 +97,11 @@ export const READY: Kind<ReadyConfig> = {
 			if (key === "" || given.has(key)) return undefined;
 			given.set(key, value);
 		}
-		const timeout = durationOf(given.get("timeout") ?? "30s", 100);
-		const interval = durationOf(given.get("interval") ?? "100ms", 10);
-		const status = statusRange(given.get("status") ?? "200-399");
-		if (timeout === undefined || interval === undefined || status === undefined) return undefined;
-		return { ...(isPath ? { http: asked } : { tcp: true }), status, timeout, interval };
+		const { data } = readySchema.safeParse({
+			...(isPath ? { http: asked } : { tcp: true }),
+			...Object.fromEntries(given),
+		});
+		return data;
 	},
 };
 
@@ -110,16 +113,4 @@ function wholeNumber(text: string, least: number, most: number): number | undefi
 	if (!/^\d{1,5}$/.test(text)) return undefined;
 	const value = Number(text);
 	return value >= least && value <= most ? value : undefined;
-}
-
-/** In milliseconds. */
-function durationOf(text: string, leastMs: number): number | undefined {
-	const ms = parseDuration(text);
-	return ms !== undefined && ms >= leastMs && ms <= LONGEST_MS ? ms : undefined;
-}
-
-function statusRange(text: string): ReadyConfig["status"] | undefined {
-	const [, low, high = low] = /^(\d{3})(?:-(\d{3}))?$/.exec(text) ?? [];
-	const [from, to] = [Number(low), Number(high)];
-	return from >= 100 && from <= to && to <= 599 ? { from, to } : undefined;
 }
