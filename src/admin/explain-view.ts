@@ -61,11 +61,8 @@ export type VerdictView =
 	| { readonly state: "in"; readonly places: readonly PlaceView[] }
 	| { readonly state: "pending" | "out"; readonly why: string };
 
-/** A listener, or one that closed lately. */
-export interface ExplainedView {
-	readonly state: "listening" | "closed";
-	/** Which of the question's meanings it has; empty where nothing was asked. */
-	readonly means: readonly Meaning[];
+/** Where a listener is, and who. */
+export interface WhereView {
 	readonly netns: number;
 	readonly netnsName?: string;
 	readonly address: string;
@@ -73,6 +70,13 @@ export interface ExplainedView {
 	/** Of the process that called `listen()`, on the socket that listens longest. */
 	readonly pid: number;
 	readonly comm: string;
+}
+
+/** A listener, or one that closed lately. */
+export interface ExplainedView extends WhereView {
+	readonly state: "listening" | "closed";
+	/** Which of the question's meanings it has; empty where nothing was asked. */
+	readonly means: readonly Meaning[];
 	readonly hostname: string;
 	/** Full id. */
 	readonly container?: string;
@@ -102,14 +106,8 @@ export interface StrayView extends Omit<BackendView, "since"> {
 }
 
 /** A listener that a service nearly has. */
-export interface MissView {
+export interface MissView extends WhereView {
 	readonly service: string;
-	readonly netns: number;
-	readonly netnsName?: string;
-	readonly address: string;
-	readonly port: number;
-	readonly pid: number;
-	readonly comm: string;
 	/** Which key of the match it fails, or `label`, and why, as a clause. */
 	readonly key: string;
 	readonly text: string;

@@ -49,15 +49,19 @@ const verdict = z.discriminatedUnion("state", [
 	z.object({ state: z.enum(["pending", "out"]), why: z.string() }),
 ]);
 
-const listener = z.object({
-	state: z.enum(["listening", "closed"]),
-	means: z.array(meaning),
+const where = {
 	netns: count,
 	netnsName: z.string().exactOptional(),
 	address: z.string(),
 	port: count,
 	pid: count,
 	comm: z.string(),
+};
+
+const listener = z.object({
+	state: z.enum(["listening", "closed"]),
+	means: z.array(meaning),
+	...where,
 	hostname: z.string(),
 	container: z.string().exactOptional(),
 	containerName: z.string().exactOptional(),
@@ -90,12 +94,7 @@ export const explainAnswer: z.ZodType<ExplainView> = z.object({
 	misses: z.array(
 		z.object({
 			service: z.string(),
-			netns: count,
-			netnsName: z.string().exactOptional(),
-			address: z.string(),
-			port: count,
-			pid: count,
-			comm: z.string(),
+			...where,
 			key: z.string(),
 			text: z.string(),
 		}),
