@@ -16,6 +16,7 @@ import { createHistory } from "./explain/history.js";
 import { createRecorder } from "./explain/record.js";
 import type { Presence } from "./identity/presence.js";
 import { createJudged, type Judged, type Known, type Looked } from "./judged.js";
+import { atNsOf } from "./listeners/event.js";
 import type { EndpointKey } from "./listeners/ids.js";
 import { createTable, type Endpoint, type Merged } from "./listeners/table.js";
 import { createNews } from "./news.js";
@@ -221,12 +222,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
 	return {
 		onEvents(events) {
-			const review = events.some((event) => event.kind !== "stopping" && adopted.concerns(event.listener.port));
+			const review = events.some((event) => "listener" in event && adopted.concerns(event.listener.port));
 			const [first] = events;
 			take(table.fold(events), "event");
 			if (review) adopted.review(pools);
 			else adopted.yield(pools);
-			settle({ kernelAtNs: first?.kind === "stopping" ? first.atNs : first?.listener.atNs });
+			settle({ kernelAtNs: first && atNsOf(first) });
 		},
 		onRead(read) {
 			const beganMs = toMs(read.beganNs);

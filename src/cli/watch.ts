@@ -72,6 +72,7 @@ export async function watch(options: WatchOptions, signal: AbortSignal): Promise
 					showStop(event);
 					continue;
 				}
+				if (!("listener" in event)) continue;
 				if (event.kind === "listen" && event.listener.port === 0) {
 					portless.set(event.listener.socket, event);
 					sensor.requestRead();

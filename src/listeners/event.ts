@@ -31,12 +31,29 @@ export interface Listener {
 	readonly cgroupId: string;
 	/** Boot-time nanoseconds (`bpf_ktime_get_boot_ns`) of the change that this describes. */
 	readonly atNs: number;
+	/** What kept its process from running when a read found it; absent when nothing did, and in events. */
+	readonly paused?: PausedBy;
 }
+
+/** Who keeps a process from running: the cgroup freezer (`docker pause`), or a stop signal of the job control (SIGSTOP). */
+export type PausedBy = "freezer" | "signal";
 
 /** A change of one socket, in the order of the kernel's ring buffer. */
 export interface SocketEvent {
-	readonly kind: "listen" | "close";
+	/** `relisten`: it listened already, and `listen()` was called again; the backlog is the new one. */
+	readonly kind: "listen" | "relisten" | "close";
 	readonly listener: Listener;
+}
+
+/** A process, or all of a cgroup, that no longer runs, or runs again. Its sockets go on listening meanwhile. */
+export interface PauseEvent {
+	readonly kind: "paused" | "resumed";
+	/** Who is concerned: a process (thread group) in the host's pid namespace, or all processes of a cgroup (v2, id in decimal). */
+	readonly whom:
+		| { readonly by: "signal"; readonly pid: number }
+		| { readonly by: "freezer"; readonly cgroupId: string };
+	/** Boot-time nanoseconds. */
+	readonly atNs: number;
 }
 
 /**
@@ -60,7 +77,22 @@ export interface StopEvent {
 }
 
 /** Everything that the sensor tells, in the order of the kernel's ring buffer. */
-export type KernelEvent = SocketEvent | StopEvent;
+export type KernelEvent = SocketEvent | StopEvent | PauseEvent;
+
+/** Boot-time nanoseconds of an event. */
+export const atNsOf = (event: KernelEvent): number => ("listener" in event ? event.listener.atNs : event.atNs);
+
+/** A listener whose accept queue was full when it was looked at (`sk_ack_backlog` above `sk_max_ack_backlog`). */
+export interface FullQueue {
+	readonly socket: SocketId;
+	/** Connections that wait to be accepted. */
+	readonly queued: number;
+	/**
+	 * Identity of the first of them. The same again, at a later look, says that nothing was accepted in between: each is
+	 * accepted in turn.
+	 */
+	readonly head: string;
+}
 
 /** The kernel's own table of listeners, read at once. */
 export interface Read {

@@ -11,7 +11,7 @@
  *   first process gets it; only a newer LISTEN, or the end of the socket, takes the mark away.
  */
 
-import type { KernelEvent, Listener, Read, SocketEvent, StopEvent } from "./event.js";
+import { atNsOf, type KernelEvent, type Listener, type Read, type SocketEvent, type StopEvent } from "./event.js";
 import { type EndpointKey, endpointKey, type NetnsKey, type SocketId } from "./ids.js";
 
 /** A read begun less than this after a CLOSE does not revive: the row may be the one that is just going. */
@@ -217,10 +217,10 @@ export function createTable(): ListenerTable {
 			let again = false;
 			for (const event of events) {
 				if (event.kind === "stopping") markStopping(event);
-				else again = change(event) || again;
+				else if ("listener" in event) again = change(event) || again;
 			}
 			const last = events.at(-1);
-			if (last !== undefined) ageTombstones(last.kind === "stopping" ? last.atNs : last.listener.atNs);
+			if (last !== undefined) ageTombstones(atNsOf(last));
 			return { changes: report(), again };
 		},
 

@@ -4,7 +4,7 @@
  */
 
 import { formatIp, unmapIp } from "../ip.js";
-import type { KernelEvent, Listener } from "../listeners/event.js";
+import type { KernelEvent, Listener, SocketEvent, StopEvent } from "../listeners/event.js";
 import { netnsKey, socketId } from "../listeners/ids.js";
 
 /** Offset and size in bytes of each field of `struct record` (little endian). */
@@ -40,7 +40,7 @@ const RECORD_VERSION = 2;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const IPPROTO_MPTCP = 262;
-const KINDS = new Map<number, KernelEvent["kind"]>([
+const KINDS = new Map<number, (SocketEvent | StopEvent)["kind"]>([
 	[1, "listen"],
 	[2, "close"],
 	[3, "stopping"],

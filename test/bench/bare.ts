@@ -32,6 +32,7 @@ if ("setStopSignals" in sensor && typeof sensor.setStopSignals === "function") s
 
 function stateAfter(event: KernelEvent): "ready" | "maint" | "drain" | undefined {
 	if (event.kind === "stopping") return event.pid === pid ? "drain" : undefined;
+	if (!("listener" in event)) return undefined;
 	const { listener } = event;
 	if (listener.netnsInode !== Number(netnsInode) || listener.port !== Number(port)) return undefined;
 	pid = listener.pid;

@@ -40,7 +40,7 @@ export function openWatchedTable(): WatchedTable {
 		onEvents(batch) {
 			for (const event of batch) {
 				if (event.kind === "stopping") stops.push(event);
-				else events.push(event);
+				else if ("listener" in event) events.push(event);
 			}
 			take(table.fold(batch));
 		},
