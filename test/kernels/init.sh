@@ -1,6 +1,6 @@
 #!/bin/sh
 # The first process of the VM: makes it a Linux host, runs the suite once, and switches off.
-export PATH=/bin:/usr/bin
+export PATH=/usr/bin:/bin
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev

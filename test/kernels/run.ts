@@ -43,6 +43,15 @@ for (const [signal, code] of [
 	process.once(signal, () => void folder.close().finally(() => process.exit(code)));
 }
 
+let lastProblem = "";
+
+/** Where the sensor does not start, all cases fail of the same: told once. */
+function sayFailure({ outcome, group, name, way }: Extract<Report, { type: "case" }>): void {
+	if (outcome.kind !== "failed" || outcome.problem === lastProblem) return;
+	lastProblem = outcome.problem;
+	say(`  FAILED ${group}: ${name} (${wayText(way)})\n    ${outcome.problem}`);
+}
+
 /** Boots one kernel; its cases, and what went wrong beside them. */
 async function runKernel(name: string, initramfs: string): Promise<KernelResult> {
 	const cases: Extract<Report, { type: "case" }>[] = [];
@@ -65,9 +74,7 @@ async function runKernel(name: string, initramfs: string): Promise<KernelResult>
 				return;
 			case "case":
 				cases.push(report);
-				if (report.outcome.kind === "failed") {
-					say(`  FAILED ${report.group}: ${report.name} (${wayText(report.way)})\n    ${report.outcome.problem}`);
-				}
+				sayFailure(report);
 				return;
 			case "end":
 				ended = true;

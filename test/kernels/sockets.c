@@ -89,14 +89,29 @@ static void serve(int port, int backlog)
 	wait_for_end();
 }
 
+/* Goes on in a process whose parent ends as soon as it has started it; ours waits for the end. */
+static void detach(void)
+{
+	if (must("fork", fork())) {
+		wait_for_end();
+		exit(0);
+	}
+}
+
+static void wait_for_adoption(void)
+{
+	while (getppid() != 1)
+		usleep(1000);
+}
+
 /* inherit PORT: listens, forks, and ends itself; the child keeps the socket. */
 static void inherit(int port)
 {
+	detach();
 	listener(port, 5);
 	if (must("fork", fork()))
 		exit(0);
-	while (getppid() != 1)
-		usleep(1000);
+	wait_for_adoption();
 	say("ready", getpid());
 	wait_for_end();
 }
@@ -106,6 +121,7 @@ static void pass(int port)
 {
 	int pair[2], fd;
 
+	detach();
 	must("socketpair", socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
 	if (must("fork", fork())) {
 		fd = listener(port, 5);
@@ -113,8 +129,7 @@ static void pass(int port)
 		exit(0);
 	}
 	receive_fd(pair[1]);
-	while (getppid() != 1)
-		usleep(1000);
+	wait_for_adoption();
 	say("ready", getpid());
 	wait_for_end();
 }

@@ -34,7 +34,13 @@ async function outcomeOf(run: () => Promise<void>, impossible: Impossible | unde
 
 async function runCase(where: Where, group: string, { name, run, impossible }: Case, host: Parameters<Case["run"]>[0]) {
 	const startMs = performance.now();
-	const outcome = await outcomeOf(() => run(host), impossible?.(where));
+	const { troubles } = host.watched;
+	const troublesBefore = troubles.length;
+	let outcome = await outcomeOf(() => run(host), impossible?.(where));
+	if (outcome.kind === "failed") {
+		const said = troubles.slice(troublesBefore).map(({ message }) => `\n    the sensor: ${message}`);
+		outcome = { ...outcome, problem: outcome.problem + said.join("") };
+	}
 	report({ type: "case", way: where.way, group, name, outcome, ms: Math.round(performance.now() - startMs) });
 }
 

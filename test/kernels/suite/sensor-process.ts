@@ -14,7 +14,6 @@ const tell = (told: Told) => void process.send?.(told);
 let worker: Worker | undefined;
 process.on("worker", (started: Worker) => {
 	worker = started;
-	console.log("WORKER");
 });
 
 function open(): Sensor | undefined {
@@ -22,8 +21,7 @@ function open(): Sensor | undefined {
 		return openSensor({
 			onEvents: (events) => tell({ type: "events", events }),
 			onRead: (read) => tell({ type: "read", read }),
-			onTrouble: (message, losses) =>
-				(console.log("TROUBLE", message), 0) || tell({ type: "trouble", message, losses }),
+			onTrouble: (message, losses) => tell({ type: "trouble", message, losses }),
 		});
 	} catch (error) {
 		tell({ type: "failed", message: messageOf(error) });
