@@ -55,7 +55,7 @@ function sayFailure({ outcome, group, name, way }: Extract<Report, { type: "case
 /** Boots one kernel; its cases, and what went wrong beside them. */
 async function runKernel(name: string, initramfs: string): Promise<KernelResult> {
 	const cases: Extract<Report, { type: "case" }>[] = [];
-	const hooks: Extract<Report, { type: "hooks" }>[] = [];
+	const sensors: Extract<Report, { type: "sensor" }>[] = [];
 	let host: Extract<Report, { type: "host" }> | undefined;
 	let ended = false;
 	const unexpected: string[] = [];
@@ -69,8 +69,8 @@ async function runKernel(name: string, initramfs: string): Promise<KernelResult>
 			case "host":
 				host = report;
 				return;
-			case "hooks":
-				hooks.push(report);
+			case "sensor":
+				sensors.push(report);
 				return;
 			case "case":
 				cases.push(report);
@@ -89,7 +89,7 @@ async function runKernel(name: string, initramfs: string): Promise<KernelResult>
 	if (cases.some(({ outcome }) => outcome.kind === "failed") && unexpected.length > 0) {
 		say(`  its console besides:\n    ${unexpected.slice(-40).join("\n    ")}`);
 	}
-	return { name, package: readFileSync(`${KEPT}/${name}/package`, "utf8"), host, cases, hooks };
+	return { name, package: readFileSync(`${KEPT}/${name}/package`, "utf8"), host, cases, sensors };
 }
 
 await execa("sh", ["test/kernels/setup.sh", ...kernels], { stdio: ["ignore", "inherit", "inherit"] });

@@ -12,7 +12,7 @@ export interface KernelResult {
 	readonly package: string;
 	readonly host: Extract<Report, { type: "host" }>;
 	readonly cases: readonly CaseReport[];
-	readonly hooks: readonly Extract<Report, { type: "hooks" }>[];
+	readonly sensors: readonly Extract<Report, { type: "sensor" }>[];
 }
 
 export function page(results: readonly KernelResult[], old: string): string {

@@ -1,10 +1,11 @@
 /** All cases, in the order of the table; and where the sensor itself can't run. */
 
 import { type Group, type Impossible, isOlder, type Where } from "./case.js";
+import { pauses } from "./cases/pauses.js";
 import { sockets } from "./cases/sockets.js";
 import { truth } from "./cases/truth.js";
 
-export const GROUPS: readonly Group[] = [sockets, truth];
+export const GROUPS: readonly Group[] = [sockets, truth, pauses];
 
 /** Why the sensor can't start at all; undefined where it must. */
 export function sensorImpossible(where: Where): Impossible | undefined {

@@ -66,7 +66,7 @@ async function runWay(where: Where): Promise<void> {
 			}
 		}
 	} else {
-		report({ type: "hooks", way, hooks: watched.hooks });
+		report({ type: "sensor", way, libbpf: watched.libbpf, hooks: watched.hooks });
 		const host = { watched, before };
 		for (const group of GROUPS) {
 			for (const one of casesOf(way, group)) await runCase(where, group.name, one, host);

@@ -1,5 +1,7 @@
 /** What the suite in the VM tells the one who booted it: a line each. Knows neither cases nor kernels. */
 
+import type { Hooks } from "../../../src/sensor/hooks.js";
+
 /** Before each line that is meant for {@link parseReport}; whatever else the VM writes has none. */
 const MARK = "@@report ";
 
@@ -28,8 +30,8 @@ export type Report =
 			/** How long it took, under emulation. */
 			readonly ms: number;
 	  }
-	/** What the sensor said of its optional hooks: true, or why not. */
-	| { readonly type: "hooks"; readonly way: Way; readonly hooks: Readonly<Record<string, true | string>> }
+	/** What the sensor said of itself once it had started. */
+	| { readonly type: "sensor"; readonly way: Way; readonly libbpf: string; readonly hooks: Hooks }
 	/** Last of all. */
 	| { readonly type: "end" };
 

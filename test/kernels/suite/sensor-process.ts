@@ -42,10 +42,13 @@ if (sensor === undefined) {
 				void worker?.terminate();
 				tell({ type: "crashing" });
 				return;
+			case "fullQueues":
+				tell({ type: "fullQueues", queues: sensor.readFullQueues() });
+				return;
 			default:
 				request satisfies never;
 		}
 	});
 	process.on("disconnect", () => void sensor.close());
-	tell({ type: "ready", hooks: { ...sensor.hooks() }, libbpf: libbpfVersion() });
+	tell({ type: "ready", hooks: sensor.hooks(), libbpf: libbpfVersion() });
 }

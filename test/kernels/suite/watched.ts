@@ -3,8 +3,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { KernelEvent, Listener, SocketEvent } from "../../../src/listeners/event.js";
+import type { FullQueue, KernelEvent, Listener, SocketEvent } from "../../../src/listeners/event.js";
 import { createTable, type ListenerTable, type Merged } from "../../../src/listeners/table.js";
+import type { Hooks } from "../../../src/sensor/hooks.js";
 import type { Losses } from "../../../src/sensor/sensor.js";
 import { eventually } from "../../host/eventually.js";
 import type { Request, Told } from "./protocol.js";
@@ -13,7 +14,7 @@ import type { Way } from "./report.js";
 export interface Watched {
 	readonly pid: number;
 	readonly table: ListenerTable;
-	readonly hooks: Readonly<Record<string, true | string>>;
+	readonly hooks: Hooks;
 	readonly libbpf: string;
 	/** Every event so far. */
 	readonly events: readonly KernelEvent[];
@@ -28,6 +29,8 @@ export interface Watched {
 	closed(port: number): Promise<true>;
 	/** Asks for a read and waits until it has been merged. */
 	read(): Promise<void>;
+	/** The listeners whose accept queue is full now. */
+	fullQueues(): Promise<readonly FullQueue[]>;
 	/** Makes the worker thread die at the next event. */
 	crash(): Promise<void>;
 	close(): Promise<void>;
@@ -67,6 +70,7 @@ export async function openWatched({ user, memlock }: Way): Promise<Watched> {
 	const troubles: { message: string; losses: Losses }[] = [];
 	let reads = 0;
 	let crashes = 0;
+	let queues: readonly FullQueue[] | undefined;
 	let begun: Extract<Told, { type: "ready" | "failed" }> | undefined;
 	const ask = (request: Request) => void child.send(request);
 	const take = ({ again }: Merged) => {
@@ -91,6 +95,9 @@ export async function openWatched({ user, memlock }: Way): Promise<Watched> {
 				return;
 			case "crashing":
 				crashes++;
+				return;
+			case "fullQueues":
+				queues = told.queues;
 				return;
 			default:
 				told satisfies never;
@@ -120,6 +127,11 @@ export async function openWatched({ user, memlock }: Way): Promise<Watched> {
 			const before = reads;
 			ask({ type: "read" });
 			await eventually("a read of the kernel's table", () => reads > before, PATIENCE);
+		},
+		async fullQueues() {
+			queues = undefined;
+			ask({ type: "fullQueues" });
+			return await eventually("a look at the accept queues", () => queues, PATIENCE);
 		},
 		async crash() {
 			const before = crashes;
