@@ -16,6 +16,7 @@ const EXIT_CODES: Record<ErrorCode, number> = {
 	unsupported: 1,
 	proxy: 1,
 	sensor: 1,
+	stuck: 1,
 	privilege: 3,
 	daemon: 3,
 };
@@ -41,7 +42,9 @@ try {
 	}
 } catch (error) {
 	report(error);
-	// a thread that is stuck, or anything else that is still open, must not keep a failed process alive
+	// Node would wait for the thread; whoever supervises us takes the signal for a failure, and starts us again
+	if (error instanceof SolistendError && error.code === "stuck") process.kill(process.pid, "SIGKILL");
+	// whatever else is still open must not keep a failed process alive
 	process.exit();
 }
 
