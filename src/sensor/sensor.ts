@@ -50,7 +50,7 @@ export interface Sensor {
 	setStopSignals(signals: readonly number[]): void;
 	/** Asks for a read, soon; several requests make one read. */
 	requestRead(): void;
-	/** Stops the worker, detaches the programs, frees the maps. */
+	/** Stops the worker, detaches the programs, frees the maps; further calls wait for the same. */
 	close(): Promise<void>;
 }
 
@@ -186,6 +186,18 @@ export function openSensor(options: SensorOptions): Sensor {
 		});
 	};
 
+	const stop = async () => {
+		closed = true;
+		clearTimeout(readTimer);
+		clearTimeout(restartTimer);
+		try {
+			await watcher.close();
+		} finally {
+			kernel.close();
+		}
+	};
+	let stopping: Promise<void> | undefined;
+
 	let watcher: Watcher;
 	try {
 		kernel.attach();
@@ -203,15 +215,9 @@ export function openSensor(options: SensorOptions): Sensor {
 		hooks: kernel.hooks,
 		setStopSignals: kernel.setStopSignals,
 		requestRead,
-		async close() {
-			closed = true;
-			clearTimeout(readTimer);
-			clearTimeout(restartTimer);
-			try {
-				await watcher.close();
-			} finally {
-				kernel.close();
-			}
+		close() {
+			stopping ??= stop();
+			return stopping;
 		},
 	};
 }
