@@ -34,6 +34,11 @@ static __always_inline bool is_subflow(struct sock *sk)
 	return bpf_core_field_exists(tp->is_mptcp) && BPF_CORE_READ(tp, is_mptcp);
 }
 
+static __always_inline __u64 net_of(struct sock *sk)
+{
+	return (__u64)BPF_CORE_READ(sk, __sk_common.skc_net.net);
+}
+
 static __always_inline void describe_net(struct record *rec, struct net *net)
 {
 	rec->netns = BPF_CORE_READ(net, ns.inum);
@@ -53,7 +58,7 @@ static __always_inline void describe_socket(struct record *rec, struct sock *sk)
 	rec->port = BPF_CORE_READ(sk, __sk_common.skc_num);
 	rec->protocol = is_subflow(sk) ? IPPROTO_MPTCP : IPPROTO_TCP;
 	rec->backlog = BPF_CORE_READ(sk, sk_max_ack_backlog);
-	describe_net(rec, BPF_CORE_READ(sk, __sk_common.skc_net.net));
+	describe_net(rec, (struct net *)net_of(sk));
 	if (rec->family == AF_INET6)
 		BPF_CORE_READ_INTO(&rec->addr, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
 	else
@@ -95,14 +100,21 @@ static __always_inline void describe_opener(struct row *row, struct task_struct 
 	row->cgroup = (__u64)BPF_CORE_READ(task, cgroups, dfl_cgrp);
 }
 
-/* from now on it is told when the process, the first one of its pid namespace, or its cgroup is stopped or paused */
-static __always_inline void remember_targets(struct record *rec)
+/* a look is cheaper than an update, and counts as use, too */
+static __always_inline void remember(void *map, void *key)
 {
 	__u8 known = 1;
 
-	bpf_map_update_elem(&stop_targets, &rec->pid, &known, BPF_ANY);
-	bpf_map_update_elem(&stop_targets, &rec->pidns, &known, BPF_ANY);
-	bpf_map_update_elem(&freeze_targets, &rec->cgroup, &known, BPF_ANY);
+	if (!bpf_map_lookup_elem(map, key))
+		bpf_map_update_elem(map, key, &known, BPF_ANY);
+}
+
+/* from now on it is told when the process, the first one of its pid namespace, or its cgroup is stopped or paused */
+static __always_inline void remember_targets(struct record *rec)
+{
+	remember(&stop_targets, &rec->pid);
+	remember(&stop_targets, &rec->pidns);
+	remember(&freeze_targets, &rec->cgroup);
 }
 
 #endif

@@ -56,6 +56,7 @@ describe("the metrics", () => {
 			'solistend_proxy_fast_changes_total{proxy="edge"} 40',
 			'solistend_proxy_fast_changes_total{proxy="watched"} 0',
 			'solistend_proxy_fast_changes_total{proxy="front"} 0',
+			"solistend_sensor_up 1",
 			'solistend_losses_total{reason="ringFull"} 5',
 			'solistend_losses_total{reason="undecodable"} 0',
 			'solistend_build_info{version="1.2.3"} 1',
