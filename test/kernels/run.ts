@@ -20,12 +20,16 @@ const TIMEOUT_MS = 900_000;
 
 const { values, positionals: wanted } = parseArgs({
 	allowPositionals: true,
-	options: { write: { type: "boolean", default: false }, only: { type: "string" } },
+	options: {
+		write: { type: "boolean", default: false },
+		only: { type: "string" },
+		verbose: { type: "boolean", default: false },
+	},
 });
 const isPart = wanted.length > 0 || values.only !== undefined;
 if (wanted.some((name) => !KERNELS.includes(name)) || (values.write && isPart)) {
 	process.stderr.write(
-		`usage: npm run test:kernels -- [--write | --only REGEX | KERNEL…] (kernels: ${KERNELS.join(", ")})\n`,
+		`usage: npm run test:kernels -- [--verbose] [--write | --only REGEX | KERNEL…] (kernels: ${KERNELS.join(", ")})\n`,
 	);
 	process.exit(2);
 }
@@ -74,6 +78,8 @@ async function runKernel(name: string, initramfs: string): Promise<KernelResult>
 				return;
 			case "case":
 				cases.push(report);
+				if (values.verbose)
+					say(`  ${report.outcome.kind} ${report.group}: ${report.name} (${wayText(report.way)}), ${report.ms} ms`);
 				sayFailure(report);
 				return;
 			case "end":

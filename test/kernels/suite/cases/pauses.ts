@@ -1,7 +1,7 @@
 /** A process that no longer runs, and one that no longer accepts. */
 
 import assert from "node:assert/strict";
-import { mkdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import type { PauseEvent } from "../../../../src/listeners/event.js";
 import { eventually } from "../../../host/eventually.js";
@@ -10,8 +10,18 @@ import type { Case, Group } from "../case.js";
 import { nextPort, startProgram } from "../program.js";
 import type { Watched } from "../watched.js";
 
-const CGROUP = "/sys/fs/cgroup/paused";
 const BACKLOG = 1;
+
+/** A cgroup of its own, which goes with the VM: it may still hold what ends just now. */
+function makeCgroup() {
+	const path = mkdtempSync("/sys/fs/cgroup/case-");
+	return {
+		/** Runs a program in it. */
+		enter: ["sh", "-c", `echo $$ >${path}/cgroup.procs && exec "$@"`, "sh"],
+		freeze: () => writeFileSync(`${path}/cgroup.freeze`, "1"),
+		thaw: () => writeFileSync(`${path}/cgroup.freeze`, "0"),
+	};
+}
 
 /** Waits for the next event of that kind. */
 function told(watched: Watched, kind: PauseEvent["kind"], by: PauseEvent["whom"]["by"], after: number) {
@@ -25,32 +35,22 @@ const cases: Case[] = [
 		name: "the freezer (docker pause): paused, then resumed",
 		async run({ watched }) {
 			const port = nextPort();
-			mkdirSync(CGROUP);
+			const cgroup = makeCgroup();
+			await using _server = await startProgram(["serve", port, 5], cgroup.enter);
+			// the listener names the cgroup that its process was in when it called listen()
+			const { cgroupId } = await watched.listening(port);
+			const before = watched.events.length;
+			cgroup.freeze();
 			try {
-				// the listener names the cgroup that its process was in when it called listen()
-				await using server = await startProgram(
-					["serve", port, 5],
-					["sh", "-c", `echo $$ >${CGROUP}/cgroup.procs; exec "$@"`, "sh"],
-				);
-				const { cgroupId } = await watched.listening(port);
-				const before = watched.events.length;
-				writeFileSync(`${CGROUP}/cgroup.freeze`, "1");
 				assert.deepEqual((await told(watched, "paused", "freezer", before)).whom, { by: "freezer", cgroupId });
 				await watched.read();
 				assert.equal(watched.at(port)[0]?.paused, "freezer");
-				writeFileSync(`${CGROUP}/cgroup.freeze`, "0");
-				assert.deepEqual((await told(watched, "resumed", "freezer", before)).whom, { by: "freezer", cgroupId });
-				await watched.read();
-				assert.equal(watched.at(port)[0]?.paused, undefined);
-				await server.close();
-				await watched.closed(port);
 			} finally {
-				writeFileSync(`${CGROUP}/cgroup.freeze`, "0");
-				await eventually("the cgroup is empty", () => {
-					rmdirSync(CGROUP);
-					return true;
-				});
+				cgroup.thaw();
 			}
+			assert.deepEqual((await told(watched, "resumed", "freezer", before)).whom, { by: "freezer", cgroupId });
+			await watched.read();
+			assert.equal(watched.at(port)[0]?.paused, undefined);
 		},
 	},
 	{

@@ -9,7 +9,7 @@ import { listeningPorts } from "../proc-net-tcp.js";
 import { nextPort, startProgram } from "../program.js";
 import type { Watched } from "../watched.js";
 
-const READS = 20;
+const READS = 10;
 const PATIENCE = { timeoutMs: 60_000 };
 
 /** The ports that the table has in the namespace of a process: one for each socket, but for what MPTCP has twice. */
