@@ -81,6 +81,23 @@ describe("a process that is paused", () => {
 		expect(pausedOf(table)).toEqual([undefined]);
 	});
 
+	test("is still stopped when it is thawed, though the read that overtook the signal named the freezer alone", () => {
+		const table = createTable();
+		table.merge(complete(40, [{ ...listenerOf(1, 10), paused: "freezer" }]));
+		table.fold([pause(30, "signal"), pause(50, "freezer", "resumed")]);
+		expect(pausedOf(table)).toMatchObject([{ by: "signal" }]);
+	});
+
+	test("is read again when it is thawed and was stopped: nobody saw whether that lasts", () => {
+		const table = createTable();
+		const a = listenerOf(1, 10);
+		expect(table.fold([listen(a), pause(20, "signal")]).again).toBe(false);
+		expect(table.merge(complete(40, [{ ...a, paused: "freezer" }])).again).toBe(false);
+		expect(table.fold([pause(50, "freezer", "resumed")]).again).toBe(true);
+		table.merge(complete(60, [a]));
+		expect(pausedOf(table)).toEqual([undefined]);
+	});
+
 	test("is not marked by an event that a read overtook", () => {
 		const table = createTable();
 		const a = listenerOf(1, 10);
