@@ -100,8 +100,9 @@ export function createEjections(): Ejections {
 			const areOut = plain() > 0;
 			if (areOut !== isFlappingOut) changed.push(...flapping.keys());
 			isFlappingOut = areOut;
-			const others = plain() + (areOut ? 0 : flapping.size);
-			const count = ejectable(unfit.size, opinions.size, others, maxEjected);
+			const flappingOut = areOut ? flapping.size : 0;
+			const others = plain() + flapping.size - flappingOut;
+			const count = ejectable(unfit.size, opinions.size, others, maxEjected, flappingOut);
 			if (isStale || count !== ejected.size) {
 				sort();
 				const before = ejected;
