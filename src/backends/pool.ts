@@ -10,7 +10,7 @@ import { type Claims, gateOf, isContested, letIn, type Standing, stuckOfAll, tol
 import { createEjections, type Opinion } from "./ejections.js";
 import type { Flapping } from "./flapping.js";
 import { mustConfirm } from "./guard.js";
-import { type BackendStatus, reasonOf } from "./status.js";
+import { type BackendStatus, type Facts, reasonOf, unfitOf } from "./status.js";
 
 /** What a step changed in the desired set. */
 export interface PoolChange {
@@ -219,7 +219,7 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 			const known = states.get(id);
 			if (known === undefined) return undefined;
 			const backend = shown.get(id);
-			const reason = reasonOf({
+			const facts: Facts = {
 				shown: backend,
 				standings: to(id),
 				opinion: ejections.opinion(id),
@@ -228,8 +228,10 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 				flap: context.rules.flap,
 				drainTimeout: service.drainTimeout,
 				nowMs,
-			});
-			return { id, ...known, held: backend?.held === true, reason };
+			};
+			const unfit = unfitOf(facts);
+			const held = backend?.held === true;
+			return { id, ...known, held, reason: reasonOf(facts), ...(unfit !== undefined && { unfit }) };
 		},
 	};
 }

@@ -17,7 +17,11 @@ export interface BackendStatus {
 	readonly reason: string;
 	/** Since when it is in this state, in the clock of the pipeline. */
 	readonly sinceMs: number;
+	/** Why it should get no new work, be it out for that or not; absent where nothing speaks against it. */
+	readonly unfit?: Unfit;
 }
+
+export type Unfit = "stopping" | Stuck["kind"];
 
 /** A service with all that listens for it. */
 export interface ServiceStatus {
@@ -38,6 +42,12 @@ export interface Facts {
 	readonly flap: FlapPolicy;
 	readonly drainTimeout: number;
 	readonly nowMs: number;
+}
+
+/** Why it should get no new work, in a word. */
+export function unfitOf({ opinion, standings }: Pick<Facts, "opinion" | "standings">): Unfit | undefined {
+	if (opinion?.kind === "unfit") return "stopping";
+	return opinion?.kind === "stuck" ? stuckOfAll(letIn(standings))?.kind : undefined;
 }
 
 /** Why a backend is in its state. */

@@ -108,15 +108,17 @@ function inPool(service: string, id: string, { statusOf, proxiesOf }: Said): Ste
 	return [address, pool, ...proxies.map((proxy) => proxyStep(service, proxy))];
 }
 
-function poolState({ state }: BackendStatus): StepView["state"] {
+function poolState({ state, held }: BackendStatus): StepView["state"] {
 	switch (state) {
 		case "ready":
 			return "done";
 		case "out":
 			return "waiting";
+		case "down":
+			// by nobody's word: it is in again once it can serve
+			return held ? "no" : "waiting";
 		case "closing":
 		case "drain":
-		case "down":
 			return "no";
 		default:
 			return state satisfies never;
