@@ -4,8 +4,9 @@
  */
 
 import { messageOf } from "../errors.js";
-import type { KernelEvent, Read } from "../listeners/event.js";
-import { type Hooks, openKernel } from "./kernel.js";
+import type { FullQueue, KernelEvent, Read } from "../listeners/event.js";
+import type { Hooks } from "./hooks.js";
+import { openKernel } from "./kernel.js";
 import type { KernelLosses } from "./record.js";
 import { startWatcher, type Watcher } from "./watcher.js";
 
@@ -39,6 +40,8 @@ export interface Sensor {
 	setStopSignals(signals: readonly number[]): void;
 	/** Asks for a read, soon; several requests make one read. */
 	requestRead(): void;
+	/** The listeners whose accept queue is full now. */
+	readFullQueues(): FullQueue[];
 	/** Stops the worker, detaches the programs, frees the maps. */
 	close(): Promise<void>;
 }
@@ -50,7 +53,7 @@ export interface Sensor {
  */
 export function openSensor(options: SensorOptions): Sensor {
 	const kernel = openKernel(options.objectPath);
-	let kernelLosses: KernelLosses = { ringFull: 0, tableFull: 0 };
+	let kernelLosses: KernelLosses = { ringFull: 0, tableFull: 0, limited: 0 };
 	let undecodable = 0;
 	let workerDeaths = 0;
 	let closed = false;
@@ -131,6 +134,7 @@ export function openSensor(options: SensorOptions): Sensor {
 		hooks: kernel.hooks,
 		setStopSignals: kernel.setStopSignals,
 		requestRead,
+		readFullQueues: kernel.readFullQueues,
 		async close() {
 			closed = true;
 			clearTimeout(readTimer);

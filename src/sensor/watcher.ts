@@ -71,7 +71,7 @@ export function startWatcher({ eventsFd, lossesFd, onEvents, onLosses, onDeath }
 	worker.on("message", (message: WatcherMessage) => {
 		switch (message.type) {
 			case "events":
-				onEvents(message.events, message.records - message.events.length);
+				onEvents(message.events, message.records - message.events.length - message.limited.length);
 				acknowledge(message.records);
 				return;
 			case "losses":

@@ -1,12 +1,15 @@
 /** Cgroups as a container engine makes them, without an engine. Knows nothing of what runs in them. */
 
-import { mkdir, readFile, rmdir } from "node:fs/promises";
+import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { eventually } from "./eventually.js";
 
 export interface Cgroup extends AsyncDisposable {
 	/** Command words that run what follows them in it. */
 	readonly enter: readonly string[];
+	/** As `docker pause` does: none of its processes runs, until `thaw`. */
+	freeze(): Promise<void>;
+	thaw(): Promise<void>;
 	/** Waits until its processes have ended, and removes it. */
 	close(): Promise<void>;
 }
@@ -22,6 +25,8 @@ export async function addContainerCgroup(id: string): Promise<Cgroup> {
 	const close = () => eventually(`${folder} is removed`, () => rmdir(folder).then(() => true));
 	return {
 		enter: ["sh", "-c", 'echo $$ > "$0"; exec "$@"', join(folder, "cgroup.procs")],
+		freeze: () => writeFile(join(folder, "cgroup.freeze"), "1"),
+		thaw: () => writeFile(join(folder, "cgroup.freeze"), "0"),
 		close: async () => void (await close()),
 		[Symbol.asyncDispose]: async () => void (await close()),
 	};
