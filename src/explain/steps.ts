@@ -31,7 +31,7 @@ export function stepsOf(
 	const seen: StepView = {
 		step: "seen",
 		state: "done",
-		text: `pid ${pid} listens (${protocol}, backlog ${backlog}${count > 1 ? `, the first of ${count} sockets` : ""})`,
+		text: `pid ${pid} listens (${protocol}, backlog ${backlog}${count > 1 ? `, the first of ${count} sockets` : ""})${stuckText(endpoint)}`,
 	};
 	const byRule = new Set(rules.flatMap(({ service, matched }) => (matched ? [service] : [])));
 	/** Whoever led to it, a rule or the container's own word. */
@@ -106,6 +106,12 @@ function inPool(service: string, id: string, { statusOf, proxiesOf }: Said): Ste
 	if (proxies.length === 0)
 		return [address, pool, { step: "proxy", service, state: "no", text: "no proxy serves the service" }];
 	return [address, pool, ...proxies.map((proxy) => proxyStep(service, proxy))];
+}
+
+/** That a listener can't serve, also where no service wants it. */
+function stuckText({ paused, hung }: Known["endpoint"]): string {
+	if (paused !== undefined) return `, and is paused by ${paused.by === "freezer" ? "the freezer" : "a signal"},`;
+	return hung === undefined ? "" : ", and accepts nothing,";
 }
 
 function poolState({ state, held }: BackendStatus): StepView["state"] {

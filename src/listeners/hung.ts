@@ -55,3 +55,13 @@ export function createHungWatch(afterMs: number): HungWatch {
 		},
 	};
 }
+
+/** Of several sockets: hung when all of them are. */
+export function hungAll(all: readonly (Hung | undefined)[]): Hung | undefined {
+	const [first, ...rest] = all.flatMap((hung) => hung ?? []);
+	if (first === undefined || rest.length + 1 < all.length) return undefined;
+	return rest.reduce(
+		(sum, { queued, sinceMs }) => ({ queued: sum.queued + queued, sinceMs: Math.max(sum.sinceMs, sinceMs) }),
+		first,
+	);
+}

@@ -25,7 +25,7 @@ import {
 	type SocketEvent,
 	type StopEvent,
 } from "./event.js";
-import type { Hung } from "./hung.js";
+import { type Hung, hungAll } from "./hung.js";
 import { type EndpointKey, endpointKey, type NetnsKey, type SocketId } from "./ids.js";
 import {
 	afterEvent,
@@ -37,11 +37,11 @@ import {
 	pausedOf,
 	pausesSince,
 } from "./pauses.js";
+import { afterStop, concerns, type Stops, toldSince, toldToAll } from "./stops.js";
+import { createTombstones } from "./tombstones.js";
 
 /** A read begun less than this after a CLOSE does not revive: the row may be the one that is just going. */
 const REVIVE_AFTER_NS = 1e9;
-/** How long a CLOSE is remembered at least: longer than `REVIVE_AFTER_NS`, and short, since a flood of closes adds up. */
-const TOMBSTONE_NS = 2e9;
 
 /** One place to connect to, with the sockets that serve it (SO_REUSEPORT, prefork, MPTCP twins, restarts). */
 export interface Endpoint {
@@ -61,9 +61,6 @@ export interface Endpoint {
 	/** Set while none of its sockets accepts, though connections wait at all of them: since the last of them does. */
 	readonly hung?: Hung;
 }
-
-/** Stop signal, by number → when it was last told, in boot-time nanoseconds. */
-export type Stops = ReadonlyMap<number, number>;
 
 /** An endpoint that came, changed or went. */
 export type EndpointChange =
@@ -117,10 +114,7 @@ interface Sight {
 /** An empty table. */
 export function createTable(): ListenerTable {
 	const entries = new Map<SocketId, Entry>();
-	/** When a socket closed, in boot-time nanoseconds: in two generations, of which the older one is dropped whole. */
-	let tombstones = new Map<SocketId, number>();
-	let olderTombstones = new Map<SocketId, number>();
-	let generationNs = 0;
+	const tombstones = createTombstones();
 	/** When the last complete read began. */
 	let readNs = Number.NEGATIVE_INFINITY;
 	/** The last read, with what it found of each socket: newer than any event before. */
@@ -198,8 +192,7 @@ export function createTable(): ListenerTable {
 		if (entry !== undefined) unlink(entry.listener);
 		const { paused: _, ...plain } = listener;
 		link(plain);
-		tombstones.delete(listener.socket);
-		olderTombstones.delete(listener.socket);
+		tombstones.revive(listener.socket);
 		entries.set(listener.socket, {
 			listener: plain,
 			backlogNs,
@@ -232,8 +225,7 @@ export function createTable(): ListenerTable {
 	const markStopping = (stop: StopEvent) => {
 		for (const entry of entries.values()) {
 			if (!concerns(stop, entry.listener)) continue;
-			const lastNs = Math.max(stop.atNs, entry.stops?.get(stop.signal) ?? 0);
-			replace(entry, { stops: new Map([...(entry.stops ?? []), [stop.signal, lastNs]]) });
+			replace(entry, { stops: afterStop(entry.stops, stop) });
 		}
 	};
 
@@ -260,32 +252,23 @@ export function createTable(): ListenerTable {
 	const relisten = ({ socket, backlog, atNs }: Listener): boolean => {
 		const entry = entries.get(socket);
 		// its first one was lost: what it was, its row says
-		if (entry === undefined) return atNs > (closedNs(socket) ?? Number.NEGATIVE_INFINITY);
+		if (entry === undefined) return atNs > (tombstones.closedNs(socket) ?? Number.NEGATIVE_INFINITY);
 		if (atNs > entry.backlogNs && !wasSeen(socket, atNs)) setUp({ ...entry.listener, backlog }, atNs);
 		return false;
-	};
-
-	const closedNs = (socket: SocketId) => tombstones.get(socket) ?? olderTombstones.get(socket);
-
-	const ageTombstones = (nowNs: number) => {
-		if (nowNs < generationNs + TOMBSTONE_NS) return;
-		olderTombstones = tombstones;
-		tombstones = new Map();
-		generationNs = nowNs;
 	};
 
 	/** Whether a row of a read replaces what is known of its socket. */
 	const canTake = (row: Listener, beganNs: number): boolean => {
 		const entry = entries.get(row.socket);
 		if (entry !== undefined) return row.atNs >= entry.listener.atNs;
-		const closed = closedNs(row.socket);
+		const closed = tombstones.closedNs(row.socket);
 		return closed === undefined || row.atNs > closed || beganNs >= closed + REVIVE_AFTER_NS;
 	};
 
 	/** Whether a read soon may tell more. */
 	const change = ({ kind, listener }: SocketEvent): boolean => {
 		const { socket, atNs } = listener;
-		const knownNs = entries.get(socket)?.listener.atNs ?? closedNs(socket) ?? Number.NEGATIVE_INFINITY;
+		const knownNs = entries.get(socket)?.listener.atNs ?? tombstones.closedNs(socket) ?? Number.NEGATIVE_INFINITY;
 		if (kind === "listen" && atNs > knownNs) {
 			// A complete read that began later did not have it: its close was lost, or is on its way.
 			const isOutdated = atNs < readNs && !entries.has(socket);
@@ -295,7 +278,7 @@ export function createTable(): ListenerTable {
 		if (kind === "relisten") return relisten(listener);
 		if (kind === "close" && atNs >= knownNs) {
 			setDown(socket);
-			tombstones.set(socket, atNs);
+			tombstones.close(socket, atNs);
 		}
 		return false;
 	};
@@ -323,7 +306,7 @@ export function createTable(): ListenerTable {
 				else again = markPause(event) || again;
 			}
 			const last = events.at(-1);
-			if (last !== undefined) ageTombstones(atNsOf(last));
+			if (last !== undefined) tombstones.age(atNsOf(last));
 			return { changes: report(), again };
 		},
 
@@ -346,7 +329,7 @@ export function createTable(): ListenerTable {
 				again ||= !entry.missed;
 			}
 			if (complete) readNs = Math.max(readNs, beganNs);
-			ageTombstones(beganNs);
+			tombstones.age(beganNs);
 			return { changes: report(), again };
 		},
 
@@ -375,35 +358,4 @@ function sameListener(a: Listener, b: Listener): boolean {
 function withNewerBacklog(row: Listener, entry: Entry | undefined, beganNs: number): Listener {
 	if (entry === undefined || row.atNs !== entry.listener.atNs || beganNs > entry.backlogNs) return row;
 	return { ...row, backlog: entry.listener.backlog };
-}
-
-/** Whether the signal goes to the process that opened the socket, or to its container's first one; after it listened. */
-function concerns({ pid, isInit, pidNamespace, atNs }: StopEvent, listener: Listener): boolean {
-	if (listener.atNs > atNs) return false;
-	return listener.pid === pid || (isInit && listener.pidNamespace === pidNamespace);
-}
-
-/** Those that a socket was told since it listens. */
-function toldSince(atNs: number, stops: Stops | undefined): Stops | undefined {
-	return stops && new Map([...stops].filter(([, toldNs]) => toldNs >= atNs));
-}
-
-/** What all of them have, each with its latest time. */
-function toldToAll([first, ...rest]: readonly (Stops | undefined)[]): Stops | undefined {
-	const told = new Map<number, number>();
-	for (const [signal, atNs] of first ?? []) {
-		const times = [atNs, ...rest.flatMap((stops) => stops?.get(signal) ?? [])];
-		if (times.length === rest.length + 1) told.set(signal, Math.max(...times));
-	}
-	return told.size > 0 ? told : undefined;
-}
-
-/** Of several sockets: hung when all of them are. */
-function hungAll(all: readonly (Hung | undefined)[]): Hung | undefined {
-	const [first, ...rest] = all.flatMap((hung) => hung ?? []);
-	if (first === undefined || rest.length + 1 < all.length) return undefined;
-	return rest.reduce(
-		(sum, { queued, sinceMs }) => ({ queued: sum.queued + queued, sinceMs: Math.max(sum.sinceMs, sinceMs) }),
-		first,
-	);
 }
