@@ -198,7 +198,8 @@ describe.skipIf(skipPrivileged)("watch", () => {
 			server.signal("SIGCONT");
 			await cgroup.freeze();
 			await cgroup.thaw();
-			const isAll = (by: string) => ["paused", "resumed"].every((event) => told(by).some((one) => one.event === event));
+			const isAll = (by: string) =>
+				["paused", "resumed"].every((event) => told(by).some((one) => one["event"] === event));
 			return isAll("signal") && isAll("freezer") && rows.some((row) => row.includes("resumed"));
 		});
 		expect(told("signal").find(({ pid }) => pid === server.pid)).toEqual({
@@ -208,7 +209,7 @@ describe.skipIf(skipPrivileged)("watch", () => {
 			pid: server.pid,
 		});
 		const [frozen] = told("freezer");
-		expect(frozen?.cgroupId).toMatch(/^\d+$/);
+		expect(frozen?.["cgroupId"]).toMatch(/^\d+$/);
 		expect(rows.find((row) => row.includes("paused"))).toMatch(
 			new RegExp(`^[\\d:.]+  paused +${server.pid} +by a signal$`),
 		);
