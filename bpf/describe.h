@@ -34,6 +34,11 @@ static __always_inline bool is_subflow(struct sock *sk)
 	return bpf_core_field_exists(tp->is_mptcp) && BPF_CORE_READ(tp, is_mptcp);
 }
 
+static __always_inline __u64 net_of(struct sock *sk)
+{
+	return (__u64)BPF_CORE_READ(sk, __sk_common.skc_net.net);
+}
+
 static __always_inline void describe_net(struct record *rec, struct net *net)
 {
 	rec->netns = BPF_CORE_READ(net, ns.inum);
@@ -53,7 +58,7 @@ static __always_inline void describe_socket(struct record *rec, struct sock *sk)
 	rec->port = BPF_CORE_READ(sk, __sk_common.skc_num);
 	rec->protocol = is_subflow(sk) ? IPPROTO_MPTCP : IPPROTO_TCP;
 	rec->backlog = BPF_CORE_READ(sk, sk_max_ack_backlog);
-	describe_net(rec, BPF_CORE_READ(sk, __sk_common.skc_net.net));
+	describe_net(rec, (struct net *)net_of(sk));
 	if (rec->family == AF_INET6)
 		BPF_CORE_READ_INTO(&rec->addr, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
 	else

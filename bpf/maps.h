@@ -118,4 +118,12 @@ static __always_inline void count_table_full(void)
 		__sync_fetch_and_add(&l->table_full, 1);
 }
 
+static __always_inline void count_limited(void)
+{
+	struct losses *l = lost();
+
+	if (l)
+		__sync_fetch_and_add(&l->limited, 1);
+}
+
 #endif

@@ -47,15 +47,16 @@ static __always_inline __u8 paused_by(struct row *row)
 
 static __always_inline void tell_signal(struct task_struct *task, __u8 kind)
 {
+	struct net *net = BPF_CORE_READ(task, nsproxy, net_ns);
 	struct record rec = {};
 
 	rec.version = RECORD_VERSION;
 	rec.kind = kind;
 	rec.paused = PAUSED_BY_SIGNAL;
 	rec.at_ns = bpf_ktime_get_boot_ns();
-	describe_net(&rec, BPF_CORE_READ(task, nsproxy, net_ns));
+	describe_net(&rec, net);
 	describe_task(&rec, BPF_CORE_READ(task, group_leader));
-	publish(&rec);
+	publish(&rec, (__u64)net);
 }
 
 /*
@@ -101,7 +102,7 @@ int BPF_PROG(watch_freezer, struct cgroup *cgroup, const char *path, int frozen)
 	rec.kind = frozen ? RECORD_PAUSED : RECORD_RESUMED;
 	rec.paused = PAUSED_BY_FREEZER;
 	rec.at_ns = bpf_ktime_get_boot_ns();
-	publish(&rec);
+	publish(&rec, rec.cgroup);
 	return 0;
 }
 

@@ -37,7 +37,7 @@ static __always_inline void listened(struct sock *sk)
 	rec.kind = RECORD_RELISTEN;
 	rec.paused = 0;
 	rec.at_ns = bpf_ktime_get_boot_ns();
-	publish(&rec);
+	publish(&rec, net_of(sk));
 }
 
 SEC("fexit/inet_listen")

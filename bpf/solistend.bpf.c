@@ -20,6 +20,11 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
+/* which build this is, read from the file before it is loaded: src/sensor/object-file.ts */
+const __u32 build[] SEC(".rodata.build") __attribute__((used)) = {
+	RECORD_VERSION, sizeof(struct record), sizeof(struct row), sizeof(struct losses),
+};
+
 static __always_inline void opened(struct sock *sk)
 {
 	__u64 key = (__u64)sk;
@@ -38,7 +43,7 @@ static __always_inline void opened(struct sock *sk)
 	bpf_map_delete_elem(&tombstones, &key);
 	if (bpf_map_update_elem(&listeners, &key, &row, BPF_ANY))
 		count_table_full();
-	publish(&row.rec);
+	publish(&row.rec, net_of(sk));
 }
 
 static __always_inline void closed(struct sock *sk)
@@ -64,22 +69,23 @@ static __always_inline void closed(struct sock *sk)
 	bpf_map_delete_elem(&listeners, &key);
 	rec.kind = RECORD_CLOSE;
 	rec.at_ns = now;
-	publish(&rec);
+	publish(&rec, net_of(sk));
 }
 
 static __always_inline void told_to_stop(struct task_struct *task, int sig)
 {
+	struct net *net = BPF_CORE_READ(task, nsproxy, net_ns);
 	struct record rec = {};
 
 	rec.version = RECORD_VERSION;
 	rec.kind = RECORD_STOPPING;
 	rec.signal = sig;
 	rec.at_ns = bpf_ktime_get_boot_ns();
-	describe_net(&rec, BPF_CORE_READ(task, nsproxy, net_ns));
+	describe_net(&rec, net);
 	describe_task(&rec, BPF_CORE_READ(task, group_leader));
 	if (bpf_map_lookup_elem(&stop_targets, &rec.pid) ||
 	    (rec.is_init && bpf_map_lookup_elem(&stop_targets, &rec.pidns)))
-		publish(&rec);
+		publish(&rec, (__u64)net);
 }
 
 /*

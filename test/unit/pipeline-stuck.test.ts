@@ -118,6 +118,21 @@ test("queues are looked at while a pool has backends, and not otherwise", () => 
 	pipeline.close();
 });
 
+test("while the sensor is down nobody leaves and nobody comes back, whoever hangs; once it is up a look says it again", () => {
+	const { pipeline, states, fill } = setup({ hung: { after: "1s" } });
+	pipeline.onRead(read(at(1), at(2)));
+	fill(queueOf(1));
+	vi.advanceTimersByTime(2000);
+	pipeline.onSensor({ state: "down" });
+	fill(queueOf(2));
+	vi.advanceTimersByTime(5000);
+	expect(states()).toEqual(["down", "ready"]);
+	pipeline.onSensor({ state: "up" });
+	vi.advanceTimersByTime(1000);
+	expect(states()).toEqual(["ready", "down"]);
+	pipeline.close();
+});
+
 test("a rule that is taken back takes back what came of it", () => {
 	const { pipeline, states, fill } = setup({ hung: { after: "1s" } });
 	pipeline.onRead(read(at(1), at(2)));

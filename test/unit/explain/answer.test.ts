@@ -302,6 +302,7 @@ describe("a question", () => {
 		has("1", "10.0.0.1");
 		has("2", "10.0.0.2");
 		pipeline.onRead(read([at(1, { netns: netnsKey("1") }), at(2, { netns: netnsKey("2"), pid: 2 })]));
+		vi.advanceTimersByTime(10);
 		pipeline.onEvents([pause(30, "signal", "paused", { pid: 2 })]);
 		const [paused] = answerTo("10.0.0.2:80").listeners;
 		expect(paused?.waitingFor).toMatchObject({ step: "pool", state: "waiting" });
