@@ -63,6 +63,11 @@ describe("the metrics", () => {
 		]);
 	});
 
+	test("say when the sensor is down", async () => {
+		const sensor = { state: "down", since, why: "the watcher thread died" } as const;
+		expect(samples(await metricsText(daemonStatus({ sensor })))).toContain("solistend_sensor_up 0");
+	});
+
 	test("are the same at every scrape: nothing adds up", async () => {
 		expect(await metricsText(STATUS)).toBe(await metricsText(STATUS));
 	});
