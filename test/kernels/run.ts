@@ -10,7 +10,7 @@ import { messageOf } from "../../src/errors.js";
 import { tempFolder } from "../host/temp-folder.js";
 import { makeInitramfs } from "./initramfs.js";
 import { parseReport, type Report, wayText } from "./suite/report.js";
-import { type KernelResult, page } from "./table.js";
+import { type KernelResult, withTables } from "./table.js";
 import { runVm } from "./vm.js";
 
 const KERNELS = ["5.10", "6.1", "6.12", "sid"];
@@ -122,4 +122,7 @@ for (const name of kernels) {
 }
 say(`${passed} passed, ${failed} failed`);
 if (failed > 0) process.exitCode = 1;
-else if (values.write) writeFileSync(PAGE, page(results, readFileSync(PAGE, "utf8")));
+else if (values.write) {
+	const today = new Date().toISOString().slice(0, 10);
+	writeFileSync(PAGE, withTables(readFileSync(PAGE, "utf8"), results, today));
+}
