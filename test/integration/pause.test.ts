@@ -149,6 +149,23 @@ describe.skipIf(skipPrivileged)("a process that gets SIGSTOP", () => {
 		}
 	});
 
+	test("and is killed leaves a socket that another process has, and that is not paused", async () => {
+		await using process = server(
+			"if (fork // die) { wait; syswrite STDOUT, qq(left\\n) } elsif (fork // die) { exit }",
+		);
+		const { pid } = process;
+		const { socket } = await listens(pid);
+		await eventually("its child has left a grandchild", () => process.lastLines().includes("left"));
+		process.signal("SIGSTOP");
+		await eventually("paused", () => bySignal(pid).length === 1);
+		expect((await rowOf(pid))?.paused).toBe("signal");
+		process.signal("SIGKILL");
+		await process.exited;
+		const row = await rowOf(pid);
+		expect(row?.socket).toBe(socket);
+		expect(row?.paused).toBeUndefined();
+	});
+
 	test("and does not listen is not told", async () => {
 		await using idler = startProcess(["sleep", "60"]);
 		await using process = server();
