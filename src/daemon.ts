@@ -4,6 +4,7 @@ import { constants } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
 import { createControlSocket } from "./admin/socket.js";
+import type { Afterwards } from "./afterwards.js";
 import { DEFAULT_STOP_SIGNAL } from "./backends/stopping.js";
 import { formatProblem, loadConfig, templateFolders } from "./config/load.js";
 import { type Config, STOP_SIGNALS } from "./config/schema.js";
@@ -31,6 +32,8 @@ export interface DaemonOptions {
 	readonly file: string;
 	readonly config: Config;
 	readonly log: Logger;
+	/** Does what need not be done before a change is acted on. */
+	readonly afterwards: Pick<Afterwards, "add" | "flush">;
 }
 
 export interface Daemon {
@@ -47,7 +50,7 @@ export interface Daemon {
  *
  * @throws SolistendError when a template is wrong, or the host lacks what the sensor needs.
  */
-export async function openDaemon({ file, config, log }: DaemonOptions): Promise<Daemon> {
+export async function openDaemon({ file, config, log, afterwards }: DaemonOptions): Promise<Daemon> {
 	const proxies = await openProxies({
 		config,
 		folders: templateFolders(config, file),
@@ -80,8 +83,7 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 		log,
 		now: () => performance.now(),
 		bootTimeNs,
-		// the next turn of the event loop sends off what this one decided
-		later: (work) => setTimeout(work, 0),
+		afterwards,
 		remembered: await loadState(config.state, log),
 		onRemember: state.keep,
 		onChange: (change) => proxies.notify(change),

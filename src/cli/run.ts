@@ -12,7 +12,9 @@ export interface RunOptions {
 /** Runs until `signal`; SIGHUP reads configuration and templates again. */
 export async function run({ config: file }: RunOptions, signal: AbortSignal): Promise<number> {
 	const { config } = await requireConfig(file);
-	const log = openLog(config.log);
+	const { log, afterwards } = openLog(config.log);
+	// whatever it ends by, but SIGKILL
+	process.once("exit", afterwards.close);
 	let daemon: Daemon | undefined;
 	let isAsked = false;
 	const reload = () => {
@@ -21,11 +23,13 @@ export async function run({ config: file }: RunOptions, signal: AbortSignal): Pr
 	};
 	// before anything takes time: the default action of SIGHUP is to end the process
 	process.on("SIGHUP", reload);
-	daemon = await openDaemon({ file, config, log });
+	daemon = await openDaemon({ file, config, log, afterwards });
 	if (isAsked) reload();
 	if (!signal.aborted) await once(signal, "abort");
 	log.info("stopping, the proxies go on serving what they have");
 	await daemon.close();
 	process.off("SIGHUP", reload);
+	process.off("exit", afterwards.close);
+	afterwards.close();
 	return 0;
 }
