@@ -9,7 +9,7 @@ import { DEFAULT_STOP_SIGNAL } from "./backends/stopping.js";
 import { formatProblem, loadConfig, templateFolders } from "./config/load.js";
 import { type Config, STOP_SIGNALS } from "./config/schema.js";
 import { type FileWatch, watchFiles } from "./config/watch.js";
-import { messageOf } from "./errors.js";
+import { messageOf, type SolistendError } from "./errors.js";
 import { followEngine } from "./identity/engine/follow.js";
 import { createNetnsNames } from "./identity/netns-names.js";
 import { presenceOf } from "./identity/presence.js";
@@ -19,6 +19,7 @@ import { createKeeper } from "./keeper.js";
 import { createPipeline } from "./pipeline.js";
 import { openProxies } from "./proxies/proxies.js";
 import { probe } from "./readiness/probe.js";
+import { HOOK_NAMES, HOOKS } from "./sensor/hooks.js";
 import { bootTimeNs } from "./sensor/libbpf.js";
 import { openSensor, type Sensor } from "./sensor/sensor.js";
 import { loadState, type Remembered, saveState } from "./state.js";
@@ -34,11 +35,15 @@ export interface DaemonOptions {
 	readonly log: Logger;
 	/** Does what need not be done before a change is acted on. */
 	readonly afterwards: Pick<Afterwards, "add" | "flush">;
+	/** What the sensor's worker thread runs; see `SensorOptions`. */
+	readonly workerUrl?: URL | undefined;
 }
 
 export interface Daemon {
 	/** The kernel was read, and each proxy was dealt with, or did not answer for 10 s. */
 	readonly ready: Promise<void>;
+	/** Resolves when the daemon can't go on, with the reason: it is to be closed, and the process must end. */
+	readonly failed: Promise<SolistendError>;
 	/** Reads configuration and templates again; a bad version is reported, and the running one stays. */
 	reload(): Promise<void>;
 	/** Stops everything; the proxies go on serving what they have. */
@@ -50,7 +55,7 @@ export interface Daemon {
  *
  * @throws SolistendError when a template is wrong, or the host lacks what the sensor needs.
  */
-export async function openDaemon({ file, config, log, afterwards }: DaemonOptions): Promise<Daemon> {
+export async function openDaemon({ file, config, log, afterwards, workerUrl }: DaemonOptions): Promise<Daemon> {
 	const proxies = await openProxies({
 		config,
 		folders: templateFolders(config, file),
@@ -89,19 +94,32 @@ export async function openDaemon({ file, config, log, afterwards }: DaemonOption
 		onChange: (change) => proxies.notify(change),
 		// the first read happens before there is a sensor to ask
 		requestRead: () => sensor?.requestRead(),
+		readFullQueues: () => sensor?.readFullQueues() ?? [],
 	});
 	// before the first read: who is in a container waits to be known, then, and is not judged without it
 	await engine.follow(config.discovery.docker);
+	let fail: (error: SolistendError) => void = () => undefined;
+	const failed = new Promise<SolistendError>((resolve) => {
+		fail = resolve;
+	});
 	let sensor: Sensor | undefined;
 	sensor = openSensor({
+		workerUrl,
 		onEvents: pipeline.onEvents,
 		onRead: pipeline.onRead,
 		onTrouble: (message, losses) => log.warn({ losses }, message),
+		onState(state) {
+			if (state.state === "up") log.info("the sensor is up again: all that listens was read, and pools go on");
+			else log.error({ reason: state.why }, "the sensor is down: pools stay as they are until it is up again");
+			pipeline.onSensor(state);
+		},
+		onStuck: (error) => fail(error),
 	});
 	sensor.setStopSignals(stopSignalsOf(config));
-	const { stopping } = sensor.hooks();
-	if (stopping !== true) {
-		log.warn({ reason: stopping }, "a backend that is told to stop is not drained before it closes");
+	const hooks = sensor.hooks();
+	for (const name of HOOK_NAMES) {
+		const hook = hooks[name];
+		if (hook.state !== "available") log.warn({ hook: name, reason: hook.why }, HOOKS[name].lack);
 	}
 	// services by label are there, then, before a proxy is touched
 	await engine.listed();
@@ -188,6 +206,7 @@ export async function openDaemon({ file, config, log, afterwards }: DaemonOption
 
 	return {
 		ready,
+		failed,
 		reload: async () => {
 			await requestReload(true);
 		},
@@ -198,10 +217,14 @@ export async function openDaemon({ file, config, log, afterwards }: DaemonOption
 			await control.close();
 			clearInterval(resyncTimer);
 			await engine.close();
-			await sensor.close();
-			pipeline.close();
-			await proxies.close();
-			await state.kept();
+			try {
+				await sensor.close();
+			} finally {
+				// also with a thread that is stuck: a reload that has begun is finished or taken back
+				pipeline.close();
+				await proxies.close();
+				await state.kept();
+			}
 		},
 	};
 }

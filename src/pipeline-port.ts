@@ -12,8 +12,9 @@ import type { Container, ContainerChange } from "./identity/container.js";
 import type { Place, Presence } from "./identity/presence.js";
 import type { Resolver } from "./identity/resolver.js";
 import type { JudgedListener, Known } from "./judged.js";
-import type { KernelEvent, Read } from "./listeners/event.js";
+import type { FullQueue, KernelEvent, Read } from "./listeners/event.js";
 import type { Probe } from "./readiness/probe.js";
+import type { SensorState } from "./sensor/sensor.js";
 import type { Remembered } from "./state.js";
 
 export interface PipelineOptions {
@@ -28,6 +29,8 @@ export interface PipelineOptions {
 	containers?(): Iterable<Container>;
 	/** Asks those that have to answer before they join, once `adopt` was called; without it all are taken for ready. */
 	readonly probe?: Probe;
+	/** All accept queues that are full now; throws where that can't be known. Without it nobody is found to be hung. */
+	readFullQueues?(): readonly FullQueue[];
 	/** Milliseconds of a clock that does not jump. */
 	now(): number;
 	/** The kernel's clock, as in the events. */
@@ -44,6 +47,8 @@ export interface PipelineOptions {
 export interface Pipeline {
 	onEvents(events: readonly KernelEvent[]): void;
 	onRead(read: Read): void;
+	/** While the sensor is down nothing goes or comes by a time that is over: unknown is not absent. */
+	onSensor(state: Pick<SensorState, "state">): void;
 	/** Takes in what the proxies have from an earlier run; after the first read, so that only what is missing stays. */
 	adopt(servers: readonly Omit<AdoptedServer, "weight">[]): void;
 	/** An engine tells of containers: what they declare may make services, and let their listeners join. */

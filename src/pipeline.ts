@@ -21,7 +21,8 @@ import type { EndpointKey } from "./listeners/ids.js";
 import { createTable, type Endpoint, type Merged } from "./listeners/table.js";
 import { createNews } from "./news.js";
 import type { Pipeline, PipelineOptions } from "./pipeline-port.js";
-import { createGates } from "./readiness/gates.js";
+import { createQueueWatch } from "./queue-watch.js";
+import { createGates, type GateEnd } from "./readiness/gates.js";
 import { createRetry } from "./retry.js";
 import type { Remembered } from "./state.js";
 
@@ -64,6 +65,15 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	let adopted = createAdopted(presenceOf);
 	let hasRead = false;
 	let closed = false;
+	/**
+	 * Since when the sensor is down; undefined while it is up. For the pools time stands still meanwhile: that a grace, a
+	 * drain or a pause is over says something only of who did not listen, or close, since, and nobody would have told. What
+	 * waits for an address or a gate may be gone by now, and who is in may have lost its address by having closed: both wait.
+	 * A person's word, other rules, and what an engine tells are not the sensor's, and go on.
+	 */
+	let frozenMs: number | undefined;
+	/** Gates that ended meanwhile. */
+	const endedGates: GateEnd[] = [];
 
 	const { probe } = options;
 	const gates =
@@ -73,9 +83,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			now,
 			isIn: ({ backend }) => pools.isLetIn(backend),
 			onEnd(end) {
-				putAgain(end.endpoint);
-				settle();
-				news.gateEnded(end);
+				if (frozenMs === undefined) endGate(end);
+				else endedGates.push(end);
 			},
 		});
 	const put = ({ key }: Endpoint, { claims, why }: Looked) =>
@@ -83,6 +92,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	const putAgain = (key: EndpointKey) => {
 		const known = judged.get(key);
 		if (known !== undefined) put(known.endpoint, known);
+	};
+	const endGate = (end: GateEnd) => {
+		putAgain(end.endpoint);
+		settle();
+		news.gateEnded(end);
 	};
 	/** One that is pending from now on is looked at again, soon. */
 	const lookBy = (look: Judged["look"]) => (endpoint: Endpoint) => {
@@ -124,9 +138,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	/** Ends a step: arms the timer for what ends by itself, and tells of the change. */
 	const settle = ({ kernelAtNs, isAny = false }: { kernelAtNs?: number | undefined; isAny?: boolean } = {}) => {
 		lookAtDisturbed();
-		const { touched, removal, withheld } = pools.commit(now());
+		const { touched, removal, withheld } = pools.commit(frozenMs ?? now());
 		if (closed) return;
-		expiry.set(pools.dueMs);
+		expiry.set(frozenMs === undefined ? pools.dueMs : undefined);
 		if (withheld) {
 			log.warn("too many backends would leave at once: they stay until the kernel's table confirms it");
 			requestRead();
@@ -140,6 +154,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			});
 		}
 		news.tell(touched);
+		queues?.need(!pools.isEmpty);
 	};
 
 	const expiry = createAlarm(now, () => {
@@ -149,6 +164,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
 	/** Looks again at what is pending. */
 	const retry = createRetry(now, () => {
+		if (frozenMs !== undefined) return false;
 		const pending = [...judged.all()].filter(({ verdict }) => verdict.state === "pending");
 		for (const { endpoint } of pending) look(endpoint);
 		// also once nothing is pending: what was not known may have kept one of them in
@@ -182,6 +198,22 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		if (again) requestRead();
 	};
 
+	const { readFullQueues } = options;
+	const queues =
+		readFullQueues &&
+		createQueueWatch({
+			hung: config.hung,
+			readFullQueues,
+			log,
+			now,
+			onHung(hung) {
+				// those beside it may have closed, so that it is the last one; a look after that says it again
+				if (frozenMs !== undefined) return;
+				take(table.mark(hung), "event");
+				settle();
+			},
+		});
+
 	const toRemember = (): Remembered => ({ holds: pools.holds(), services: catalogue.labelled });
 
 	const tellHolds = () => {
@@ -208,6 +240,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			return weight === undefined ? [] : [{ ...server, weight }];
 		});
 		adopted.adopt(ours, pools, now());
+	};
+
+	const recheck = () => {
+		lookAnew(table.endpoints());
+		adopted.review(pools);
+		settle();
 	};
 
 	return {
@@ -245,9 +283,16 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			onCatalogue(discovery.take(changes), [...told, ...judged.besides(moved)]);
 		},
 		recheck() {
-			lookAnew(table.endpoints());
-			adopted.review(pools);
-			settle();
+			if (frozenMs === undefined) recheck();
+		},
+		onSensor({ state }) {
+			frozenMs = state === "down" ? now() : undefined;
+			expiry.set(undefined);
+			if (frozenMs !== undefined) return;
+			endedGates.splice(0).forEach(endGate);
+			pools.expire(now());
+			recheck();
+			retry.soon();
 		},
 		reconfigure(next) {
 			({ proxies } = next);
@@ -262,6 +307,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			adopt(carried);
 			settle({ isAny: true });
 			onRemember?.(toRemember());
+			queues?.reconfigure(next.hung);
 		},
 		hold(ref, state) {
 			pools.hold({ service: ref.service, id: ref.id, state });
@@ -295,6 +341,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			gates?.close();
 			expiry.close();
 			retry.close();
+			queues?.close();
 		},
 	};
 }

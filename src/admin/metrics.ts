@@ -1,12 +1,12 @@
 /** The metrics, in Prometheus' text format: made anew from the daemon's status at each scrape, so nothing is counted twice. */
 
 import { Counter, Gauge, Registry } from "prom-client";
-import type { DaemonStatus } from "./view.js";
+import { type DaemonStatus, UNFIT } from "./view.js";
 
 const STATES = ["ready", "closing", "drain", "down", "out"] as const;
 
 /** The text of a scrape; its content type is {@link METRICS_TYPE}. */
-export async function metricsText({ version, services, proxies, losses }: DaemonStatus): Promise<string> {
+export async function metricsText({ version, services, proxies, sensor, losses }: DaemonStatus): Promise<string> {
 	const registers = [new Registry()];
 	const [registry] = registers;
 
@@ -16,7 +16,16 @@ export async function metricsText({ version, services, proxies, losses }: Daemon
 		labelNames: ["service", "state"] as const,
 		registers,
 	});
+	const unfit = new Gauge({
+		name: "solistend_backends_unfit",
+		help: "Backends of a service that listen and should get no new work, be they out or not",
+		labelNames: ["service", "why"] as const,
+		registers,
+	});
 	for (const { name, backends: all } of services) {
+		for (const why of UNFIT) {
+			unfit.set({ service: name, why }, all.filter((backend) => backend.unfit === why).length);
+		}
 		for (const state of STATES) {
 			backends.set({ service: name, state }, all.filter((backend) => backend.state === state).length);
 		}
@@ -43,6 +52,11 @@ export async function metricsText({ version, services, proxies, losses }: Daemon
 		fast.inc(labels, proxy.fastChanges);
 	}
 
+	new Gauge({
+		name: "solistend_sensor_up",
+		help: "1 when the kernel's changes are told as they happen, 0 while backends stay as they are",
+		registers,
+	}).set(sensor.state === "up" ? 1 : 0);
 	const lost = new Counter({
 		name: "solistend_losses_total",
 		help: "What the sensor lost and repaired by reading the kernel's table",

@@ -19,6 +19,9 @@ export interface Hold extends BackendName {
 	readonly state: HoldState;
 }
 
+/** What may speak against a backend that listens: it was told to stop, its process is paused, or it accepts nothing. */
+export const UNFIT = ["stopping", "paused", "hung"] as const;
+
 export interface BackendView {
 	/** `address:port`. */
 	readonly id: string;
@@ -30,6 +33,8 @@ export interface BackendView {
 	readonly reason: string;
 	/** When it got this state, ISO 8601. */
 	readonly since: string;
+	/** Why it should get no new work, be it out for that or not; absent where nothing speaks against it. */
+	readonly unfit?: (typeof UNFIT)[number];
 }
 
 export interface ServiceView {
@@ -93,6 +98,12 @@ export interface ComparedView {
 	readonly unchecked: readonly string[];
 }
 
+/** Whether the kernel's changes are told as they happen. While they are not, backends stay as they are. */
+export type SensorView =
+	| { readonly state: "up" }
+	/** `since` is ISO 8601, `why` a clause. */
+	| { readonly state: "down"; readonly since: string; readonly why: string };
+
 export interface DaemonStatus {
 	readonly version: string;
 	readonly host: string;
@@ -108,6 +119,7 @@ export interface DaemonStatus {
 	/** What a person holds, also where nothing listens now. */
 	readonly holds: readonly Hold[];
 	readonly proxies: readonly ProxyView[];
+	readonly sensor: SensorView;
 	/** What the sensor lost since the start, by reason; each loss led to a read of the kernel's table. */
 	readonly losses: Readonly<Record<string, number>>;
 }

@@ -1,7 +1,7 @@
 /** `solistend status`: what the running daemon has and does, for a person or as JSON. */
 
 import { z } from "zod";
-import type { DaemonStatus } from "../admin/view.js";
+import { type DaemonStatus, UNFIT } from "../admin/view.js";
 import { ask, type SocketOptions, socketPath, understood } from "./ask.js";
 import { jsonText, printLine } from "./output.js";
 import { statusLines } from "./status-lines.js";
@@ -18,6 +18,7 @@ const backend = z.object({
 	held: z.boolean(),
 	reason: z.string(),
 	since: z.iso.datetime(),
+	unfit: z.enum(UNFIT).exactOptional(),
 });
 
 const delays = z.object({ count, medianMs: z.number().exactOptional(), maxMs: z.number().exactOptional() });
@@ -60,6 +61,10 @@ const daemonStatus: z.ZodType<DaemonStatus> = z.object({
 	services: z.array(z.object({ name: z.string(), backends: z.array(backend) })),
 	holds: z.array(z.object({ service: z.string(), id: z.string(), state: z.enum(["drain", "down"]) })),
 	proxies: z.array(proxy),
+	sensor: z.discriminatedUnion("state", [
+		z.object({ state: z.literal("up") }),
+		z.object({ state: z.literal("down"), since: z.iso.datetime(), why: z.string() }),
+	]),
 	losses: z.record(z.string(), count),
 });
 

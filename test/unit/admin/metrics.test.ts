@@ -14,6 +14,7 @@ const STATUS = daemonStatus({
 				{ id: "10.0.0.1:80", state: "ready", held: false, reason: "it listens", since },
 				{ id: "10.0.0.2:80", state: "ready", held: false, reason: "it listens", since },
 				{ id: "10.0.0.3:80", state: "drain", held: true, reason: "a person drained it", since },
+				{ id: "10.0.0.4:80", state: "down", held: false, reason: "hung", since, unfit: "hung" },
 			],
 		},
 	],
@@ -39,8 +40,14 @@ describe("the metrics", () => {
 			'solistend_backends{service="web",state="ready"} 2',
 			'solistend_backends{service="web",state="closing"} 0',
 			'solistend_backends{service="web",state="drain"} 1',
-			'solistend_backends{service="web",state="down"} 0',
+			'solistend_backends{service="web",state="down"} 1',
 			'solistend_backends{service="web",state="out"} 0',
+			'solistend_backends_unfit{service="empty",why="stopping"} 0',
+			'solistend_backends_unfit{service="empty",why="paused"} 0',
+			'solistend_backends_unfit{service="empty",why="hung"} 0',
+			'solistend_backends_unfit{service="web",why="stopping"} 0',
+			'solistend_backends_unfit{service="web",why="paused"} 0',
+			'solistend_backends_unfit{service="web",why="hung"} 1',
 			'solistend_proxy_up{proxy="edge"} 1',
 			'solistend_proxy_up{proxy="watched"} 1',
 			'solistend_proxy_up{proxy="front"} 0',
@@ -56,10 +63,16 @@ describe("the metrics", () => {
 			'solistend_proxy_fast_changes_total{proxy="edge"} 40',
 			'solistend_proxy_fast_changes_total{proxy="watched"} 0',
 			'solistend_proxy_fast_changes_total{proxy="front"} 0',
+			"solistend_sensor_up 1",
 			'solistend_losses_total{reason="ringFull"} 5',
 			'solistend_losses_total{reason="undecodable"} 0',
 			'solistend_build_info{version="1.2.3"} 1',
 		]);
+	});
+
+	test("say when the sensor is down", async () => {
+		const sensor = { state: "down", since, why: "the watcher thread died" } as const;
+		expect(samples(await metricsText(daemonStatus({ sensor })))).toContain("solistend_sensor_up 0");
 	});
 
 	test("are the same at every scrape: nothing adds up", async () => {
