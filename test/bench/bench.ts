@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { alone } from "./cases/alone.js";
 import { burst } from "./cases/burst.js";
+import { faults } from "./cases/faults.js";
 import { idle } from "./cases/idle.js";
 import { labels } from "./cases/labels.js";
 import { latency } from "./cases/latency.js";
@@ -29,6 +30,7 @@ const CASES: Readonly<Record<string, () => Promise<Section>>> = {
 	burst,
 	rolling,
 	alone,
+	faults,
 	idle,
 	nginxChanges,
 	many,

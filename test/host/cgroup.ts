@@ -1,12 +1,15 @@
 /** Cgroups as a container engine makes them, without an engine. Knows nothing of what runs in them. */
 
-import { mkdir, readFile, rmdir } from "node:fs/promises";
+import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { eventually } from "./eventually.js";
 
 export interface Cgroup extends AsyncDisposable {
 	/** Command words that run what follows them in it. */
 	readonly enter: readonly string[];
+	/** Stops its processes where they are, as `docker pause` does; they can be killed all the same. */
+	freeze(): Promise<void>;
+	thaw(): Promise<void>;
 	/** Waits until its processes have ended, and removes it. */
 	close(): Promise<void>;
 }
@@ -21,6 +24,8 @@ export async function addContainerCgroup(id: string): Promise<Cgroup> {
 	// busy for as long as a process of it is on its way out
 	const close = () => eventually(`${folder} is removed`, () => rmdir(folder).then(() => true));
 	return {
+		freeze: () => writeFile(join(folder, "cgroup.freeze"), "1"),
+		thaw: () => writeFile(join(folder, "cgroup.freeze"), "0"),
 		enter: ["sh", "-c", 'echo $$ > "$0"; exec "$@"', join(folder, "cgroup.procs")],
 		close: async () => void (await close()),
 		[Symbol.asyncDispose]: async () => void (await close()),
