@@ -5,10 +5,11 @@
 
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../errors.js";
-import type { Listener, Read } from "../listeners/event.js";
+import type { Read } from "../listeners/event.js";
 import { type BpfObject, openObject, readAll, readSingle, writeSingle } from "./libbpf.js";
 import { checkRequirements } from "./preflight.js";
-import { decodeLosses, decodeRecord, type KernelLosses, LOSSES_SIZE, RECORD_SIZE } from "./record.js";
+import { decodeLosses, type KernelLosses, LOSSES_SIZE, RECORD_SIZE } from "./record.js";
+import { createRowDecoder } from "./rows.js";
 
 /** The object that `npm run build:bpf` made, and that the package ships. */
 export const PACKAGED_OBJECT = fileURLToPath(new URL("../../dist/bpf/solistend.bpf.o", import.meta.url));
@@ -55,6 +56,7 @@ export function openKernel(objectPath: string = PACKAGED_OBJECT): Kernel {
 	const lossesFd = object.mapFd("losses");
 	const stopSignalsFd = object.mapFd("stop_signals");
 	const seed = object.attachIterator("seed");
+	const decodeRows = createRowDecoder();
 	const refresh = object.attachIterator("refresh", listenersFd);
 
 	const losses = () => {
@@ -86,11 +88,7 @@ export function openKernel(objectPath: string = PACKAGED_OBJECT): Kernel {
 			refresh.walk();
 			const stamp = Buffer.alloc(8);
 			readSingle(readBeganFd, stamp);
-			const rows: Listener[] = [];
-			for (const bytes of readAll(listenersFd, 8, RECORD_SIZE)) {
-				const row = decodeRecord(bytes);
-				if (row?.kind === "listen") rows.push(row.listener);
-			}
+			const rows = decodeRows(readAll(listenersFd, 8, RECORD_SIZE));
 			// Once a row found no room, absence means nothing for as long as this table lives.
 			return { beganNs: Number(stamp.readBigUInt64LE()), complete: losses().tableFull === 0, rows };
 		},
