@@ -15,6 +15,7 @@ import { many } from "./cases/many.js";
 import { nginxChanges } from "./cases/nginx-changes.js";
 import { reloadPath } from "./cases/reload-path.js";
 import { rolling } from "./cases/rolling.js";
+import { scale } from "./cases/scale.js";
 import { sensor } from "./cases/sensor.js";
 import { type Section, sectionText } from "./figure.js";
 import { versionsOf } from "./rig/programs.js";
@@ -31,6 +32,7 @@ const CASES: Readonly<Record<string, () => Promise<Section>>> = {
 	rolling,
 	alone,
 	faults,
+	scale,
 	idle,
 	nginxChanges,
 	many,
