@@ -56,6 +56,8 @@ export function createNews({ log, recorder, pools, now, later, shown }: NewsOpti
 				reportListener(log, "closed", one.listener, isNews && one.listener.verdict.state !== "out");
 				return;
 			case "listening": {
+				// at the start, where there are many, and nobody is to read of them
+				if (!isNews && !log.isLevelEnabled("debug")) return;
 				const listener = shown(one.key);
 				if (listener === undefined) return;
 				if (isNews) recorder.listened(listener);
