@@ -8,7 +8,7 @@ import { DEFAULT_STOP_SIGNAL } from "./backends/stopping.js";
 import { formatProblem, loadConfig, templateFolders } from "./config/load.js";
 import { type Config, STOP_SIGNALS } from "./config/schema.js";
 import { type FileWatch, watchFiles } from "./config/watch.js";
-import { messageOf } from "./errors.js";
+import { messageOf, type SolistendError } from "./errors.js";
 import { followEngine } from "./identity/engine/follow.js";
 import { createNetnsNames } from "./identity/netns-names.js";
 import { presenceOf } from "./identity/presence.js";
@@ -31,11 +31,15 @@ export interface DaemonOptions {
 	readonly file: string;
 	readonly config: Config;
 	readonly log: Logger;
+	/** What the sensor's worker thread runs; see `SensorOptions`. */
+	readonly workerUrl?: URL | undefined;
 }
 
 export interface Daemon {
 	/** The kernel was read, and each proxy was dealt with, or did not answer for 10 s. */
 	readonly ready: Promise<void>;
+	/** Resolves when the daemon can't go on, with the reason: it is to be closed, and the process must end. */
+	readonly failed: Promise<SolistendError>;
 	/** Reads configuration and templates again; a bad version is reported, and the running one stays. */
 	reload(): Promise<void>;
 	/** Stops everything; the proxies go on serving what they have. */
@@ -47,7 +51,7 @@ export interface Daemon {
  *
  * @throws SolistendError when a template is wrong, or the host lacks what the sensor needs.
  */
-export async function openDaemon({ file, config, log }: DaemonOptions): Promise<Daemon> {
+export async function openDaemon({ file, config, log, workerUrl }: DaemonOptions): Promise<Daemon> {
 	const proxies = await openProxies({
 		config,
 		folders: templateFolders(config, file),
@@ -90,11 +94,22 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 	});
 	// before the first read: who is in a container waits to be known, then, and is not judged without it
 	await engine.follow(config.discovery.docker);
+	let fail: (error: SolistendError) => void = () => undefined;
+	const failed = new Promise<SolistendError>((resolve) => {
+		fail = resolve;
+	});
 	let sensor: Sensor | undefined;
 	sensor = openSensor({
+		workerUrl,
 		onEvents: pipeline.onEvents,
 		onRead: pipeline.onRead,
 		onTrouble: (message, losses) => log.warn({ losses }, message),
+		onState(state) {
+			if (state.state === "up") log.info("the sensor is up again: all that listens was read, and pools go on");
+			else log.error({ reason: state.why }, "the sensor is down: pools stay as they are until it is up again");
+			pipeline.onSensor(state);
+		},
+		onStuck: (error) => fail(error),
 	});
 	sensor.setStopSignals(stopSignalsOf(config));
 	const { stopping } = sensor.hooks();
@@ -186,6 +201,7 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 
 	return {
 		ready,
+		failed,
 		reload: async () => {
 			await requestReload(true);
 		},
@@ -196,10 +212,14 @@ export async function openDaemon({ file, config, log }: DaemonOptions): Promise<
 			await control.close();
 			clearInterval(resyncTimer);
 			await engine.close();
-			await sensor.close();
-			pipeline.close();
-			await proxies.close();
-			await state.kept();
+			try {
+				await sensor.close();
+			} finally {
+				// also with a thread that is stuck: a reload that has begun is finished or taken back
+				pipeline.close();
+				await proxies.close();
+				await state.kept();
+			}
 		},
 	};
 }

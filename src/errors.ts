@@ -15,6 +15,8 @@ export type ErrorCode =
 	| "proxy"
 	/** The sensor failed while running. */
 	| "sensor"
+	/** A thread can't be ended: neither can the process, but by SIGKILL, since Node waits for its threads. */
+	| "stuck"
 	/** No daemon answers, where a command needs one. */
 	| "daemon";
 

@@ -13,6 +13,7 @@ import type { Resolver } from "./identity/resolver.js";
 import type { JudgedListener, Known } from "./judged.js";
 import type { KernelEvent, Read } from "./listeners/event.js";
 import type { Probe } from "./readiness/probe.js";
+import type { SensorState } from "./sensor/sensor.js";
 import type { Remembered } from "./state.js";
 
 export interface PipelineOptions {
@@ -43,6 +44,8 @@ export interface PipelineOptions {
 export interface Pipeline {
 	onEvents(events: readonly KernelEvent[]): void;
 	onRead(read: Read): void;
+	/** While the sensor is down nothing goes or comes by a time that is over: unknown is not absent. */
+	onSensor(state: Pick<SensorState, "state">): void;
 	/** Takes in what the proxies have from an earlier run; after the first read, so that only what is missing stays. */
 	adopt(servers: readonly Omit<AdoptedServer, "weight">[]): void;
 	/** An engine tells of containers: what they declare may make services, and let their listeners join. */

@@ -22,7 +22,7 @@ import type { EndpointKey } from "./listeners/ids.js";
 import { createTable, type Endpoint, type Merged } from "./listeners/table.js";
 import { createNews } from "./news.js";
 import type { Pipeline, PipelineOptions } from "./pipeline-port.js";
-import { createGates } from "./readiness/gates.js";
+import { createGates, type GateEnd } from "./readiness/gates.js";
 import { createRetry } from "./retry.js";
 import type { Remembered } from "./state.js";
 
@@ -75,6 +75,15 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	let adopted = createAdopted(presenceOf);
 	let hasRead = false;
 	let closed = false;
+	/**
+	 * Since when the sensor is down; undefined while it is up. For the pools time stands still meanwhile: that a grace, a
+	 * drain or a pause is over says something only of who did not listen, or close, since, and nobody would have told. What
+	 * waits for an address or a gate may be gone by now, and who is in may have lost its address by having closed: both wait.
+	 * A person's word, other rules, and what an engine tells are not the sensor's, and go on.
+	 */
+	let frozenMs: number | undefined;
+	/** Gates that ended meanwhile. */
+	const endedGates: GateEnd[] = [];
 
 	const { probe } = options;
 	const gates =
@@ -84,9 +93,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			now,
 			isIn: ({ backend }) => pools.isLetIn(backend),
 			onEnd(end) {
-				putAgain(end.endpoint);
-				settle();
-				news.gateEnded(end);
+				if (frozenMs === undefined) endGate(end);
+				else endedGates.push(end);
 			},
 		});
 	const put = ({ key }: Endpoint, { claims, why }: Looked) =>
@@ -94,6 +102,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	const putAgain = (key: EndpointKey) => {
 		const known = judged.get(key);
 		if (known !== undefined) put(known.endpoint, known);
+	};
+	const endGate = (end: GateEnd) => {
+		putAgain(end.endpoint);
+		settle();
+		news.gateEnded(end);
 	};
 	/** One that is pending from now on is looked at again, soon. */
 	const lookBy = (look: Judged["look"]) => (endpoint: Endpoint) => {
@@ -135,9 +148,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	/** Ends a step: arms the timer for what ends by itself, and tells of the change. */
 	const settle = ({ kernelAtNs, isAny = false }: { kernelAtNs?: number | undefined; isAny?: boolean } = {}) => {
 		lookAtDisturbed();
-		const { touched, removal, withheld } = pools.commit(now());
+		const { touched, removal, withheld } = pools.commit(frozenMs ?? now());
 		if (closed) return;
-		expiry.set(pools.dueMs);
+		expiry.set(frozenMs === undefined ? pools.dueMs : undefined);
 		if (withheld) {
 			log.warn("too many backends would leave at once: they stay until the kernel's table confirms it");
 			requestRead();
@@ -160,6 +173,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
 	/** Looks again at what is pending. */
 	const retry = createRetry(now, () => {
+		if (frozenMs !== undefined) return false;
 		const pending = [...judged.all()].filter(({ verdict }) => verdict.state === "pending");
 		for (const { endpoint } of pending) look(endpoint);
 		// also once nothing is pending: what was not known may have kept one of them in
@@ -221,6 +235,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		adopted.adopt(ours, pools, now());
 	};
 
+	const recheck = () => {
+		lookAnew(table.endpoints());
+		adopted.review(pools);
+		settle();
+	};
+
 	return {
 		onEvents(events) {
 			const review = events.some((event) => "listener" in event && adopted.concerns(event.listener.port));
@@ -257,9 +277,16 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			onCatalogue(discovery.take(changes), [...told, ...judged.besides(moved)]);
 		},
 		recheck() {
-			lookAnew(table.endpoints());
-			adopted.review(pools);
-			settle();
+			if (frozenMs === undefined) recheck();
+		},
+		onSensor({ state }) {
+			frozenMs = state === "down" ? now() : undefined;
+			expiry.set(undefined);
+			if (frozenMs !== undefined) return;
+			endedGates.splice(0).forEach(endGate);
+			pools.expire(now());
+			recheck();
+			retry.soon();
 		},
 		reconfigure(next) {
 			({ proxies } = next);

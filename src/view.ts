@@ -1,6 +1,6 @@
 /** From what the stages say of themselves to what the daemon answers: names, and times as people read them. */
 
-import type { BackendName, DaemonView, Kept, ProxyView, ServiceView } from "./admin/view.js";
+import type { BackendName, DaemonView, Kept, ProxyView, SensorView, ServiceView } from "./admin/view.js";
 import { type BackendRef, parseBackendId } from "./backends/backend.js";
 import type { ServiceStatus } from "./backends/status.js";
 import { type AnswerOptions, explain } from "./explain/answer.js";
@@ -8,7 +8,7 @@ import { endpointJson } from "./listener-json.js";
 import type { Pipeline } from "./pipeline.js";
 import type { ProxyStatus } from "./proxies/loop.js";
 import type { Proxies, ProxyReport } from "./proxies/proxies.js";
-import type { Sensor } from "./sensor/sensor.js";
+import type { Sensor, SensorState } from "./sensor/sensor.js";
 import { version } from "./version.js";
 
 export interface ViewOptions {
@@ -20,7 +20,7 @@ export interface ViewOptions {
 	proxiesOf(service: string): readonly string[];
 	readonly pipeline: Pick<Pipeline, "hold" | "release" | "forget"> & AnswerOptions["pipeline"];
 	readonly proxies: Pick<Proxies, "status">;
-	readonly sensor: Pick<Sensor, "losses">;
+	readonly sensor: Pick<Sensor, "losses" | "state">;
 	resync(): void;
 	reload(): Promise<readonly string[]>;
 	/** Resolves when what is held now is written, with the reason where it is not. */
@@ -50,6 +50,7 @@ export function createView(options: ViewOptions): DaemonView {
 			services: pipeline.status().map(serviceView),
 			holds: pipeline.holds(),
 			proxies: proxies.status().map(proxyView),
+			sensor: sensorView(sensor.state()),
 			losses: { ...sensor.losses() },
 		}),
 		listeners: () => pipeline.listeners().map(endpointJson),
@@ -103,6 +104,11 @@ function serviceView({ name, backends }: ServiceStatus): ServiceView {
 
 /** A time of the pipeline's clock. */
 const toIso = (ms: number) => new Date(performance.timeOrigin + ms).toISOString();
+
+function sensorView(state: SensorState): SensorView {
+	if (state.state === "up") return state;
+	return { state: state.state, since: toIso(state.sinceMs), why: state.why };
+}
 
 function proxyView({ status, lastApplied, compared, ...counts }: ProxyReport): ProxyView {
 	const { name, type, mode, applied, reloads, failed, fastChanges } = counts;

@@ -55,7 +55,10 @@ const ROUTES: Readonly<Record<string, Route>> = {
 		const { metricsText, METRICS_TYPE } = await import("./metrics.js");
 		return { status: 200, body: await metricsText(view.status()), type: METRICS_TYPE };
 	},
-	"GET /healthz": () => fine({ ok: true }),
+	"GET /healthz"(view) {
+		const { sensor } = view.status();
+		return sensor.state === "up" ? fine({ ok: true }) : { status: 503, body: { ok: false, sensor } };
+	},
 	"GET /readyz"(view) {
 		const waiting = view.status().proxies.filter(({ state }) => state !== "applied" && state !== "observing");
 		const proxies = waiting.map(({ name, state, why }) => ({ name, state, ...(why !== undefined && { why }) }));

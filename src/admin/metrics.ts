@@ -6,7 +6,7 @@ import type { DaemonStatus } from "./view.js";
 const STATES = ["ready", "closing", "drain", "down", "out"] as const;
 
 /** The text of a scrape; its content type is {@link METRICS_TYPE}. */
-export async function metricsText({ version, services, proxies, losses }: DaemonStatus): Promise<string> {
+export async function metricsText({ version, services, proxies, sensor, losses }: DaemonStatus): Promise<string> {
 	const registers = [new Registry()];
 	const [registry] = registers;
 
@@ -43,6 +43,11 @@ export async function metricsText({ version, services, proxies, losses }: Daemon
 		fast.inc(labels, proxy.fastChanges);
 	}
 
+	new Gauge({
+		name: "solistend_sensor_up",
+		help: "1 when the kernel's changes are told as they happen, 0 while backends stay as they are",
+		registers,
+	}).set(sensor.state === "up" ? 1 : 0);
 	const lost = new Counter({
 		name: "solistend_losses_total",
 		help: "What the sensor lost and repaired by reading the kernel's table",

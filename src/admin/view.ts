@@ -93,6 +93,12 @@ export interface ComparedView {
 	readonly unchecked: readonly string[];
 }
 
+/** Whether the kernel's changes are told as they happen. While they are not, backends stay as they are. */
+export type SensorView =
+	| { readonly state: "up" }
+	/** `since` is ISO 8601, `why` a clause. */
+	| { readonly state: "down"; readonly since: string; readonly why: string };
+
 export interface DaemonStatus {
 	readonly version: string;
 	readonly host: string;
@@ -108,6 +114,7 @@ export interface DaemonStatus {
 	/** What a person holds, also where nothing listens now. */
 	readonly holds: readonly Hold[];
 	readonly proxies: readonly ProxyView[];
+	readonly sensor: SensorView;
 	/** What the sensor lost since the start, by reason; each loss led to a read of the kernel's table. */
 	readonly losses: Readonly<Record<string, number>>;
 }

@@ -6,19 +6,8 @@
  */
 
 import { parseArgs } from "node:util";
-import { type ErrorCode, SolistendError } from "../errors.js";
 import { DEFAULT_CONFIG } from "./config.js";
-import { printNotice } from "./output.js";
-
-/** 0 fine, 1 a problem found, 2 wrong usage, 3 no daemon or a privilege is missing. */
-const EXIT_CODES: Record<ErrorCode, number> = {
-	config: 1,
-	unsupported: 1,
-	proxy: 1,
-	sensor: 1,
-	privilege: 3,
-	daemon: 3,
-};
+import { failWith } from "./fail.js";
 
 /** Aborted by SIGINT or SIGTERM. */
 const interrupted = new AbortController();
@@ -40,9 +29,7 @@ try {
 		process.exitCode = await run(daemon, interrupted.signal);
 	}
 } catch (error) {
-	report(error);
-	// a thread that is stuck, or anything else that is still open, must not keep a failed process alive
-	process.exit();
+	failWith(error);
 }
 
 /** The options of a plain `run [--config FILE]`; undefined for all else, which yargs reads: it takes 10 MB of memory. */
@@ -57,15 +44,4 @@ function daemonOptions([command, ...args]: readonly string[]): { config: string 
 	} catch {
 		return undefined;
 	}
-}
-
-/** A known trouble is a message; anything else is a bug, and shows its stack. */
-function report(error: unknown): void {
-	if (error instanceof SolistendError) {
-		printNotice(error.code === "config" ? error.message : `solistend: ${error.message}`);
-		process.exitCode = EXIT_CODES[error.code];
-		return;
-	}
-	printNotice(error instanceof Error ? (error.stack ?? error.message) : String(error));
-	process.exitCode = 1;
 }

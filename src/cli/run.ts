@@ -7,10 +7,12 @@ import { requireConfig } from "./config.js";
 
 export interface RunOptions {
 	readonly config: string;
+	/** What the sensor's worker thread runs; default: the watcher. Tests put faulty ones here. */
+	readonly workerUrl?: URL;
 }
 
-/** Runs until `signal`; SIGHUP reads configuration and templates again. */
-export async function run({ config: file }: RunOptions, signal: AbortSignal): Promise<number> {
+/** Runs until `signal`, or until the daemon can't go on; SIGHUP reads configuration and templates again. */
+export async function run({ config: file, workerUrl }: RunOptions, signal: AbortSignal): Promise<number> {
 	const { config } = await requireConfig(file);
 	const log = openLog(config.log);
 	let daemon: Daemon | undefined;
@@ -21,10 +23,12 @@ export async function run({ config: file }: RunOptions, signal: AbortSignal): Pr
 	};
 	// before anything takes time: the default action of SIGHUP is to end the process
 	process.on("SIGHUP", reload);
-	daemon = await openDaemon({ file, config, log });
+	daemon = await openDaemon({ file, config, log, workerUrl });
 	if (isAsked) reload();
-	if (!signal.aborted) await once(signal, "abort");
-	log.info("stopping, the proxies go on serving what they have");
+	const interrupted = signal.aborted ? undefined : once(signal, "abort");
+	const failure = await Promise.race([interrupted?.then(() => undefined), daemon.failed]);
+	if (failure === undefined) log.info("stopping, the proxies go on serving what they have");
+	else log.fatal({ reason: failure.message }, "cannot go on, the proxies go on serving what they have");
 	await daemon.close();
 	process.off("SIGHUP", reload);
 	return 0;

@@ -19,6 +19,7 @@ export function statusLines(status: DaemonStatus, nowMs: number): string[] {
 	);
 	return [
 		`solistend ${version} on ${host}, pid ${pid}, up ${span(uptimeMs)}; ${counted(listeners, "listener", "listeners")} on this host`,
+		...sensorLines(status.sensor, nowMs),
 		"",
 		...section(["SERVICE", "BACKEND", "STATE", "SINCE", "REASON"], backends, "no services are configured"),
 		...absentHolds(status),
@@ -110,6 +111,14 @@ function comparedText({ up, down, unnoticed, ...rest }: ComparedView): string {
 }
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(2)} s`;
+
+/** What must not be overlooked: what follows is no news. */
+function sensorLines(sensor: DaemonStatus["sensor"], nowMs: number): string[] {
+	if (sensor.state === "up") return [];
+	const since = span(nowMs - Date.parse(sensor.since));
+	const text = `the sensor is down for ${since}, backends stay as they are: ${printable(sensor.why, MAX_WHY)}`;
+	return ["", colour("red", text)];
+}
 
 function lossLines(losses: DaemonStatus["losses"]): string[] {
 	const lost = Object.entries(losses).filter(([, count]) => count > 0);

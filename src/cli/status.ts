@@ -60,6 +60,10 @@ const daemonStatus: z.ZodType<DaemonStatus> = z.object({
 	services: z.array(z.object({ name: z.string(), backends: z.array(backend) })),
 	holds: z.array(z.object({ service: z.string(), id: z.string(), state: z.enum(["drain", "down"]) })),
 	proxies: z.array(proxy),
+	sensor: z.discriminatedUnion("state", [
+		z.object({ state: z.literal("up") }),
+		z.object({ state: z.literal("down"), since: z.iso.datetime(), why: z.string() }),
+	]),
 	losses: z.record(z.string(), count),
 });
 

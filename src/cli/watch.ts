@@ -10,7 +10,8 @@ import { listenerJson, whoIs } from "../listener-json.js";
 import type { SocketEvent, StopEvent } from "../listeners/event.js";
 import type { SocketId } from "../listeners/ids.js";
 import { bootTimeNs } from "../sensor/libbpf.js";
-import { type Losses, openSensor } from "../sensor/sensor.js";
+import { lostSince, NO_LOSSES } from "../sensor/losses.js";
+import { openSensor } from "../sensor/sensor.js";
 import { type Column, colour, jsonText, printLine, printNotice, tableHead, tableLine } from "./output.js";
 
 export interface WatchOptions {
@@ -50,7 +51,8 @@ export async function watch(options: WatchOptions, signal: AbortSignal): Promise
 	const wantedStop = stopFilter(options);
 	/** Listens without bind: their port comes with a read. */
 	const portless = new Map<SocketId, SocketEvent>();
-	let lost: Losses | undefined;
+	let lost = NO_LOSSES;
+	const stuck = new AbortController();
 
 	const show = (event: SocketEvent) => {
 		const { identity } = resolver.resolve(event.listener);
@@ -95,19 +97,20 @@ export async function watch(options: WatchOptions, signal: AbortSignal): Promise
 		onTrouble(message, losses) {
 			printNotice(`solistend: ${message}`);
 			if (!options.json) return;
-			for (const reason of ["ringFull", "tableFull", "undecodable", "workerDeaths"] as const) {
-				const count = losses[reason] - (lost?.[reason] ?? 0);
-				if (count > 0) printLine(jsonText({ time: new Date().toISOString(), event: "lost", reason, count }));
+			for (const { reason, count } of lostSince(lost, losses)) {
+				printLine(jsonText({ time: new Date().toISOString(), event: "lost", reason, count }));
 			}
 			lost = losses;
 		},
+		onStuck: (error) => stuck.abort(error),
 	});
 	const { stopping } = sensor.hooks();
 	if (stopping !== true) printNotice(`solistend: stop signals are not seen: ${stopping}`);
 	sensor.setStopSignals(STOP_SIGNALS.map((name) => constants.signals[name]));
 	try {
 		if (!options.json) printLine(colour("bold", tableHead(COLUMNS)));
-		if (!signal.aborted) await once(signal, "abort");
+		const end = AbortSignal.any([signal, stuck.signal]);
+		if (!end.aborted) await once(end, "abort");
 	} finally {
 		await sensor.close();
 	}

@@ -7,7 +7,7 @@ import type { KernelLosses } from "./record.js";
 export interface WatcherInput {
 	readonly eventsFd: number;
 	readonly lossesFd: number;
-	/** eventfd that ends the worker's wait: to stop, or because records were acknowledged. */
+	/** eventfd that ends the worker's wait: to stop, to answer a ping, or because records were acknowledged. */
 	readonly wakeFd: number;
 	/** `Int32Array` of {@link Shared}. */
 	readonly shared: SharedArrayBuffer;
@@ -21,7 +21,13 @@ export const Shared = {
 	posted: 1,
 	/** Records taken in by the main thread, and written by it. */
 	acknowledged: 2,
-	length: 3,
+	/** Pings sent. Written by the main thread, which then wakes the worker. */
+	pinged: 3,
+	/** The last ping that the worker saw, and written by it. */
+	answered: 4,
+	/** How often the worker had to leave records in the ring buffer. Written by the worker. */
+	behind: 5,
+	length: 6,
 } as const;
 
 /** Beyond so many records on their way, the worker leaves the rest in the ring buffer, where loss is counted. */
@@ -29,6 +35,8 @@ export const MAX_UNACKNOWLEDGED = 8192;
 
 /** What the worker posts. */
 export type WatcherMessage =
+	/** The ring buffer is open: from here on pings are answered. The first message. */
+	| { readonly type: "watching" }
 	| { readonly type: "events"; readonly events: readonly KernelEvent[]; readonly records: number }
 	/** The kernel's counters have grown since the last message. */
 	| { readonly type: "losses"; readonly losses: KernelLosses }

@@ -1,45 +1,56 @@
 /**
- * The sensor as others see it: a stream of events and of reads of the kernel's own table. Attach, seed, read,
- * stream; any loss leads to a read. Knows nothing of services or proxies.
+ * The sensor as others see it: a stream of events and of reads of the kernel's own table. Attach, seed, read, stream; any
+ * loss leads to a read, and a worker that died or hangs to another one. Knows nothing of services or proxies.
  */
 
-import { messageOf } from "../errors.js";
+import { messageOf, type SolistendError } from "../errors.js";
 import type { KernelEvent, Read } from "../listeners/event.js";
 import { type Hooks, openKernel } from "./kernel.js";
+import { type Losses, type LossReason, lossText, lostSince, NO_LOSSES } from "./losses.js";
+import { createReadPace } from "./read-pace.js";
 import type { KernelLosses } from "./record.js";
 import { startWatcher, type Watcher } from "./watcher.js";
 
-/** At most four reads a second, however much is lost; and where a read takes long, most of the time is left to others. */
-const READ_SPACING = { ms: 250, times: 4 } as const;
-const RESTART_DELAY_MS = 100;
+export type { Losses } from "./losses.js";
 
-/** Everything that was lost since the start, by reason; each of them led to a read. */
-export interface Losses extends KernelLosses {
-	/** Records of another version, or damaged. */
-	readonly undecodable: number;
-	/** Worker threads that died. */
-	readonly workerDeaths: number;
-}
+/** After a read that failed. */
+const READ_AGAIN_MS = 250;
+
+/** Before another worker is started: doubled from the first to the last, and begun anew after one that lived so long. */
+const RESTART_MS = { first: 100, last: 5000, lived: 10_000 } as const;
+
+/** Whether changes are told as they happen. `sinceMs` is of the clock of `performance.now()`. */
+export type SensorState =
+	| { readonly state: "up" }
+	/** Nothing is told: what was told last may be no longer so. `why` is a clause. */
+	| { readonly state: "down"; readonly sinceMs: number; readonly why: string };
 
 export interface SensorOptions {
 	/** The compiled BPF object; default: the packaged one. */
 	readonly objectPath?: string;
+	/** What the worker thread runs; default: the watcher. Tests put faulty ones here. */
+	readonly workerUrl?: URL | undefined;
 	/** Changes, in the order of the kernel. */
 	onEvents(events: readonly KernelEvent[]): void;
 	/** The kernel's table: once after the seed, after a loss, and on request. */
 	onRead(read: Read): void;
 	/** Something went wrong and is being mended; what the sensor fed stays as it is meanwhile. */
 	onTrouble(message: string, losses: Losses): void;
+	/** It is down, or up again: then the table was read twice before, so that what is absent is known to be. */
+	onState?(state: SensorState): void;
+	/** The worker hangs and can't be ended: the process must. It stays down. */
+	onStuck?(error: SolistendError): void;
 }
 
 export interface Sensor {
+	state(): SensorState;
 	losses(): Losses;
 	hooks(): Hooks;
 	/** The signals, by number, whose delivery to a process that listens is told as `stopping`. None at first. */
 	setStopSignals(signals: readonly number[]): void;
 	/** Asks for a read, soon; several requests make one read. */
 	requestRead(): void;
-	/** Stops the worker, detaches the programs, frees the maps. */
+	/** Stops the worker, detaches the programs, frees the maps; further calls wait for the same. */
 	close(): Promise<void>;
 }
 
@@ -50,70 +61,142 @@ export interface Sensor {
  */
 export function openSensor(options: SensorOptions): Sensor {
 	const kernel = openKernel(options.objectPath);
-	let kernelLosses: KernelLosses = { ringFull: 0, tableFull: 0 };
-	let undecodable = 0;
-	let workerDeaths = 0;
+	const pace = createReadPace();
+	let losses = NO_LOSSES;
+	/** As of the last time that anybody was told. */
+	let told = NO_LOSSES;
+	let state: SensorState = { state: "up" };
 	let closed = false;
-	let nextReadMs = 0;
+	let startedMs = 0;
+	let pauseMs = 0;
 	let readTimer: NodeJS.Timeout | undefined;
 	let restartTimer: NodeJS.Timeout | undefined;
 
-	const losses = (): Losses => ({ ...kernelLosses, undecodable, workerDeaths });
+	/** One line for each reason, and in a flood of losses no more of them than there are reads. */
+	const tell = () => {
+		const grown = lostSince(told, losses);
+		told = losses;
+		for (const { reason, count } of grown) options.onTrouble(lossText(reason, count), losses);
+	};
 
-	const read = () => {
-		readTimer = undefined;
-		const beginMs = performance.now();
+	/** Something was lost, or may have been. */
+	const lose = (next: Partial<Losses>) => {
+		const isFirst = !pace.isLosing(performance.now());
+		losses = { ...losses, ...next };
+		pace.lost(performance.now());
+		if (isFirst) tell();
+		requestRead();
+	};
+	const loseMore = (reason: Exclude<LossReason, keyof KernelLosses>, count = 1) =>
+		lose({ [reason]: losses[reason] + count });
+
+	/** The kernel's counters only grow; what the worker says of them may be older than a look from here. */
+	const compare = (seen: KernelLosses) => {
+		const latest = { ...losses, ...latestOf(losses, seen) };
+		if (lostSince(losses, latest).length > 0) lose(latest);
+	};
+
+	/** Reads the table once; false when it can't be read. Whatever was lost meanwhile leads to another read. */
+	const read = (): boolean => {
+		const beganMs = performance.now();
 		let result: Read;
 		try {
 			result = kernel.read();
+			compare(kernel.losses());
 		} catch (error) {
-			options.onTrouble(messageOf(error), losses());
-			nextReadMs = performance.now() + READ_SPACING.ms;
-			requestRead();
-			return;
+			options.onTrouble(messageOf(error), losses);
+			return false;
 		}
 		options.onRead(result);
-		const endMs = performance.now();
-		nextReadMs = endMs + Math.max(READ_SPACING.ms, READ_SPACING.times * (endMs - beginMs));
+		pace.took(beganMs, performance.now());
+		tell();
+		return true;
+	};
+
+	const readIn = (ms: number) => {
+		if (readTimer === undefined && !closed) readTimer = setTimeout(readWhenDue, ms);
+	};
+
+	const readWhenDue = () => {
+		readTimer = undefined;
+		if (state.state === "down") return;
+		// As long as losses grow the read waits a little: one in their midst is outdated at once.
+		if (pace.isLosing(performance.now())) compare(kernel.losses());
+		const waitMs = pace.waitMs(performance.now());
+		if (waitMs > 0) readIn(waitMs);
+		else if (!read()) readIn(READ_AGAIN_MS);
 	};
 
 	const requestRead = () => {
-		if (readTimer !== undefined || closed) return;
-		readTimer = setTimeout(read, Math.max(0, nextReadMs - performance.now()));
+		// Whoever asks while it is down is served by the reads with which that ends.
+		if (state.state === "up") readIn(pace.waitMs(performance.now()));
 	};
 
-	const trouble = (message: string) => {
-		options.onTrouble(message, losses());
-		requestRead();
+	const enter = (next: SensorState) => {
+		state = next;
+		options.onState?.(next);
 	};
 
-	const start = (): Watcher =>
-		startWatcher({
+	const down = (why: string) => {
+		if (state.state === "up") enter({ state: "down", sinceMs: performance.now(), why });
+	};
+
+	/** What happened meanwhile is read before anything goes on; absence counts once two reads agree. */
+	const recover = () => {
+		if (closed || state.state === "up") return;
+		if (read() && read()) {
+			enter({ state: "up" });
+			requestRead();
+		} else restartTimer = setTimeout(recover, READ_AGAIN_MS);
+	};
+
+	const start = (): Watcher => {
+		startedMs = performance.now();
+		return startWatcher({
 			eventsFd: kernel.eventsFd,
 			lossesFd: kernel.lossesFd,
+			workerUrl: options.workerUrl,
+			onWatching: recover,
 			onEvents(events, damaged) {
-				if (damaged > 0) {
-					undecodable += damaged;
-					trouble(`${damaged} records could not be decoded (is the BPF object of another version?)`);
-				}
+				if (damaged > 0) loseMore("undecodable", damaged);
 				options.onEvents(events);
 			},
-			onLosses(grown) {
-				const events = grown.ringFull - kernelLosses.ringFull;
-				const rows = grown.tableFull - kernelLosses.tableFull;
-				kernelLosses = grown;
-				if (events > 0) trouble(`${events} events lost, the ring buffer was full (reading the kernel's table)`);
-				if (rows > 0) trouble(`${rows} listeners found no room in the kernel's table (removal waits for close events)`);
-			},
+			onLosses: compare,
+			onBehind: (times) => loseMore("workerBehind", times),
+			onStall: () => loseMore("mainStalls"),
+			onHung: (reason) => down(`the watcher thread hangs: ${reason}`),
 			onDeath(reason) {
-				workerDeaths++;
-				trouble(`the watcher thread died: ${reason} (starting another one)`);
+				clearTimeout(restartTimer);
+				const livedMs = performance.now() - startedMs;
+				pauseMs = livedMs >= RESTART_MS.lived ? 0 : pauseMs;
+				pauseMs = Math.min(Math.max(RESTART_MS.first, 2 * pauseMs), RESTART_MS.last);
+				down(`the watcher thread died: ${reason}`);
+				losses = { ...losses, workerDeaths: losses.workerDeaths + 1 };
+				told = { ...told, workerDeaths: losses.workerDeaths };
+				options.onTrouble(`the watcher thread died: ${reason} (starting another one in ${pauseMs} ms)`, losses);
+				if (closed) return;
 				restartTimer = setTimeout(() => {
 					watcher = start();
-					requestRead();
-				}, RESTART_DELAY_MS);
+				}, pauseMs);
+			},
+			onStuck(error) {
+				options.onTrouble(error.message, losses);
+				options.onStuck?.(error);
 			},
 		});
+	};
+
+	const stop = async () => {
+		closed = true;
+		clearTimeout(readTimer);
+		clearTimeout(restartTimer);
+		try {
+			await watcher.close();
+		} finally {
+			kernel.close();
+		}
+	};
+	let stopping: Promise<void> | undefined;
 
 	let watcher: Watcher;
 	try {
@@ -127,19 +210,19 @@ export function openSensor(options: SensorOptions): Sensor {
 	}
 
 	return {
-		losses,
+		state: () => state,
+		losses: () => losses,
 		hooks: kernel.hooks,
 		setStopSignals: kernel.setStopSignals,
 		requestRead,
-		async close() {
-			closed = true;
-			clearTimeout(readTimer);
-			clearTimeout(restartTimer);
-			try {
-				await watcher.close();
-			} finally {
-				kernel.close();
-			}
+		close() {
+			stopping ??= stop();
+			return stopping;
 		},
 	};
+}
+
+/** The kernel's counters, each as far as it was seen to grow. */
+function latestOf(a: KernelLosses, b: KernelLosses): KernelLosses {
+	return { ringFull: Math.max(a.ringFull, b.ringFull), tableFull: Math.max(a.tableFull, b.tableFull) };
 }

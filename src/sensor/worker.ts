@@ -1,6 +1,7 @@
 /**
  * The watcher: waits on the ring buffer, decodes, posts batches. It owns no BPF object, link or map: programs that a
- * worker attaches stay attached when it dies. Its event loop never turns; it is woken and stopped through an eventfd.
+ * worker attaches stay attached when it dies. Its event loop never turns; it is woken, asked whether it lives, and stopped
+ * through an eventfd.
  */
 
 import { parentPort, workerData } from "node:worker_threads";
@@ -29,12 +30,18 @@ function watch({ eventsFd, lossesFd, wakeFd, shared }: WatcherInput): void {
 	});
 	const lossBytes = Buffer.alloc(LOSSES_SIZE);
 	const lastLosses = Buffer.alloc(LOSSES_SIZE);
+	let hadRoom = true;
 	try {
+		post({ type: "watching" });
 		for (;;) {
 			const onTheWay = (counters[Shared.posted] ?? 0) - Atomics.load(counters, Shared.acknowledged);
 			const room = (onTheWay | 0) < MAX_UNACKNOWLEDGED;
+			if (hadRoom && !room) Atomics.add(counters, Shared.behind, 1);
+			hadRoom = room;
 			waitReadable(wakeFd, room ? ring.epollFd : undefined);
 			if (Atomics.load(counters, Shared.stop) !== 0) return;
+			// once a turn, so that an answer says that the loop turns
+			Atomics.store(counters, Shared.answered, Atomics.load(counters, Shared.pinged));
 			if (!room) continue;
 			ring.consume();
 			if (records > 0) {

@@ -19,6 +19,8 @@ export interface DaemonOptions {
 	readonly config: string;
 	/** Default: the host's namespace. */
 	readonly netns?: Netns | undefined;
+	/** What is run, before the configuration's path; default: `solistend run --config`, as built. */
+	readonly program?: readonly string[];
 	/** Added to the environment. */
 	readonly env?: Readonly<Record<string, string>>;
 	/** Called for each line of its log, as it comes. */
@@ -59,10 +61,10 @@ const COMMAND = fileURLToPath(new URL("../../dist/cli/index.js", import.meta.url
 export const solistend = (...words: string[]): [string, ...string[]] => [COMMAND, ...words];
 
 /** Starts the daemon. Returns at once: wait for its line `ready`. */
-export function startDaemon({ config, netns, env, onLine }: DaemonOptions): Daemon {
+export function startDaemon({ config, netns, program, env, onLine }: DaemonOptions): Daemon {
 	const lines: LogLine[] = [];
 	const news = new EventEmitter();
-	const daemon = startProcess([...enter(netns), ...solistend("run", "--config", config)], {
+	const daemon = startProcess([...enter(netns), ...(program ?? solistend("run", "--config")), config], {
 		...(env !== undefined && { env }),
 		onLine(text, stream) {
 			const line = stream === "stderr" ? parseLine(text) : undefined;

@@ -2,7 +2,7 @@
 
 import type { Listener, SocketEvent, StopEvent } from "../../src/listeners/event.js";
 import { createTable, type ListenerTable, type Merged } from "../../src/listeners/table.js";
-import { type Losses, openSensor, type Sensor } from "../../src/sensor/sensor.js";
+import { type Losses, openSensor, type Sensor, type SensorState } from "../../src/sensor/sensor.js";
 import { eventually } from "./eventually.js";
 
 export interface WatchedTable extends AsyncDisposable {
@@ -14,6 +14,8 @@ export interface WatchedTable extends AsyncDisposable {
 	readonly stops: readonly StopEvent[];
 	/** Every trouble the sensor reported. */
 	readonly troubles: readonly { readonly message: string; readonly losses: Losses }[];
+	/** Every state that the sensor entered since. */
+	readonly states: readonly SensorState[];
 	readonly reads: number;
 	/** The sockets of one port, as the table has them. */
 	at(port: number): Listener[];
@@ -24,11 +26,13 @@ export interface WatchedTable extends AsyncDisposable {
 	read(): Promise<void>;
 }
 
-export function openWatchedTable(): WatchedTable {
+/** @param workerUrl what the sensor's worker runs; default: the watcher */
+export function openWatchedTable(workerUrl?: URL): WatchedTable {
 	const table = createTable();
 	const events: SocketEvent[] = [];
 	const stops: StopEvent[] = [];
 	const troubles: { message: string; losses: Losses }[] = [];
+	const states: SensorState[] = [];
 	let reads = 0;
 	let again = false;
 	const take = (merged: Merged) => {
@@ -37,6 +41,7 @@ export function openWatchedTable(): WatchedTable {
 		if (again && reads > 0) sensor.requestRead();
 	};
 	const sensor: Sensor = openSensor({
+		workerUrl,
 		onEvents(batch) {
 			for (const event of batch) {
 				if (event.kind === "stopping") stops.push(event);
@@ -49,6 +54,7 @@ export function openWatchedTable(): WatchedTable {
 			reads++;
 		},
 		onTrouble: (message, losses) => troubles.push({ message, losses }),
+		onState: (state) => states.push(state),
 	});
 	const at = (port: number) => table.sockets().filter((listener) => listener.port === port);
 	return {
@@ -57,6 +63,7 @@ export function openWatchedTable(): WatchedTable {
 		events,
 		stops,
 		troubles,
+		states,
 		get reads() {
 			return reads;
 		},

@@ -11,9 +11,14 @@ describe.skipIf(skipPrivileged)("a worker that can't read the ring buffer", () =
 			watcher = startWatcher({
 				eventsFd: -1,
 				lossesFd: -1,
+				onWatching: () => undefined,
 				onEvents: () => undefined,
 				onLosses: () => undefined,
+				onBehind: () => undefined,
+				onStall: () => undefined,
+				onHung: () => undefined,
 				onDeath: resolve,
+				onStuck: () => undefined,
 			});
 		});
 		expect(reason).toContain("cannot open the ring buffer: ");

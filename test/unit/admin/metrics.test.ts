@@ -56,10 +56,16 @@ describe("the metrics", () => {
 			'solistend_proxy_fast_changes_total{proxy="edge"} 40',
 			'solistend_proxy_fast_changes_total{proxy="watched"} 0',
 			'solistend_proxy_fast_changes_total{proxy="front"} 0',
+			"solistend_sensor_up 1",
 			'solistend_losses_total{reason="ringFull"} 5',
 			'solistend_losses_total{reason="undecodable"} 0',
 			'solistend_build_info{version="1.2.3"} 1',
 		]);
+	});
+
+	test("say when the sensor is down", async () => {
+		const sensor = { state: "down", since, why: "the watcher thread died" } as const;
+		expect(samples(await metricsText(daemonStatus({ sensor })))).toContain("solistend_sensor_up 0");
 	});
 
 	test("are the same at every scrape: nothing adds up", async () => {

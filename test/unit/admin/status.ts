@@ -25,6 +25,7 @@ export const daemonStatus = (changes: Partial<DaemonStatus> = {}): DaemonStatus 
 	services: [],
 	holds: [],
 	proxies: [],
+	sensor: { state: "up" },
 	losses: { ringFull: 0 },
 	...changes,
 });

@@ -94,6 +94,16 @@ describe("the status for a person", () => {
 	});
 });
 
+test("a sensor that is down comes before all else, in plain characters", () => {
+	const since = new Date(NOW - 65_000).toISOString();
+	const sensor = { state: "down", since, why: "the watcher thread died: \u001b[31m" } as const;
+	expect(statusLines(daemonStatus({ sensor }), NOW).slice(1, 4)).toEqual([
+		"",
+		"the sensor is down for 1m 5s, backends stay as they are: the watcher thread died: \\u{001b}[31m",
+		"",
+	]);
+});
+
 test("what is observed has a line on how its own checks did", () => {
 	const nothing = { onlyInProxy: [], onlyInSolistend: [], downInProxy: [], unchecked: [] };
 	const compared = { up: { count: 0 }, down: { count: 0 }, unnoticed: 0, byChecksAlone: 0, ...nothing };
