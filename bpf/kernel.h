@@ -18,6 +18,11 @@ typedef unsigned long long __u64;
 typedef __u16 __be16;
 typedef __u32 __be32;
 typedef __u32 __wsum;
+typedef _Bool bool;
+
+#define NULL ((void *)0)
+#define true 1
+#define false 0
 
 /* include/uapi/linux/bpf.h */
 enum bpf_map_type {
@@ -32,6 +37,19 @@ enum {
 	BPF_NOEXIST = 1,
 };
 
+/*
+ * include/uapi/linux/bpf.h: not the helpers that are called, but marks of the
+ * version that brought something along: check_mtu came with
+ * bpf_get_socket_cookie for tracing programs (5.12).
+ */
+enum bpf_func_id {
+	BPF_FUNC_sock_from_file = 162,
+	BPF_FUNC_check_mtu = 163,
+};
+
+/* include/uapi/linux/magic.h */
+#define SOCKFS_MAGIC 0x534F434B
+
 /* include/net/tcp_states.h */
 enum {
 	TCP_CLOSE = 7,
@@ -41,6 +59,24 @@ enum {
 /* include/trace/events/signal.h */
 enum {
 	TRACE_SIGNAL_DELIVERED = 0,
+};
+
+/* include/uapi/asm-generic/signal.h; the same on all machines that BPF has a compiler for but alpha, mips and sparc */
+enum {
+	SIGCONT = 18,
+	SIGSTOP = 19,
+};
+
+/* include/linux/sched/signal.h */
+enum {
+	SIGNAL_STOP_STOPPED = 0x1,
+	/* just continued, or told to while it was about to stop */
+	SIGNAL_CLD_MASK = 0x10 | 0x20,
+};
+
+/* include/linux/cgroup-defs.h: a bit number; the same since 5.2, and in an enum without a name, which CO-RE can't find */
+enum {
+	CGRP_FROZEN = 3,
 };
 
 /* include/linux/socket.h, include/uapi/linux/in.h */
@@ -60,6 +96,7 @@ struct ns_common {
 struct net {
 	struct ns_common ns;
 	__u64 net_cookie;
+	__u32 hash_mix;
 };
 
 typedef struct {
@@ -89,12 +126,36 @@ struct sock_common {
 
 struct sock {
 	struct sock_common __sk_common;
+	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;
 	__u16 sk_protocol;
 };
 
 struct socket {
 	struct sock *sk;
+};
+
+struct request_sock___head {
+	struct sock_common___peer {
+		__be16 skc_dport;
+	} __req_common;
+};
+
+struct request_sock_queue {
+	struct request_sock *rskq_accept_head;
+};
+
+struct inet_connection_sock {
+	struct request_sock_queue icsk_accept_queue;
+};
+
+struct tcp_sock {
+	bool is_mptcp;
+};
+
+/* where the kernel has MPTCP */
+struct mptcp_sock {
+	struct sock *first;
 };
 
 struct new_utsname {
@@ -115,6 +176,7 @@ struct kernfs_node {
 };
 
 struct cgroup {
+	unsigned long flags;
 	struct kernfs_node *kn;
 };
 
@@ -138,8 +200,19 @@ struct pid {
 	struct upid numbers[];
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
+struct signal_struct {
+	unsigned int flags;
+};
+
 struct task_struct {
 	int tgid;
+	__u64 start_time;
+	struct list_head children;
+	struct signal_struct *signal;
 	char comm[16];
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
@@ -147,7 +220,29 @@ struct task_struct {
 	struct css_set *cgroups;
 };
 
-struct file;
+struct super_block {
+	unsigned long s_magic;
+};
+
+struct inode {
+	struct super_block *i_sb;
+};
+
+struct file {
+	struct inode *f_inode;
+	void *private_data;
+};
+
+/* the registers, by machine */
+struct pt_regs___x86 {
+	unsigned long di;
+};
+
+struct pt_regs___arm64 {
+	__u64 regs[31];
+};
+
+struct pt_regs;
 struct seq_file;
 struct kernel_siginfo;
 

@@ -18,6 +18,7 @@ import { createKeeper } from "./keeper.js";
 import { createPipeline } from "./pipeline.js";
 import { openProxies } from "./proxies/proxies.js";
 import { probe } from "./readiness/probe.js";
+import { HOOK_NAMES, HOOKS } from "./sensor/hooks.js";
 import { bootTimeNs } from "./sensor/libbpf.js";
 import { openSensor, type Sensor } from "./sensor/sensor.js";
 import { loadState, type Remembered, saveState } from "./state.js";
@@ -112,9 +113,10 @@ export async function openDaemon({ file, config, log, workerUrl }: DaemonOptions
 		onStuck: (error) => fail(error),
 	});
 	sensor.setStopSignals(stopSignalsOf(config));
-	const { stopping } = sensor.hooks();
-	if (stopping !== true) {
-		log.warn({ reason: stopping }, "a backend that is told to stop is not drained before it closes");
+	const hooks = sensor.hooks();
+	for (const name of HOOK_NAMES) {
+		const hook = hooks[name];
+		if (hook.state !== "available") log.warn({ hook: name, reason: hook.why }, HOOKS[name].lack);
 	}
 	// services by label are there, then, before a proxy is touched
 	await engine.listed();

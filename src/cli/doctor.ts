@@ -10,7 +10,8 @@ import { messageOf } from "../errors.js";
 import { askProcesses } from "../proxies/haproxy/master.js";
 import { askSocket, parseInfo } from "../proxies/haproxy/runtime-api.js";
 import { readMaster } from "../proxies/nginx/master.js";
-import { type Hooks, openKernel, PACKAGED_OBJECT } from "../sensor/kernel.js";
+import { HOOK_NAMES, HOOKS, type Hooks } from "../sensor/hooks.js";
+import { openKernel, PACKAGED_OBJECT } from "../sensor/kernel.js";
 import { libbpfVersion } from "../sensor/libbpf.js";
 import { checkRequirements } from "../sensor/preflight.js";
 import { engineFinding } from "./engine-finding.js";
@@ -77,21 +78,24 @@ function sensorFindings(): Finding[] {
 			findings.push(finding);
 			if (finding.state === "failed") return findings;
 		}
-		if (kernel !== undefined) findings.push(stoppingFinding(kernel.hooks()));
+		if (kernel !== undefined) findings.push(...hookFindings(kernel.hooks()));
 	} finally {
 		kernel?.close();
 	}
 	return findings;
 }
 
-function stoppingFinding({ stopping }: Hooks): Finding {
-	const name = "hook tp_btf/signal_generate";
-	if (stopping === true) return { name, state: "ok", detail: "attached: stop signals" };
-	return {
-		name,
-		state: "degraded",
-		detail: `${stopping} (a backend that is told to stop is not drained before it closes)`,
-	};
+/** One for each optional hook. What only sees something later, without it, is no failure. */
+function hookFindings(hooks: Hooks): Finding[] {
+	return HOOK_NAMES.map((hookName): Finding => {
+		const hook = hooks[hookName];
+		const { gives, lack, ways } = HOOKS[hookName];
+		const name = `hook ${ways[0].place}`;
+		if (hook.state === "available") {
+			return { name, state: "ok", detail: `${hook.by === ways[0].place ? "" : `by ${hook.by}: `}${gives}` };
+		}
+		return { name, state: "degraded", detail: `${hook.state}: ${hook.why} (${lack})` };
+	});
 }
 
 async function configFindings(file: string): Promise<Finding[]> {

@@ -105,7 +105,7 @@ export async function watch(options: WatchOptions, signal: AbortSignal): Promise
 		onStuck: (error) => stuck.abort(error),
 	});
 	const { stopping } = sensor.hooks();
-	if (stopping !== true) printNotice(`solistend: stop signals are not seen: ${stopping}`);
+	if (stopping.state !== "available") printNotice(`solistend: stop signals are not seen: ${stopping.why}`);
 	sensor.setStopSignals(STOP_SIGNALS.map((name) => constants.signals[name]));
 	try {
 		if (!options.json) printLine(colour("bold", tableHead(COLUMNS)));

@@ -3,25 +3,20 @@
  * Knows nothing of threads.
  */
 
+import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import { messageOf } from "../errors.js";
-import type { Read } from "../listeners/event.js";
-import { type BpfObject, openObject, readAll, readSingle, writeSingle } from "./libbpf.js";
+import type { FullQueue, Read } from "../listeners/event.js";
+import { choose, HOOK_NAMES, HOOKS, type Hooks, OPTIONAL_PROGRAMS, type Refusal } from "./hooks.js";
+import { openObject, readAll, readSingle, writeSingle } from "./libbpf.js";
 import { checkRequirements } from "./preflight.js";
-import { decodeLosses, type KernelLosses, LOSSES_SIZE, RECORD_SIZE } from "./record.js";
+import { decodeFullQueues, decodeLosses, type KernelLosses, LOSSES_SIZE, ROW_SIZE } from "./record.js";
 import { createRowDecoder } from "./rows.js";
 
 /** The object that `npm run build:bpf` made, and that the package ships. */
 export const PACKAGED_OBJECT = fileURLToPath(new URL("../../dist/bpf/solistend.bpf.o", import.meta.url));
 
-/** The one program that the sensor can do without. */
-const STOP_PROGRAM = "watch_signals";
-
-/** Which optional hooks are in use; where one is not, the text says why. */
-export interface Hooks {
-	/** Stop signals to processes that listen (`tp_btf/signal_generate`). */
-	readonly stopping: true | string;
-}
+/** Optional programs that are walked, not attached at a place of the kernel. */
+const OPTIONAL_ITERATORS: readonly string[] = ["seed", "full_queues"];
 
 export interface Kernel {
 	/** Ring buffer of events. */
@@ -38,6 +33,8 @@ export interface Kernel {
 	seed(): void;
 	/** All rows of `listeners`, refreshed and stamped in BPF. Synchronous; 10,000 rows take tens of milliseconds. */
 	read(): Read;
+	/** The listeners whose accept queue is full now; none where the hook is missing. Synchronous, and of about the cost of `read`. */
+	readFullQueues(): FullQueue[];
 	losses(): KernelLosses;
 	close(): void;
 }
@@ -49,15 +46,26 @@ export interface Kernel {
  */
 export function openKernel(objectPath: string = PACKAGED_OBJECT): Kernel {
 	for (const { problem } of checkRequirements(objectPath)) if (problem !== undefined) throw problem;
-	const { object, stopping: loaded } = load(objectPath);
-	let stopping = loaded;
+	const object = openObject(objectPath, OPTIONAL_PROGRAMS);
 	const listenersFd = object.mapFd("listeners");
 	const readBeganFd = object.mapFd("read_began");
 	const lossesFd = object.mapFd("losses");
 	const stopSignalsFd = object.mapFd("stop_signals");
-	const seed = object.attachIterator("seed");
+	const seed = object.attachIterator(object.refused.has("seed") ? "seed_tcp" : "seed");
 	const decodeRows = createRowDecoder();
 	const refresh = object.attachIterator("refresh", listenersFd);
+	const fullQueues = object.refused.has("full_queues") ? undefined : object.attachIterator("full_queues", listenersFd);
+	// Tokens of queues are addresses: what is shown of them leads nowhere.
+	const mask = randomBytes(8).readBigUInt64LE();
+
+	const probe = (attempt: (program: string) => Refusal | undefined): Hooks => {
+		const states = HOOK_NAMES.map((name) => [
+			name,
+			choose(HOOKS[name], (program) => object.refused.get(program) ?? attempt(program)),
+		]);
+		return Object.fromEntries(states);
+	};
+	let hooks = probe(() => undefined);
 
 	const losses = () => {
 		const bytes = Buffer.alloc(LOSSES_SIZE);
@@ -70,38 +78,25 @@ export function openKernel(objectPath: string = PACKAGED_OBJECT): Kernel {
 		lossesFd,
 		attach() {
 			object.attach("watch_state");
-			if (stopping !== true) return;
-			try {
-				object.attach(STOP_PROGRAM);
-			} catch (error) {
-				stopping = messageOf(error);
-			}
+			hooks = probe((program) => (OPTIONAL_ITERATORS.includes(program) ? undefined : object.tryAttach(program)));
 		},
-		hooks: () => ({ stopping }),
+		hooks: () => hooks,
 		setStopSignals(signals) {
 			const mask = Buffer.alloc(8);
 			mask.writeBigUInt64LE(signals.reduce((bits, signal) => bits | (1n << BigInt(signal - 1)), 0n));
 			writeSingle(stopSignalsFd, mask);
 		},
-		seed: seed.walk,
+		seed: () => void seed.walk(),
 		read() {
 			refresh.walk();
 			const stamp = Buffer.alloc(8);
 			readSingle(readBeganFd, stamp);
-			const rows = decodeRows(readAll(listenersFd, 8, RECORD_SIZE));
+			const rows = decodeRows(readAll(listenersFd, 8, ROW_SIZE));
 			// Once a row found no room, absence means nothing for as long as this table lives.
 			return { beganNs: Number(stamp.readBigUInt64LE()), complete: losses().tableFull === 0, rows };
 		},
+		readFullQueues: () => (fullQueues === undefined ? [] : decodeFullQueues(fullQueues.walk(), mask)),
 		losses,
 		close: object.close,
 	};
-}
-
-/** Loads all programs, or all but the optional one when the kernel takes only these. */
-function load(path: string): { readonly object: BpfObject; readonly stopping: true | string } {
-	try {
-		return { object: openObject(path), stopping: true };
-	} catch (error) {
-		return { object: openObject(path, [STOP_PROGRAM]), stopping: messageOf(error) };
-	}
 }

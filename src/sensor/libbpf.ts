@@ -9,13 +9,19 @@ import { constants } from "node:os";
 import { isMainThread } from "node:worker_threads";
 import koffi, { type LibraryHandle } from "koffi";
 import { messageOf, SolistendError } from "../errors.js";
+import type { Refusal } from "./hooks.js";
+import { aboutProgram, culpritOf, lastWords } from "./last-words.js";
 
 /** A loaded BPF object. `close()` detaches its programs and frees its maps. */
 export interface BpfObject {
+	/** Optional programs that the kernel refused, and that were left out. */
+	readonly refused: ReadonlyMap<string, Refusal>;
 	/** Descriptor of a map, valid in every thread of the process until `close()`. */
 	mapFd(name: string): number;
 	/** Attaches a program where its section says; it runs until `close()`. */
 	attach(program: string): void;
+	/** The same, and says why where the kernel does not let it. */
+	tryAttach(program: string): Refusal | undefined;
 	/** Attaches an iterator, over the elements of the map `mapFd` where it walks one. */
 	attachIterator(program: string, mapFd?: number): Iterator;
 	close(): void;
@@ -23,8 +29,8 @@ export interface BpfObject {
 
 /** An attached BPF iterator. */
 export interface Iterator {
-	/** Walks once to the end, synchronously. */
-	walk(): void;
+	/** Walks once to the end, synchronously; what the program wrote (`bpf_seq_write`) on the way. */
+	walk(): Buffer;
 }
 
 /** The consumer's side of a BPF ring buffer. */
@@ -46,6 +52,9 @@ export interface Eventfd {
 /** An address in C, or NULL. */
 type Pointer = bigint | null;
 
+/** What a call gave. */
+type Made = { readonly made: Pointer } | { readonly errno: number };
+
 const PrintFn = koffi.proto("int solistend_print(int level, void *format, void *args)");
 const SampleFn = koffi.proto("int solistend_sample(void *context, void *data, size_t size)");
 const PollFd = koffi.struct("solistend_pollfd", { fd: "int", events: "int16_t", revents: "int16_t" });
@@ -62,7 +71,11 @@ const EFD_FLAGS = 0o2000000 | 0o4000;
 const PRINT_INFO = 1;
 const BPF_ANY = 0;
 const CLOCK_BOOTTIME = 7;
-const { EINTR, ENOENT, ENOSPC, EPERM } = constants.errno;
+const { EAGAIN, EINTR, ENOENT, ENOSPC, EOPNOTSUPP, EPERM, ESRCH } = constants.errno;
+/** The verifier gives up when a signal waits, and so does libbpf after five times. */
+const LOAD_ATTEMPTS = 100;
+/** What the kernel, or libbpf, says of a place that is not there; 524 is the kernel's own ENOTSUPP. */
+const LACKS: ReadonlySet<number> = new Set([ENOENT, ESRCH, EOPNOTSUPP, 524]);
 
 /** What we call, by its C names. An opaque structure is a pointer; a Buffer stands for the memory it owns. */
 interface Native {
@@ -167,39 +180,72 @@ export function libbpfVersion(): string {
 }
 
 /**
- * Opens and loads a compiled object: relocates it to the running kernel, makes its maps, verifies its programs.
+ * Opens and loads a compiled object: relocates it to the running kernel, makes its maps, verifies its programs. One that the
+ * kernel refuses fails the whole object: where it is one of `optional`, the object is opened again without it.
  *
- * @throws SolistendError with libbpf's own last words when the file is no object or the kernel refuses it: one program that it
- * refuses is enough. `without` names programs that are left out.
+ * @throws SolistendError with libbpf's own last words when the file is no object or the kernel refuses it.
  */
-export function openObject(path: string, without: readonly string[] = []): BpfObject {
-	const c = native();
-	const object = withLastWords(`load the BPF object ${path}`, () => {
-		const opened = c.bpf_object__open_file(path, null);
-		if (opened === null) throw errnoError(`open the BPF object ${path}`, koffi.errno());
-		for (const program of without) {
-			const found = c.bpf_object__find_program_by_name(opened, program);
-			if (found !== null) c.bpf_program__set_autoload(found, false);
-		}
-		const result = c.bpf_object__load(opened);
-		if (result === 0) return opened;
-		c.bpf_object__close(opened);
-		throw errnoError(`load the BPF object ${path}`, -result);
-	});
+export function openObject(path: string, optional: readonly string[] = []): BpfObject {
+	const refused = new Map<string, Refusal>();
+	for (;;) {
+		const load = tryToLoad(path, refused);
+		if ("loaded" in load) return bpfObject(path, load.loaded, refused);
+		const { culprit, refusal, error } = load;
+		if (culprit === undefined || !optional.includes(culprit) || refused.has(culprit)) throw error;
+		refused.set(culprit, refusal);
+	}
+}
 
+type Load =
+	| { readonly loaded: Pointer }
+	/** `culprit`: the program that failed, as far as libbpf says. */
+	| { readonly culprit: string | undefined; readonly refusal: Refusal; readonly error: SolistendError };
+
+function tryToLoad(path: string, without: ReadonlyMap<string, unknown>): Load {
+	const c = native();
+	const what = `load the BPF object ${path}`;
+	for (let attempt = 1; ; attempt++) {
+		const { lines, value } = listening((): Made => {
+			const opened = c.bpf_object__open_file(path, null);
+			if (opened === null) return { errno: koffi.errno() };
+			for (const program of without.keys()) {
+				const found = c.bpf_object__find_program_by_name(opened, program);
+				if (found !== null) c.bpf_program__set_autoload(found, false);
+			}
+			const result = c.bpf_object__load(opened);
+			if (result === 0) return { made: opened };
+			c.bpf_object__close(opened);
+			return { errno: -result };
+		});
+		if ("made" in value) return { loaded: value.made };
+		const { errno } = value;
+		if ((errno === EAGAIN || errno === EINTR) && attempt < LOAD_ATTEMPTS) continue;
+		const culprit = culpritOf(lines);
+		return { culprit, refusal: refusalOf(culprit, errno, lines), error: spoken(what, errno, lines) };
+	}
+}
+
+function bpfObject(path: string, object: Pointer, refused: ReadonlyMap<string, Refusal>): BpfObject {
+	const c = native();
 	const links: Pointer[] = [];
-	const link = (program: string, how: (found: Pointer) => Pointer): Pointer => {
-		const made = withLastWords(`attach the BPF program ${program}`, () => {
+	const tryLink = (program: string, how: (found: Pointer) => Pointer) => {
+		const { lines, value } = listening((): Made => {
 			const found = c.bpf_object__find_program_by_name(object, program);
 			const attached = found === null ? null : how(found);
-			if (attached === null) throw errnoError(`attach the BPF program ${program}`, koffi.errno());
-			return attached;
+			return attached === null ? { errno: koffi.errno() } : { made: attached };
 		});
-		links.push(made);
-		return made;
+		if ("errno" in value) return { ...value, lines };
+		links.push(value.made);
+		return value;
+	};
+	const link = (program: string, how: (found: Pointer) => Pointer): Pointer => {
+		const linked = tryLink(program, how);
+		if ("made" in linked) return linked.made;
+		throw spoken(`attach the BPF program ${program}`, linked.errno, linked.lines);
 	};
 
 	return {
+		refused,
 		mapFd(name) {
 			const fd = c.bpf_object__find_map_fd_by_name(object, name);
 			if (fd < 0) throw errnoError(`find the map ${name} in the BPF object ${path}`, -fd);
@@ -207,6 +253,10 @@ export function openObject(path: string, without: readonly string[] = []): BpfOb
 		},
 		attach(program) {
 			link(program, c.bpf_program__attach);
+		},
+		tryAttach(program) {
+			const linked = tryLink(program, c.bpf_program__attach);
+			return "errno" in linked ? refusalOf(program, linked.errno, linked.lines) : undefined;
 		},
 		attachIterator(program, mapFd) {
 			// union bpf_iter_link_info: for a map's elements its first member is the map's descriptor
@@ -220,8 +270,13 @@ export function openObject(path: string, without: readonly string[] = []): BpfOb
 				walk() {
 					const fd = c.bpf_iter_create(c.bpf_link__fd(attached));
 					if (fd < 0) throw errnoError(`start the BPF iterator ${program}`, -fd);
+					const written: Buffer[] = [];
 					try {
-						while (advance(program, fd, sink));
+						for (;;) {
+							const length = advance(program, fd, sink);
+							if (length === 0) return Buffer.concat(written);
+							if (length !== undefined) written.push(Buffer.from(sink.subarray(0, length)));
+						}
 					} finally {
 						closeSync(fd);
 					}
@@ -236,14 +291,14 @@ export function openObject(path: string, without: readonly string[] = []): BpfOb
 }
 
 /**
- * Lets an iterator go on; false at its end. The kernel gives up with EAGAIN after a million objects without output
+ * Lets an iterator go on; how many bytes it wrote into `sink`, 0 at its end. The kernel gives up with EAGAIN after a million objects without output
  * (`bpf_seq_read`), and goes on from there at the next read: a busy proxy alone may have so many files open.
  */
-function advance(program: string, fd: number, sink: Buffer): boolean {
+function advance(program: string, fd: number, sink: Buffer): number | undefined {
 	try {
-		return readSync(fd, sink) > 0;
+		return readSync(fd, sink);
 	} catch (cause) {
-		if (cause instanceof Error && "code" in cause && cause.code === "EAGAIN") return true;
+		if (cause instanceof Error && "code" in cause && cause.code === "EAGAIN") return undefined;
 		throw new SolistendError("sensor", `cannot walk the BPF iterator ${program}: ${messageOf(cause)}`, { cause });
 	}
 }
@@ -346,8 +401,8 @@ export function bootTimeNs(): number {
 	return timespec.readUInt32LE(0) * 1e9 + timespec.readUInt32LE(8);
 }
 
-/** Runs `action`; when it fails, the error says what libbpf and the verifier printed last. Else they are silent. */
-function withLastWords<T>(what: string, action: () => T): T {
+/** Runs `action`, and gives what libbpf and the verifier printed meanwhile. Else they are silent. */
+function listening<T>(action: () => T): { readonly value: T; readonly lines: readonly string[] } {
 	const c = native();
 	const lines: string[] = [];
 	const callback = koffi.register((level: number, format: Pointer, args: Pointer) => {
@@ -359,23 +414,26 @@ function withLastWords<T>(what: string, action: () => T): T {
 	}, koffi.pointer(PrintFn));
 	c.libbpf_set_print(callback);
 	try {
-		return action();
-	} catch (cause) {
-		const words = lastWords(lines.filter((line) => line.trim() !== ""));
-		if (words === undefined || !(cause instanceof SolistendError)) throw cause;
-		const hint = cause.code === "privilege" ? " (run as root, or give CAP_BPF and CAP_PERFMON)" : "";
-		throw new SolistendError(cause.code, `cannot ${what}: ${words}${hint}`, { cause });
+		const value = action();
+		return { value, lines: lines.filter((line) => line.trim() !== "") };
 	} finally {
 		c.libbpf_set_print(null);
 		koffi.unregister(callback);
 	}
 }
 
-/** The verifier's last useful line, or libbpf's first complaint; the rest is counted. */
-function lastWords(lines: readonly string[]): string | undefined {
-	const summary = lines.findIndex((line) => line.startsWith("processed "));
-	const useful = summary > 0 ? lines[summary - 1] : lines[0];
-	return lines.length > 1 ? `${useful?.trim()}, and ${lines.length - 1} more lines` : useful?.trim();
+function refusalOf(program: string | undefined, errno: number, lines: readonly string[]): Refusal {
+	const words = lastWords(program === undefined ? lines : aboutProgram(lines, program));
+	return { isLack: LACKS.has(errno), why: words ?? native().strerror(errno) };
+}
+
+/** The error of a call, in libbpf's and the verifier's last words where they had any. */
+function spoken(what: string, errno: number, lines: readonly string[]): SolistendError {
+	const cause = errnoError(what, errno);
+	const words = lastWords(lines);
+	if (words === undefined) return cause;
+	const hint = cause.code === "privilege" ? " (run as root, or give CAP_BPF and CAP_PERFMON)" : "";
+	return new SolistendError(cause.code, `cannot ${what}: ${words}${hint}`, { cause });
 }
 
 function errnoError(what: string, errno: number): SolistendError {

@@ -22,6 +22,7 @@ export type LossReason = keyof Losses;
 export const NO_LOSSES: Losses = {
 	ringFull: 0,
 	tableFull: 0,
+	limited: 0,
 	undecodable: 0,
 	workerBehind: 0,
 	workerDeaths: 0,
@@ -31,6 +32,8 @@ export const NO_LOSSES: Losses = {
 const WORDS: Readonly<Record<LossReason, (count: number) => string>> = {
 	ringFull: (count) => `${count} events lost, the ring buffer was full (reading the kernel's table)`,
 	tableFull: (count) => `${count} listeners found no room in the kernel's table (removal waits for close events)`,
+	limited: (count) =>
+		`${count} events of a network namespace that has too many of them were passed over (reading the kernel's table)`,
 	undecodable: (count) => `${count} records could not be decoded (is the BPF object of another version?)`,
 	workerBehind: (count) =>
 		`events came faster than they were taken in, ${count} times (reading the kernel's table in case some are lost)`,

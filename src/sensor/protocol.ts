@@ -1,7 +1,7 @@
 /** What the main thread and the watcher say to each other. */
 
 import type { KernelEvent } from "../listeners/event.js";
-import type { KernelLosses } from "./record.js";
+import type { KernelLosses, LimitedMark } from "./record.js";
 
 /** Given to the worker at its start. The descriptors are the main thread's and outlive the worker. */
 export interface WatcherInput {
@@ -37,7 +37,13 @@ export const MAX_UNACKNOWLEDGED = 8192;
 export type WatcherMessage =
 	/** The ring buffer is open: from here on pings are answered. The first message. */
 	| { readonly type: "watching" }
-	| { readonly type: "events"; readonly events: readonly KernelEvent[]; readonly records: number }
+	/** `limited`: namespaces of which events were dropped. Of the `records` that are left over none could be decoded. */
+	| {
+			readonly type: "events";
+			readonly events: readonly KernelEvent[];
+			readonly limited: readonly LimitedMark[];
+			readonly records: number;
+	  }
 	/** The kernel's counters have grown since the last message. */
 	| { readonly type: "losses"; readonly losses: KernelLosses }
 	/** The wait or the ring buffer failed; the worker ends. */

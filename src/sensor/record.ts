@@ -4,8 +4,8 @@
  */
 
 import { formatIp, unmapIp } from "../ip.js";
-import type { KernelEvent, Listener, SocketEvent, StopEvent } from "../listeners/event.js";
-import { netnsKey, socketId } from "../listeners/ids.js";
+import type { FullQueue, KernelEvent, Listener, PausedBy } from "../listeners/event.js";
+import { type NetnsKey, netnsKey, socketId } from "../listeners/ids.js";
 
 /** Offset and size in bytes of each field of `struct record` (little endian). */
 export const RECORD_FIELDS = {
@@ -30,44 +30,91 @@ export const RECORD_FIELDS = {
 	hostname: [96, 65],
 	signal: [161, 1],
 	is_init: [162, 1],
-	pad0: [163, 5],
+	paused: [163, 1],
+	pad0: [164, 4],
 } as const satisfies Record<string, readonly [offset: number, size: number]>;
 
 /** Size of `struct record`, in bytes. */
 export const RECORD_SIZE = 168;
 
-const RECORD_VERSION = 2;
+/** Size of `struct row`, in bytes: a record, and what only the kernel side needs. */
+export const ROW_SIZE = RECORD_SIZE + 24;
+
+const RECORD_VERSION = 3;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const IPPROTO_MPTCP = 262;
-const KINDS = new Map<number, (SocketEvent | StopEvent)["kind"]>([
+const KINDS = new Map<number, (KernelEvent | LimitedMark)["kind"]>([
 	[1, "listen"],
 	[2, "close"],
 	[3, "stopping"],
+	[4, "paused"],
+	[5, "resumed"],
+	[6, "relisten"],
+	[7, "limited"],
+]);
+const PAUSED_BY = new Map<number, PausedBy>([
+	[1, "freezer"],
+	[2, "signal"],
 ]);
 
-/** The event in `bytes`, or undefined when they are no record of this version. Copies all that it keeps. */
-export function decodeRecord(bytes: Buffer): KernelEvent | undefined {
+/**
+ * A network namespace is over its rate: events of it were dropped, and counted. Its rows in the kernel's table are true.
+ * Told at most every 100 ms for each namespace, for as long as it lasts.
+ */
+export interface LimitedMark {
+	readonly kind: "limited";
+	readonly netns: NetnsKey;
+	readonly netnsInode: number;
+	/** Boot-time nanoseconds of an event that was dropped. */
+	readonly atNs: number;
+}
+
+/** What is in `bytes`, or undefined when they are no record of this version. Copies all that it keeps. */
+export function decodeRecord(bytes: Buffer): KernelEvent | LimitedMark | undefined {
 	if (bytes.length < RECORD_SIZE || bytes[RECORD_FIELDS.version[0]] !== RECORD_VERSION) return undefined;
 	const kind = KINDS.get(bytes.readUInt8(RECORD_FIELDS.kind[0]));
-	if (kind === undefined) return undefined;
 	const pid = bytes.readUInt32LE(RECORD_FIELDS.pid[0]);
-	const comm = text(bytes, RECORD_FIELDS.comm);
-	const pidNamespace = bytes.readUInt32LE(RECORD_FIELDS.pidns[0]);
+	const cgroupId = bytes.readBigUInt64LE(RECORD_FIELDS.cgroup[0]).toString();
+	const by = PAUSED_BY.get(bytes.readUInt8(RECORD_FIELDS.paused[0]));
 	const atNs = Number(bytes.readBigUInt64LE(RECORD_FIELDS.at_ns[0]));
-	if (kind === "stopping") {
-		const signal = bytes.readUInt8(RECORD_FIELDS.signal[0]);
-		const isInit = bytes.readUInt8(RECORD_FIELDS.is_init[0]) !== 0;
-		return { kind, signal, pid, pidNamespace, isInit, comm, atNs };
+	switch (kind) {
+		case undefined:
+			return undefined;
+		case "listen":
+		case "relisten":
+		case "close": {
+			const listener = decodeListener(bytes);
+			return listener && { kind, listener };
+		}
+		case "stopping": {
+			const signal = bytes.readUInt8(RECORD_FIELDS.signal[0]);
+			const pidNamespace = bytes.readUInt32LE(RECORD_FIELDS.pidns[0]);
+			const isInit = bytes.readUInt8(RECORD_FIELDS.is_init[0]) !== 0;
+			return { kind, signal, pid, pidNamespace, isInit, comm: text(bytes, RECORD_FIELDS.comm), atNs };
+		}
+		case "paused":
+		case "resumed":
+			if (by === undefined) return undefined;
+			return { kind, whom: by === "freezer" ? { by, cgroupId } : { by, pid }, atNs };
+		case "limited": {
+			const netnsInode = bytes.readUInt32LE(RECORD_FIELDS.netns[0]);
+			return { kind, netns: netnsKey(bytes.readBigUInt64LE(RECORD_FIELDS.netns_cookie[0])), netnsInode, atNs };
+		}
+		default:
+			return kind satisfies never;
 	}
+}
+
+/** The socket that a record tells of; undefined when its family is not known. */
+function decodeListener(bytes: Buffer): Listener | undefined {
 	const family = bytes.readUInt8(RECORD_FIELDS.family[0]);
 	if (family !== AF_INET && family !== AF_INET6) return undefined;
-	const netnsInode = bytes.readUInt32LE(RECORD_FIELDS.netns[0]);
-	const netnsCookie = bytes.readBigUInt64LE(RECORD_FIELDS.netns_cookie[0]);
-	const listener: Listener = {
+	const paused = PAUSED_BY.get(bytes.readUInt8(RECORD_FIELDS.paused[0]));
+	return {
 		socket: socketId(bytes.readBigUInt64LE(RECORD_FIELDS.cookie[0])),
-		netns: netnsKey(netnsCookie),
-		netnsInode,
+		netns: netnsKey(bytes.readBigUInt64LE(RECORD_FIELDS.netns_cookie[0])),
+		netnsInode: bytes.readUInt32LE(RECORD_FIELDS.netns[0]),
 		taskNetnsInode: bytes.readUInt32LE(RECORD_FIELDS.task_netns[0]),
 		family: family === AF_INET ? "ipv4" : "ipv6",
 		address: addressText(bytes, family === AF_INET ? 4 : 16),
@@ -75,14 +122,34 @@ export function decodeRecord(bytes: Buffer): KernelEvent | undefined {
 		ipv6Only: bytes.readUInt8(RECORD_FIELDS.ipv6only[0]) !== 0,
 		protocol: bytes.readUInt16LE(RECORD_FIELDS.protocol[0]) === IPPROTO_MPTCP ? "mptcp" : "tcp",
 		backlog: bytes.readUInt32LE(RECORD_FIELDS.backlog[0]),
-		pid,
-		comm,
+		pid: bytes.readUInt32LE(RECORD_FIELDS.pid[0]),
+		comm: text(bytes, RECORD_FIELDS.comm),
 		hostname: text(bytes, RECORD_FIELDS.hostname),
-		pidNamespace,
+		pidNamespace: bytes.readUInt32LE(RECORD_FIELDS.pidns[0]),
 		cgroupId: bytes.readBigUInt64LE(RECORD_FIELDS.cgroup[0]).toString(),
-		atNs,
+		atNs: Number(bytes.readBigUInt64LE(RECORD_FIELDS.at_ns[0])),
+		...(paused !== undefined && { paused }),
 	};
-	return { kind, listener };
+}
+
+/** Size of `struct full_queue`, in bytes. */
+export const FULL_QUEUE_SIZE = 24;
+
+/**
+ * What the walk over full accept queues wrote.
+ *
+ * @param mask a random number that hides the kernel's addresses: 64 bits, the same at each look
+ */
+export function decodeFullQueues(bytes: Buffer, mask: bigint): FullQueue[] {
+	const queues: FullQueue[] = [];
+	for (let at = 0; at + FULL_QUEUE_SIZE <= bytes.length; at += FULL_QUEUE_SIZE) {
+		queues.push({
+			socket: socketId(bytes.readBigUInt64LE(at)),
+			head: (bytes.readBigUInt64LE(at + 8) ^ mask).toString(),
+			queued: bytes.readUInt32LE(at + 16),
+		});
+	}
+	return queues;
 }
 
 /** What the kernel side lost since it was loaded, by reason. */
@@ -91,13 +158,16 @@ export interface KernelLosses {
 	readonly ringFull: number;
 	/** Rows missing in `listeners`: the map was full. */
 	readonly tableFull: number;
+	/** Events dropped: their network namespace was over its rate. */
+	readonly limited: number;
 }
 
 /** Size of `struct losses`, in bytes. */
-export const LOSSES_SIZE = 16;
+export const LOSSES_SIZE = 24;
 
 export function decodeLosses(bytes: Buffer): KernelLosses {
-	return { ringFull: Number(bytes.readBigUInt64LE(0)), tableFull: Number(bytes.readBigUInt64LE(8)) };
+	const count = (index: number) => Number(bytes.readBigUInt64LE(8 * index));
+	return { ringFull: count(0), tableFull: count(1), limited: count(2) };
 }
 
 /** A NUL-terminated string in a fixed field. */

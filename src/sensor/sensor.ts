@@ -4,8 +4,9 @@
  */
 
 import { messageOf, type SolistendError } from "../errors.js";
-import type { KernelEvent, Read } from "../listeners/event.js";
-import { type Hooks, openKernel } from "./kernel.js";
+import type { FullQueue, KernelEvent, Read } from "../listeners/event.js";
+import type { Hooks } from "./hooks.js";
+import { openKernel } from "./kernel.js";
 import { type Losses, type LossReason, lossText, lostSince, NO_LOSSES } from "./losses.js";
 import { createReadPace } from "./read-pace.js";
 import type { KernelLosses } from "./record.js";
@@ -15,6 +16,9 @@ export type { Losses } from "./losses.js";
 
 /** After a read that failed. */
 const READ_AGAIN_MS = 250;
+
+/** After the mark of a limited namespace: longer than the 100 ms between two of them. */
+const LIMITED_LOOK_MS = 120;
 
 /** Before another worker is started: doubled from the first to the last, and begun anew after one that lived so long. */
 const RESTART_MS = { first: 100, last: 5000, lived: 10_000 } as const;
@@ -50,6 +54,8 @@ export interface Sensor {
 	setStopSignals(signals: readonly number[]): void;
 	/** Asks for a read, soon; several requests make one read. */
 	requestRead(): void;
+	/** The listeners whose accept queue is full now. */
+	readFullQueues(): FullQueue[];
 	/** Stops the worker, detaches the programs, frees the maps; further calls wait for the same. */
 	close(): Promise<void>;
 }
@@ -71,6 +77,7 @@ export function openSensor(options: SensorOptions): Sensor {
 	let pauseMs = 0;
 	let readTimer: NodeJS.Timeout | undefined;
 	let restartTimer: NodeJS.Timeout | undefined;
+	let lookTimer: NodeJS.Timeout | undefined;
 
 	/** One line for each reason, and in a flood of losses no more of them than there are reads. */
 	const tell = () => {
@@ -162,6 +169,7 @@ export function openSensor(options: SensorOptions): Sensor {
 				options.onEvents(events);
 			},
 			onLosses: compare,
+			onLimited: () => lookLater(),
 			onBehind: (times) => loseMore("workerBehind", times),
 			onStall: () => loseMore("mainStalls"),
 			onHung: (reason) => down(`the watcher thread hangs: ${reason}`),
@@ -186,8 +194,17 @@ export function openSensor(options: SensorOptions): Sensor {
 		});
 	};
 
+	/** The kernel marks a limited namespace at most every 100 ms: what was dropped after its last mark is found so. */
+	const lookLater = () => {
+		lookTimer ??= setTimeout(() => {
+			lookTimer = undefined;
+			if (state.state === "up") compare(kernel.losses());
+		}, LIMITED_LOOK_MS);
+	};
+
 	const stop = async () => {
 		closed = true;
+		clearTimeout(lookTimer);
 		clearTimeout(readTimer);
 		clearTimeout(restartTimer);
 		try {
@@ -215,6 +232,7 @@ export function openSensor(options: SensorOptions): Sensor {
 		hooks: kernel.hooks,
 		setStopSignals: kernel.setStopSignals,
 		requestRead,
+		readFullQueues: kernel.readFullQueues,
 		close() {
 			stopping ??= stop();
 			return stopping;
@@ -224,5 +242,9 @@ export function openSensor(options: SensorOptions): Sensor {
 
 /** The kernel's counters, each as far as it was seen to grow. */
 function latestOf(a: KernelLosses, b: KernelLosses): KernelLosses {
-	return { ringFull: Math.max(a.ringFull, b.ringFull), tableFull: Math.max(a.tableFull, b.tableFull) };
+	return {
+		ringFull: Math.max(a.ringFull, b.ringFull),
+		tableFull: Math.max(a.tableFull, b.tableFull),
+		limited: Math.max(a.limited, b.limited),
+	};
 }

@@ -9,7 +9,7 @@ import { messageOf } from "../errors.js";
 import type { KernelEvent } from "../listeners/event.js";
 import { openRing, readSingle, waitReadable } from "./libbpf.js";
 import { MAX_UNACKNOWLEDGED, Shared, type WatcherInput, type WatcherMessage } from "./protocol.js";
-import { decodeLosses, decodeRecord, LOSSES_SIZE } from "./record.js";
+import { decodeLosses, decodeRecord, type LimitedMark, LOSSES_SIZE } from "./record.js";
 
 /** Records in one message, so that the main thread can start on a burst before its end. */
 const MAX_BATCH = 1024;
@@ -21,11 +21,13 @@ function post(message: WatcherMessage): void {
 function watch({ eventsFd, lossesFd, wakeFd, shared }: WatcherInput): void {
 	const counters = new Int32Array(shared);
 	let events: KernelEvent[] = [];
+	let limited: LimitedMark[] = [];
 	let records = 0;
 	const ring = openRing(eventsFd, (bytes) => {
 		records++;
 		const event = decodeRecord(bytes);
-		if (event !== undefined) events.push(event);
+		if (event?.kind === "limited") limited.push(event);
+		else if (event !== undefined) events.push(event);
 		return records < MAX_BATCH;
 	});
 	const lossBytes = Buffer.alloc(LOSSES_SIZE);
@@ -46,8 +48,9 @@ function watch({ eventsFd, lossesFd, wakeFd, shared }: WatcherInput): void {
 			ring.consume();
 			if (records > 0) {
 				Atomics.add(counters, Shared.posted, records);
-				post({ type: "events", events, records });
+				post({ type: "events", events, limited, records });
 				events = [];
+				limited = [];
 				records = 0;
 			}
 			// A record is dropped only while others wait in the ring, so a look after each batch misses none.

@@ -7,6 +7,7 @@ const c: {
 	socket(family: number, type: number, protocol: number): number;
 	bind(fd: number, address: Buffer, length: number): number;
 	listen(fd: number, backlog: number): number;
+	accept(fd: number, address: null, length: null): number;
 	close(fd: number): number;
 	setsockopt(fd: number, level: number, name: number, value: Buffer, length: number): number;
 	getsockname(fd: number, address: Buffer, length: Buffer): number;
@@ -17,6 +18,7 @@ const c: {
 	socket: libc.func("int socket(int family, int type, int protocol)"),
 	bind: libc.func("int bind(int fd, void *address, uint32_t length)"),
 	listen: libc.func("int listen(int fd, int backlog)"),
+	accept: libc.func("int accept(int fd, void *address, void *length)"),
 	close: libc.func("int close(int fd)"),
 	setsockopt: libc.func("int setsockopt(int fd, int level, int name, void *value, uint32_t length)"),
 	getsockname: libc.func("int getsockname(int fd, void *address, void *length)"),
@@ -131,6 +133,9 @@ export function sendIntoFlight(socket: RawSocket): { land(): number; close(): vo
 		},
 	};
 }
+
+/** Takes the first connection out of the queue; waits where there is none. @returns its descriptor */
+export const acceptOne = (socket: RawSocket): number => must("accept", c.accept(socket.fd, null, null));
 
 export const closeFd = (fd: number): void => void c.close(fd);
 

@@ -1,7 +1,7 @@
 import { execa } from "execa";
 import { expect, test } from "vitest";
 import { PACKAGED_OBJECT } from "../../src/sensor/kernel.js";
-import { LOSSES_SIZE, RECORD_FIELDS, RECORD_SIZE } from "../../src/sensor/record.js";
+import { LOSSES_SIZE, RECORD_FIELDS, RECORD_SIZE, ROW_SIZE } from "../../src/sensor/record.js";
 
 interface BtfType {
 	readonly kind: string;
@@ -32,5 +32,11 @@ test("the decoder's fields are those of struct record, at the same offsets, with
 test("the loss counters are as long as struct losses", async () => {
 	const { size, members = [] } = await structOf("losses");
 	expect(size).toBe(LOSSES_SIZE);
-	expect(members.map(({ name }) => name)).toEqual(["ring_full", "table_full"]);
+	expect(members.map(({ name }) => name)).toEqual(["ring_full", "table_full", "limited"]);
+});
+
+test("a row of the table begins with a record, and is as long as struct row", async () => {
+	const { size, members = [] } = await structOf("row");
+	expect(size).toBe(ROW_SIZE);
+	expect(members[0]).toMatchObject({ name: "rec", bits_offset: 0 });
 });

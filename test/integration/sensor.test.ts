@@ -22,6 +22,7 @@ import {
 	sendIntoFlight,
 } from "../host/raw-socket.js";
 import { openWatchedTable, type WatchedTable } from "../host/table.js";
+import { withinNetns } from "../host/within-netns.js";
 
 requirePrivileges();
 
@@ -130,15 +131,40 @@ describe.skipIf(skipPrivileged)("a socket that opens and closes", () => {
 		expect(await watched.listening(only.port())).toMatchObject({ family: "ipv6", address: "::", ipv6Only: true });
 	});
 
-	test("over MPTCP is one endpoint, gone when it closes", async () => {
+	test("over MPTCP is one listener with its backlog, whether it was told, found by a seed, or read", async () => {
 		using socket = listener({ protocol: IPPROTO_MPTCP });
 		const port = socket.port();
 		await watched.listening(port);
-		const endpoints = () => watched.table.endpoints().filter((endpoint) => endpoint.port === port);
-		expect(endpoints()).toHaveLength(1);
-		expect(Math.max(...endpoints().flatMap(({ sockets }) => sockets.map(({ backlog }) => backlog)))).toBe(77);
+		const once = [{ protocol: "mptcp", backlog: 77, address: "127.0.0.1", pid: process.pid }];
+		expect(watched.at(port)).toMatchObject(once);
+		await watched.read();
+		expect(watched.at(port)).toMatchObject(once);
+		const kernel = openKernel();
+		try {
+			kernel.seed();
+			expect(kernel.read().rows.filter((row) => row.port === port)).toMatchObject(once);
+		} finally {
+			kernel.close();
+		}
+		expect(socket.listen(99)).toBe(0);
+		await watched.read();
+		expect(watched.at(port)).toMatchObject([{ protocol: "mptcp", backlog: 99 }]);
 		socket.close();
 		await watched.closed(port);
+		expect(watched.events.filter((event) => event.listener.port === port).map(({ kind }) => kind)).toEqual([
+			"listen",
+			"close",
+		]);
+	});
+
+	test("over MPTCP that nobody saw open is gone when it closes", async () => {
+		await watched.sensor.close();
+		using socket = listener({ protocol: IPPROTO_MPTCP, ipv6: true, ipv6Only: true });
+		const port = socket.port();
+		await using later = openWatchedTable();
+		expect(later.at(port)).toMatchObject([{ protocol: "mptcp", backlog: 77, family: "ipv6", ipv6Only: true }]);
+		socket.close();
+		await later.closed(port);
 	});
 
 	test("outlives the process that opened it in a child", async () => {
@@ -261,33 +287,85 @@ describe.skipIf(skipPrivileged)("under load", () => {
 	});
 
 	test("events that the ring buffer had no room for are counted, and repaired by a read", async () => {
+		await using owned = lifetime();
+		// no namespace is over its rate, but all of them together are more than there is room for
+		const namespaces = await Promise.all(Array.from({ length: 8 }, (_, i) => addNetns(`full${i}`)));
+		for (const netns of namespaces) owned.own(netns);
 		const kept: RawSocket[] = [];
 		// the main thread does nothing else meanwhile, so the worker stops at its bound and the ring fills
-		for (let i = 0; i < 20_000; i++) {
-			const socket = listener();
-			if (i % 1000 === 999) kept.push(socket);
-			else socket.close();
+		for (const netns of namespaces) {
+			withinNetns(netns, () => {
+				for (let i = 0; i < 1900; i++) {
+					const socket = listener();
+					if (i % 500 === 499) kept.push(socket);
+					else socket.close();
+				}
+			});
 		}
 		try {
-			const ports = kept.map((socket) => socket.port());
+			const ports = kept.map((socket) => socket.port()).sort();
 			await eventually("the loss was noticed", () => watched.sensor.losses().ringFull > 0);
 			const mine = () => watched.table.sockets().filter(({ pid }) => pid === process.pid);
-			await eventually("the table is right again", () => mine().length === kept.length);
-			expect(
+			const minePorts = () =>
 				mine()
 					.map(({ port }) => port)
-					.sort(),
-			).toEqual(ports.sort());
+					.sort();
+			await eventually("the table is right again", () => minePorts().join() === ports.join());
 			await eventually("every event was delivered or counted", () => {
 				const delivered = watched.events.filter(({ listener: { pid } }) => pid === process.pid).length;
-				return delivered + watched.sensor.losses().ringFull >= 40_000 - kept.length;
+				const { ringFull, limited } = watched.sensor.losses();
+				return delivered + ringFull + limited >= 2 * 8 * 1900 - kept.length;
 			});
-			expect(
-				mine()
-					.map(({ port }) => port)
-					.sort(),
-			).toEqual(ports.sort());
+			expect(minePorts()).toEqual(ports);
 			expect(watched.troubles.some(({ message }) => message.includes("events lost"))).toBe(true);
+		} finally {
+			for (const socket of kept) socket.close();
+		}
+	});
+
+	test("a namespace with too many events is passed over, counted and read; others are told as ever", async () => {
+		await using flooding = await addNetns("flood");
+		await using calm = await addNetns("calm");
+		const kept: RawSocket[] = [];
+		withinNetns(flooding, () => {
+			for (let i = 0; i < 4000; i++) {
+				const socket = listener();
+				if (i % 100 === 99) kept.push(socket);
+				else socket.close();
+			}
+		});
+		try {
+			const events = 2 * 4000 - kept.length;
+			const inode = statSync(`/run/netns/${flooding.name}`).ino;
+			const other = withinNetns(calm, () => listener());
+			const calmPort = other.port();
+			const calmInode = statSync(`/run/netns/${calm.name}`).ino;
+			const toldOf = (netns: number) => watched.events.filter(({ listener: { netnsInode } }) => netnsInode === netns);
+			await eventually("the calm one is told", () => toldOf(calmInode).some(({ listener: l }) => l.port === calmPort));
+			other.close();
+			await eventually("its close, too", () => toldOf(calmInode).length === 2);
+			const { limited } = await eventually("some were passed over", () => {
+				const losses = watched.sensor.losses();
+				return losses.limited > 0 && losses;
+			});
+			expect(limited).toBeLessThan(events);
+			const open = () => watched.table.sockets().filter(({ netnsInode }) => netnsInode === inode);
+			const ports = kept.map((socket) => socket.port()).sort();
+			await eventually(
+				"the table is right",
+				() =>
+					open()
+						.map(({ port }) => port)
+						.sort()
+						.join() === ports.join(),
+			);
+			await eventually("each was told or counted", () => {
+				const { ringFull, limited: count } = watched.sensor.losses();
+				return toldOf(inode).length + count + ringFull >= events;
+			});
+			for (const socket of kept.splice(0)) socket.close();
+			await eventually("closes that were passed over are found", () => open().length === 0);
+			expect(watched.troubles.some(({ message }) => message.includes("too many"))).toBe(true);
 		} finally {
 			for (const socket of kept) socket.close();
 		}

@@ -240,7 +240,7 @@ describe.skipIf(skipPrivileged)("a stop signal to the first process of a pid nam
 
 describe.skipIf(skipPrivileged)("the hook for stop signals", () => {
 	test("is in use on this kernel", () => {
-		expect(watched.sensor.hooks()).toEqual({ stopping: true });
+		expect(watched.sensor.hooks().stopping).toEqual({ state: "available", by: "tp_btf/signal_generate" });
 	});
 
 	test("is left out where the kernel does not have it; all else works, and the reason is told", async () => {
@@ -252,7 +252,11 @@ describe.skipIf(skipPrivileged)("the hook for stop signals", () => {
 		try {
 			kernel.attach();
 			kernel.setStopSignals([SIGTERM]);
-			expect(kernel.hooks().stopping).toContain("signal_generatX");
+			expect(kernel.hooks().stopping).toMatchObject({
+				state: "not supported",
+				why: expect.stringContaining("signal_generatX"),
+			});
+			expect(kernel.hooks().freezing.state).toBe("available");
 			using socket = rawSocket();
 			expect(socket.bind(0)).toBe(0);
 			expect(socket.listen(1)).toBe(0);

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR MIT) */
+/* What a socket and a process say of themselves. */
+#ifndef SOLISTEND_DESCRIBE_H
+#define SOLISTEND_DESCRIBE_H
+
+#include "maps.h"
+#include <bpf/bpf_core_read.h>
+
+/*
+ * What stands for a socket for as long as it lives. Before 5.12 a tracing
+ * program can't have the kernel make a cookie, and one that nobody asked for is
+ * not there: then it is the address. That may be another socket's later, with a
+ * newer time.
+ */
+static __always_inline __u64 identity_of(struct sock *sk)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_check_mtu))
+		return bpf_get_socket_cookie(sk);
+	return (__u64)sk;
+}
+
+/* whether a row is still that of the socket at its address, as far as one that may be gone can tell */
+static __always_inline bool is_same_socket(struct row *row, struct sock *sk)
+{
+	return row->rec.cookie == (__u64)sk ||
+	       row->rec.cookie == (__u64)BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+}
+
+/* the subflow in which an MPTCP socket listens: the backlog and the queue are there */
+static __always_inline bool is_subflow(struct sock *sk)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+
+	return bpf_core_field_exists(tp->is_mptcp) && BPF_CORE_READ(tp, is_mptcp);
+}
+
+static __always_inline __u64 net_of(struct sock *sk)
+{
+	return (__u64)BPF_CORE_READ(sk, __sk_common.skc_net.net);
+}
+
+static __always_inline void describe_net(struct record *rec, struct net *net)
+{
+	rec->netns = BPF_CORE_READ(net, ns.inum);
+	/* before 5.12 it is made when somebody asks: there, the random number that each namespace begins with */
+	if (bpf_core_field_exists(net->net_cookie))
+		rec->netns_cookie = BPF_CORE_READ(net, net_cookie);
+	else
+		rec->netns_cookie = (__u64)BPF_CORE_READ(net, hash_mix) << 32 | rec->netns;
+}
+
+/* what the socket itself says */
+static __always_inline void describe_socket(struct record *rec, struct sock *sk)
+{
+	rec->version = RECORD_VERSION;
+	rec->family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	rec->ipv6only = BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_ipv6only);
+	rec->port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	rec->protocol = is_subflow(sk) ? IPPROTO_MPTCP : IPPROTO_TCP;
+	rec->backlog = BPF_CORE_READ(sk, sk_max_ack_backlog);
+	describe_net(rec, (struct net *)net_of(sk));
+	if (rec->family == AF_INET6)
+		BPF_CORE_READ_INTO(&rec->addr, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
+	else
+		BPF_CORE_READ_INTO((__be32 *)rec->addr, sk, __sk_common.skc_rcv_saddr);
+}
+
+/* a task's number in its own pid namespace */
+static __always_inline struct upid *own_number(struct pid *pid)
+{
+	/* the index is known only here, so the element is found by hand */
+	return (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+	       BPF_CORE_READ(pid, level) * bpf_core_type_size(struct upid);
+}
+
+/* what is known of the process that listens, or is told to stop */
+static __always_inline void describe_task(struct record *rec, struct task_struct *task)
+{
+	struct nsproxy *nsproxy = BPF_CORE_READ(task, nsproxy);
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	struct upid *number = own_number(pid);
+
+	rec->pid = BPF_CORE_READ(task, tgid);
+	rec->pidns = BPF_CORE_READ(number, ns, ns.inum);
+	rec->is_init = BPF_CORE_READ(number, nr) == 1 && BPF_CORE_READ(pid, level) > 0;
+	rec->task_netns = BPF_CORE_READ(nsproxy, net_ns, ns.inum);
+	rec->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	BPF_CORE_READ_STR_INTO(&rec->comm, task, comm);
+	BPF_CORE_READ_STR_INTO(&rec->hostname, nsproxy, uts_ns, name.nodename);
+}
+
+/* a new row's process: what is told of it, and where to look later whether it runs */
+static __always_inline void describe_opener(struct row *row, struct task_struct *task)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+
+	describe_task(&row->rec, task);
+	row->task = (__u64)leader;
+	row->started = BPF_CORE_READ(leader, start_time);
+	row->cgroup = (__u64)BPF_CORE_READ(task, cgroups, dfl_cgrp);
+}
+
+/* from now on it is told when the process, the first one of its pid namespace, or its cgroup is stopped or paused */
+static __always_inline void remember_targets(struct record *rec)
+{
+	__u8 known = 1;
+
+	/* mostly they are known, and looking one up counts as a use of it, for a fifth of what writing costs */
+	if (!bpf_map_lookup_elem(&stop_targets, &rec->pid))
+		bpf_map_update_elem(&stop_targets, &rec->pid, &known, BPF_ANY);
+	if (!bpf_map_lookup_elem(&stop_targets, &rec->pidns))
+		bpf_map_update_elem(&stop_targets, &rec->pidns, &known, BPF_ANY);
+	if (!bpf_map_lookup_elem(&freeze_targets, &rec->cgroup))
+		bpf_map_update_elem(&freeze_targets, &rec->cgroup, &known, BPF_ANY);
+}
+
+#endif
