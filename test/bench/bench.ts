@@ -8,6 +8,7 @@ import { cpus, release, totalmem } from "node:os";
 import { alone } from "./cases/alone.js";
 import { burst } from "./cases/burst.js";
 import { faults } from "./cases/faults.js";
+import { flood } from "./cases/flood.js";
 import { idle } from "./cases/idle.js";
 import { labels } from "./cases/labels.js";
 import { latency } from "./cases/latency.js";
@@ -31,6 +32,7 @@ const CASES: Readonly<Record<string, () => Promise<Section>>> = {
 	burst,
 	rolling,
 	alone,
+	flood,
 	faults,
 	scale,
 	idle,

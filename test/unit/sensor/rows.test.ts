@@ -5,7 +5,7 @@ import { createRowDecoder } from "../../../src/sensor/rows.js";
 /** A row as the kernel has it. */
 function row(cookie: bigint, port: number, kind = 1): Buffer {
 	const bytes = Buffer.alloc(RECORD_SIZE);
-	bytes.writeUInt8(2, RECORD_FIELDS.version[0]);
+	bytes.writeUInt8(3, RECORD_FIELDS.version[0]);
 	bytes.writeUInt8(kind, RECORD_FIELDS.kind[0]);
 	bytes.writeUInt8(2, RECORD_FIELDS.family[0]);
 	bytes.writeUInt16LE(port, RECORD_FIELDS.port[0]);
