@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { alone } from "./cases/alone.js";
 import { burst } from "./cases/burst.js";
+import { cost } from "./cases/cost.js";
 import { faults } from "./cases/faults.js";
 import { flood } from "./cases/flood.js";
 import { idle } from "./cases/idle.js";
@@ -32,6 +33,7 @@ const CASES: Readonly<Record<string, () => Promise<Section>>> = {
 	burst,
 	rolling,
 	alone,
+	cost,
 	flood,
 	faults,
 	scale,

@@ -4,7 +4,7 @@
  *	hoard FILES SOCKETS	→ ready
  *
  * The sockets are both ends of connections over the loopback of the namespace that it runs in. Ends with its standard
- * input.
+ * input, when all of them are closed.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -12,12 +12,14 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "clock.h"
 
 /* Of each in one process: RLIMIT_NOFILE may be 20,000, and only CAP_SYS_RESOURCE could raise it. */
 #define IN_ONE 8000
+#define MAX_PROCESSES 1024
 
 static void open_files(int files)
 {
@@ -45,15 +47,15 @@ static void open_connections(int connections)
 	close(listener);
 }
 
-/* A process with its share of both; ends with its parent. */
-static void start(int files, int connections, int ready)
+/* A process with its share of both. */
+static pid_t start(int files, int connections, int ready)
 {
 	pid_t pid = fork();
 
 	if (pid < 0)
 		die("fork");
 	if (pid > 0)
-		return;
+		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	open_files(files);
 	open_connections(connections);
@@ -71,6 +73,7 @@ static int least(int a, int b)
 int main(int argc, char **argv)
 {
 	int files, connections, processes = 0, ready[2];
+	pid_t pids[MAX_PROCESSES];
 	char byte;
 
 	if (argc != 3) {
@@ -81,8 +84,8 @@ int main(int argc, char **argv)
 	connections = atoi(argv[2]) / 2;
 	if (pipe(ready) < 0)
 		die("pipe");
-	for (; files > 0 || connections > 0; processes++) {
-		start(least(files, IN_ONE), least(connections, IN_ONE / 2), ready[1]);
+	for (; (files > 0 || connections > 0) && processes < MAX_PROCESSES; processes++) {
+		pids[processes] = start(least(files, IN_ONE), least(connections, IN_ONE / 2), ready[1]);
 		files -= least(files, IN_ONE);
 		connections -= least(connections, IN_ONE / 2);
 	}
@@ -96,6 +99,10 @@ int main(int argc, char **argv)
 	printf("ready\n");
 	fflush(stdout);
 	while (read(STDIN_FILENO, &byte, 1) > 0)
+		;
+	for (int i = 0; i < processes; i++)
+		kill(pids[i], SIGKILL);
+	while (wait(NULL) > 0)
 		;
 	return 0;
 }
