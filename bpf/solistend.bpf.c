@@ -20,6 +20,11 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
+/* which build this is, read from the file before it is loaded: src/sensor/object-file.ts */
+const __u32 build[] SEC(".rodata.build") __attribute__((used)) = {
+	RECORD_VERSION, sizeof(struct record), sizeof(struct row), sizeof(struct losses),
+};
+
 static __always_inline void opened(struct sock *sk)
 {
 	__u64 key = (__u64)sk;

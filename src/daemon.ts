@@ -92,6 +92,7 @@ export async function openDaemon({ file, config, log, workerUrl }: DaemonOptions
 		onChange: (change) => proxies.notify(change),
 		// the first read happens before there is a sensor to ask
 		requestRead: () => sensor?.requestRead(),
+		readFullQueues: () => sensor?.readFullQueues() ?? [],
 	});
 	// before the first read: who is in a container waits to be known, then, and is not judged without it
 	await engine.follow(config.discovery.docker);

@@ -13,6 +13,7 @@ import { type Circumstances, createJudge, type Judgement, type Verdict } from ".
 import type { Catalogue } from "./backends/labels/catalogue.js";
 import { HOST, isIn, isPortProxy, netnsOfService, type ProxyNetns } from "./backends/proxy-netns.js";
 import { DEFAULT_STOP_SIGNAL, signalNames, toldToStop } from "./backends/stopping.js";
+import { stuckOf } from "./backends/stuck.js";
 import type { Config } from "./config/schema.js";
 import { createIndex } from "./endpoint-index.js";
 import type { ContainerLookup } from "./identity/container.js";
@@ -54,7 +55,7 @@ export interface Judged {
 	look(endpoint: Endpoint): Looked;
 	/** Judges it again although nothing of it is new: what its container may serve is another thing by now. */
 	lookAgain(endpoint: Endpoint): Looked;
-	/** Judges one of which no more is new than what its processes were told; looks at it where more is. */
+	/** Judges one of which no more is new than what its processes were told, or whether they can serve; looks at it where more is. */
 	lookAtSignals(endpoint: Endpoint): Looked;
 	get(key: EndpointKey): Known | undefined;
 	all(): IterableIterator<Known>;
@@ -126,13 +127,14 @@ export function createJudged(
 	/** @param by the routes that it was judged by */
 	const remember = (endpoint: Endpoint, resolved: Resolved, judgement: Judgement, by: Found["routes"]): Looked => {
 		const { backends } = judgement;
+		const stuck = stuckOf(endpoint, toMs);
 		const claims = backends.map((backend) => {
 			const { stopping } = endpoint;
 			const told = stopping && toldToStop(stopping, stopSignalsFor(backend.service, resolved));
 			const service = serviceOf(backend.service);
 			const ready = judgement.ready?.get(backend.service) ?? service?.ready;
 			const asks = ready && questionOf(backend, ready, service?.hosts);
-			return { backend, told: told && { ...told, atMs: toMs(told.atNs) }, asks };
+			return { backend, told: told && { ...told, atMs: toMs(told.atNs) }, stuck, asks };
 		});
 		const looked = {
 			...judgement,
@@ -171,7 +173,7 @@ export function createJudged(
 		lookAgain: (endpoint) => judgeAnew(endpoint, resolver.resolve(endpoint.sockets[0]), routesNow()),
 		lookAtSignals(endpoint) {
 			const before = known.get(endpoint.key);
-			// A process that is about to stop leaves no time for another look at its namespace.
+			// A process that is about to stop, or is paused, leaves no time for another look at its namespace.
 			return before !== undefined && sameSockets(before.endpoint, endpoint)
 				? remember(endpoint, before.resolved, before, before.routes)
 				: look(endpoint);

@@ -3,7 +3,7 @@
 import type { Verdict } from "./backends/judge.js";
 import type { Addresses, Identity } from "./identity/identity.js";
 import type { JudgedListener } from "./judged.js";
-import type { Listener } from "./listeners/event.js";
+import type { Listener, PausedBy } from "./listeners/event.js";
 
 /** 64-bit numbers are strings; what is not known is absent. */
 export interface ListenerJson {
@@ -59,6 +59,10 @@ export interface EndpointJson extends ListenerJson {
 	/** Cookies. */
 	readonly sockets: readonly string[];
 	readonly addresses: Addresses;
+	/** What keeps all its processes from running. */
+	readonly paused?: PausedBy;
+	/** Set while it accepts none of the connections that wait. */
+	readonly hung?: { readonly queued: number };
 	readonly verdict: Verdict;
 }
 
@@ -67,6 +71,8 @@ export function endpointJson({ endpoint, resolved, verdict }: JudgedListener): E
 		...listenerJson(endpoint.sockets[0], resolved.identity),
 		sockets: endpoint.sockets.map(({ socket }) => socket),
 		addresses: resolved.addresses,
+		...(endpoint.paused !== undefined && { paused: endpoint.paused.by }),
+		...(endpoint.hung !== undefined && { hung: { queued: endpoint.hung.queued } }),
 		verdict,
 	};
 }

@@ -11,7 +11,7 @@ import type { Container, ContainerChange } from "./identity/container.js";
 import type { Place, Presence } from "./identity/presence.js";
 import type { Resolver } from "./identity/resolver.js";
 import type { JudgedListener, Known } from "./judged.js";
-import type { KernelEvent, Read } from "./listeners/event.js";
+import type { FullQueue, KernelEvent, Read } from "./listeners/event.js";
 import type { Probe } from "./readiness/probe.js";
 import type { SensorState } from "./sensor/sensor.js";
 import type { Remembered } from "./state.js";
@@ -28,6 +28,8 @@ export interface PipelineOptions {
 	containers?(): Iterable<Container>;
 	/** Asks those that have to answer before they join, once `adopt` was called; without it all are taken for ready. */
 	readonly probe?: Probe;
+	/** All accept queues that are full now; throws where that can't be known. Without it nobody is found to be hung. */
+	readFullQueues?(): readonly FullQueue[];
 	/** Milliseconds of a clock that does not jump. */
 	now(): number;
 	/** The kernel's clock, as in the events. */

@@ -22,6 +22,7 @@ import type { EndpointKey } from "./listeners/ids.js";
 import { createTable, type Endpoint, type Merged } from "./listeners/table.js";
 import { createNews } from "./news.js";
 import type { Pipeline, PipelineOptions } from "./pipeline-port.js";
+import { createQueueWatch } from "./queue-watch.js";
 import { createGates, type GateEnd } from "./readiness/gates.js";
 import { createRetry } from "./retry.js";
 import type { Remembered } from "./state.js";
@@ -164,6 +165,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			});
 		}
 		news.tell(touched);
+		queues?.need(!pools.isEmpty);
 	};
 
 	const expiry = createAlarm(now, () => {
@@ -206,6 +208,22 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		if (pending) retry.soon();
 		if (again) requestRead();
 	};
+
+	const { readFullQueues } = options;
+	const queues =
+		readFullQueues &&
+		createQueueWatch({
+			hung: config.hung,
+			readFullQueues,
+			log,
+			now,
+			onHung(hung) {
+				// those beside it may have closed, so that it is the last one; a look after that says it again
+				if (frozenMs !== undefined) return;
+				take(table.mark(hung), "event");
+				settle();
+			},
+		});
 
 	const toRemember = (): Remembered => ({ holds: pools.holds(), services: catalogue.labelled });
 
@@ -301,6 +319,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			adopt(carried);
 			settle({ isAny: true });
 			onRemember?.(toRemember());
+			queues?.reconfigure(next.hung);
 		},
 		hold(ref, state) {
 			pools.hold({ service: ref.service, id: ref.id, state });
@@ -331,6 +350,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			gates?.close();
 			expiry.close();
 			retry.close();
+			queues?.close();
 		},
 	};
 }

@@ -92,13 +92,7 @@ function refsOf({ service, id: text }: BackendName): BackendRef[] {
 function serviceView({ name, backends }: ServiceStatus): ServiceView {
 	return {
 		name,
-		backends: backends.map(({ id, state, held, reason, sinceMs }) => ({
-			id,
-			state,
-			held,
-			reason,
-			since: toIso(sinceMs),
-		})),
+		backends: backends.map(({ sinceMs, ...backend }) => ({ ...backend, since: toIso(sinceMs) })),
 	};
 }
 

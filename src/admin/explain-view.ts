@@ -39,10 +39,26 @@ export interface StepView {
 	readonly text: string;
 }
 
+/** What can happen to a listener. */
+export const CHANGES = [
+	"listened",
+	"sockets",
+	"closed",
+	"verdict",
+	"addresses",
+	"container",
+	"stopping",
+	"paused",
+	"resumed",
+	"hung",
+	"accepting",
+	"backend",
+] as const;
+
 export interface ChangeView {
 	/** ISO 8601. */
 	readonly at: string;
-	readonly change: "listened" | "sockets" | "closed" | "verdict" | "addresses" | "container" | "stopping" | "backend";
+	readonly change: (typeof CHANGES)[number];
 	/** `service/address:port`, of a backend. */
 	readonly backend?: string;
 	/** As a clause. */

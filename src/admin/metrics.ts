@@ -1,7 +1,7 @@
 /** The metrics, in Prometheus' text format: made anew from the daemon's status at each scrape, so nothing is counted twice. */
 
 import { Counter, Gauge, Registry } from "prom-client";
-import type { DaemonStatus } from "./view.js";
+import { type DaemonStatus, UNFIT } from "./view.js";
 
 const STATES = ["ready", "closing", "drain", "down", "out"] as const;
 
@@ -16,7 +16,16 @@ export async function metricsText({ version, services, proxies, sensor, losses }
 		labelNames: ["service", "state"] as const,
 		registers,
 	});
+	const unfit = new Gauge({
+		name: "solistend_backends_unfit",
+		help: "Backends of a service that listen and should get no new work, be they out or not",
+		labelNames: ["service", "why"] as const,
+		registers,
+	});
 	for (const { name, backends: all } of services) {
+		for (const why of UNFIT) {
+			unfit.set({ service: name, why }, all.filter((backend) => backend.unfit === why).length);
+		}
 		for (const state of STATES) {
 			backends.set({ service: name, state }, all.filter((backend) => backend.state === state).length);
 		}

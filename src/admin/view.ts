@@ -19,6 +19,9 @@ export interface Hold extends BackendName {
 	readonly state: HoldState;
 }
 
+/** What may speak against a backend that listens: it was told to stop, its process is paused, or it accepts nothing. */
+export const UNFIT = ["stopping", "paused", "hung"] as const;
+
 export interface BackendView {
 	/** `address:port`. */
 	readonly id: string;
@@ -30,6 +33,8 @@ export interface BackendView {
 	readonly reason: string;
 	/** When it got this state, ISO 8601. */
 	readonly since: string;
+	/** Why it should get no new work, be it out for that or not; absent where nothing speaks against it. */
+	readonly unfit?: (typeof UNFIT)[number];
 }
 
 export interface ServiceView {

@@ -48,7 +48,7 @@ export interface Hold extends BackendRef {
  * - `ready`: it listens.
  * - `closing`: it closed, and stays as the last one until `lastGrace` is over; proxies treat it as ready.
  * - `drain`: no new work: it was told to stop and still listens, or a person drained it.
- * - `down`: it listens, and a person took it out.
+ * - `down`: it listens, and gets nothing: a person took it out, or it can't serve (paused, or hung).
  */
 export type BackendState = "ready" | "closing" | "drain" | "down";
 

@@ -7,12 +7,15 @@ import type { EndpointKey } from "../listeners/ids.js";
 import { ADOPTED_NETNS, type Backend, type BackendRef, refKey } from "./backend.js";
 import type { Gate, Question } from "./gate.js";
 import type { Told } from "./stopping.js";
+import type { Stuck } from "./stuck.js";
 
 /** An endpoint leads to a backend. */
 export interface Claim {
 	readonly backend: Backend;
 	/** Set when its processes were told to stop; `atMs` in the clock of the pools. */
 	readonly told?: (Told & { readonly atMs: number }) | undefined;
+	/** Set while it listens and can't serve. */
+	readonly stuck?: Stuck | undefined;
 	/** What it has to answer before it joins; nothing where this is undefined. */
 	readonly asks?: Question | undefined;
 	/** Set while it has not answered. */
@@ -120,11 +123,18 @@ export function gateOf(standings: readonly Standing[]): Gate | undefined {
 }
 
 /** When the last of all that lead to a backend was told to stop; undefined while one was not. */
-export function toldOf(standings: readonly Standing[]): Claim["told"] {
-	let last: Claim["told"];
-	for (const { told } of standings) {
-		if (told === undefined) return undefined;
-		if (last === undefined || told.atMs > last.atMs) last = told;
+export const toldOf = (standings: readonly Standing[]): Claim["told"] => lastOfAll(standings.map(({ told }) => told));
+
+/** What the last of all that lead to a backend is stuck by; undefined while one can serve. */
+export const stuckOfAll = (standings: readonly Standing[]): Claim["stuck"] =>
+	lastOfAll(standings.map(({ stuck }) => stuck));
+
+/** The latest, where there is one for each. */
+function lastOfAll<T extends { readonly atMs: number }>(all: readonly (T | undefined)[]): T | undefined {
+	let last: T | undefined;
+	for (const one of all) {
+		if (one === undefined) return undefined;
+		if (last === undefined || one.atMs > last.atMs) last = one;
 	}
 	return last;
 }

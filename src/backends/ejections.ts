@@ -16,16 +16,18 @@ export type Opinion =
 	/** It should be held out until then. */
 	| { readonly kind: "flapping"; readonly untilMs: number }
 	/** It should get no new work, since then and until then. */
-	| { readonly kind: "unfit"; readonly sinceMs: number; readonly untilMs: number };
+	| { readonly kind: "unfit"; readonly sinceMs: number; readonly untilMs: number }
+	/** It can't serve since then, and nobody knows for how long: whatever it gets waits. */
+	| { readonly kind: "stuck"; readonly sinceMs: number };
 
 /** What comes of it. */
-export type Outcome = "ready" | "held" | "drain" | "out";
+export type Outcome = "ready" | "held" | "drain" | "down" | "out";
 
 export interface Ejections {
 	/** Files what is said of a backend; undefined when it no longer listens. */
 	file(id: BackendId, opinion: Opinion | undefined): void;
 	/**
-	 * Decides anew, after what was filed. The first unfit are drained first.
+	 * Decides anew, after what was filed. Those that are stuck go first: the unfit still answer. Of both the first ones do.
 	 *
 	 * @param maxEjected share of those that listen, 0 to 1
 	 * @returns those for which it came out differently than before
@@ -41,16 +43,18 @@ export interface Ejections {
 	readonly ready: number;
 }
 
+type Unfit = Extract<Opinion, { readonly kind: "unfit" | "stuck" }>;
+
 export function createEjections(): Ejections {
 	const opinions = new Map<BackendId, Opinion>();
 	const flapping = new Map<BackendId, number>();
-	/** Until when each is unfit, the first first while `isSorted`. */
-	let unfit = new Map<BackendId, { readonly sinceMs: number; readonly untilMs: number }>();
+	/** The stuck and the unfit, in the order in which they go while `isSorted`. */
+	let unfit = new Map<BackendId, Unfit>();
 	let isSorted = true;
-	let lastSinceMs = Number.NEGATIVE_INFINITY;
+	let last: Unfit | undefined;
 	let held = 0;
 	let doubtful = 0;
-	let drained: ReadonlySet<BackendId> = new Set();
+	let ejected: ReadonlySet<BackendId> = new Set();
 	/** Whether the unfit differ from when it was last weighed. */
 	let isStale = false;
 	/** Whether those that flap are out: while somebody else is there about whom nothing is said. */
@@ -67,16 +71,16 @@ export function createEjections(): Ejections {
 		opinions.delete(id);
 	};
 
-	const fileUnfit = (id: BackendId, sinceMs: number, untilMs: number) => {
-		unfit.set(id, { sinceMs, untilMs });
+	const fileUnfit = (id: BackendId, opinion: Unfit) => {
+		unfit.set(id, opinion);
 		isStale = true;
-		if (sinceMs < lastSinceMs) isSorted = false;
-		lastSinceMs = Math.max(lastSinceMs, sinceMs);
+		if (last !== undefined && inOrder(opinion, last) < 0) isSorted = false;
+		else last = opinion;
 	};
 
 	const sort = () => {
 		if (isSorted) return;
-		unfit = new Map([...unfit].sort(([, a], [, b]) => a.sinceMs - b.sinceMs));
+		unfit = new Map([...unfit].sort(([, a], [, b]) => inOrder(a, b)));
 		isSorted = true;
 	};
 
@@ -89,21 +93,22 @@ export function createEjections(): Ejections {
 			if (opinion.kind === "held") held++;
 			else if (opinion.kind === "doubtful") doubtful++;
 			else if (opinion.kind === "flapping") flapping.set(id, opinion.untilMs);
-			else if (opinion.kind === "unfit") fileUnfit(id, opinion.sinceMs, opinion.untilMs);
+			else if (opinion.kind === "unfit" || opinion.kind === "stuck") fileUnfit(id, opinion);
 		},
 		weigh(maxEjected) {
 			const changed: BackendId[] = [];
 			const areOut = plain() > 0;
 			if (areOut !== isFlappingOut) changed.push(...flapping.keys());
 			isFlappingOut = areOut;
-			const others = plain() + (areOut ? 0 : flapping.size);
-			const count = ejectable(unfit.size, opinions.size, others, maxEjected);
-			if (isStale || count !== drained.size) {
+			const flappingOut = areOut ? flapping.size : 0;
+			const others = plain() + flapping.size - flappingOut;
+			const count = ejectable(unfit.size, opinions.size, others, maxEjected, flappingOut);
+			if (isStale || count !== ejected.size) {
 				sort();
-				const before = drained;
-				drained = new Set(firstOf(unfit.keys(), count));
-				for (const id of before) if (!drained.has(id)) changed.push(id);
-				for (const id of drained) if (!before.has(id)) changed.push(id);
+				const before = ejected;
+				ejected = new Set(firstOf(unfit.keys(), count));
+				for (const id of before) if (!ejected.has(id)) changed.push(id);
+				for (const id of ejected) if (!before.has(id)) changed.push(id);
 				isStale = false;
 			}
 			return changed;
@@ -113,20 +118,25 @@ export function createEjections(): Ejections {
 			const kind = opinions.get(id)?.kind;
 			if (kind === undefined || kind === "held") return kind;
 			if (kind === "flapping" && isFlappingOut) return "out";
-			return kind === "unfit" && drained.has(id) ? "drain" : "ready";
+			if (!ejected.has(id)) return "ready";
+			return kind === "stuck" ? "down" : "drain";
 		},
 		*timed() {
 			yield* flapping;
-			for (const [id, { untilMs }] of unfit) yield [id, untilMs];
+			for (const [id, opinion] of unfit) if (opinion.kind === "unfit") yield [id, opinion.untilMs];
 		},
 		get listening() {
 			return opinions.size;
 		},
 		get ready() {
-			return opinions.size - held - doubtful - drained.size - (isFlappingOut ? flapping.size : 0);
+			return opinions.size - held - doubtful - ejected.size - (isFlappingOut ? flapping.size : 0);
 		},
 	};
 }
+
+/** Who goes first: see `weigh`. */
+const inOrder = (a: Unfit, b: Unfit): number =>
+	a.kind === b.kind ? a.sinceMs - b.sinceMs : a.kind === "stuck" ? -1 : 1;
 
 function* firstOf<T>(all: Iterable<T>, count: number): Generator<T, undefined> {
 	let left = count;
@@ -140,6 +150,7 @@ function* firstOf<T>(all: Iterable<T>, count: number): Generator<T, undefined> {
 function sameOpinion(a: Opinion | undefined, b: Opinion | undefined): boolean {
 	if (a === undefined || b === undefined || a.kind !== b.kind) return a === b;
 	if (a.kind === "unfit" && b.kind === "unfit") return a.sinceMs === b.sinceMs && a.untilMs === b.untilMs;
+	if (a.kind === "stuck" && b.kind === "stuck") return a.sinceMs === b.sinceMs;
 	if (a.kind === "flapping" && b.kind === "flapping") return a.untilMs === b.untilMs;
 	return true;
 }

@@ -26,8 +26,15 @@ export function mustConfirm(going: number, size: number, maxDrop: number): boole
  * @param listening how many backends of the service listen, whatever else is said of them
  * @param others how many are ready besides those that are asked about
  * @param maxEjected share of those that listen, 0 to 1
+ * @param outAlready how many are out by another judgement
  */
-export function ejectable(asked: number, listening: number, others: number, maxEjected: number): number {
-	const share = Math.max(1, Math.floor(listening * maxEjected + EPSILON));
+export function ejectable(
+	asked: number,
+	listening: number,
+	others: number,
+	maxEjected: number,
+	outAlready = 0,
+): number {
+	const share = Math.max(1, Math.floor(listening * maxEjected + EPSILON) - outAlready);
 	return Math.max(0, Math.min(asked, share, asked + others - 1));
 }

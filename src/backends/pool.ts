@@ -1,16 +1,16 @@
 /**
  * One service with its backends. Works out, at the end of a step, what follows for the desired set, by the policies: a
- * person's word first, then who flaps or is unfit, then how long the last one stays. One change among many backends costs
+ * person's word first, then who is stuck, flaps or is unfit, then how long the last one stays. One change among many backends costs
  * the same as among few. Pure: time is an argument; who leads where is asked of the claims.
  */
 
 import type { Config, Service } from "../config/schema.js";
 import { type Backend, type BackendId, type BackendRef, type Hold, refKey, sameBackend } from "./backend.js";
-import { type Claims, gateOf, isContested, letIn, type Standing, toldOf } from "./claims.js";
+import { type Claims, gateOf, isContested, letIn, type Standing, stuckOfAll, toldOf } from "./claims.js";
 import { createEjections, type Opinion } from "./ejections.js";
 import type { Flapping } from "./flapping.js";
 import { mustConfirm } from "./guard.js";
-import { type BackendStatus, reasonOf } from "./status.js";
+import { type BackendStatus, type Facts, reasonOf, unfitOf } from "./status.js";
 
 /** What a step changed in the desired set. */
 export interface PoolChange {
@@ -107,6 +107,8 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 		const standings = letIn(all);
 		if (standings.length === 0) return undefined;
 		if (standings.every(({ leaving }) => leaving !== undefined)) return { kind: "doubtful" };
+		const stuck = stuckOfAll(standings);
+		if (stuck !== undefined) return { kind: "stuck", sinceMs: stuck.atMs };
 		const heldOutUntilMs = flapping.heldOutUntilMs({ service: name, id }, nowMs);
 		if (heldOutUntilMs !== undefined) return { kind: "flapping", untilMs: heldOutUntilMs };
 		const told = toldOf(standings);
@@ -148,7 +150,7 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 		if (backend === undefined || outcome === "out") return undefined;
 		const hold = holdOf(id);
 		if (outcome === "held" && hold !== undefined) return { ...backend, state: hold.state, held: true };
-		return outcome === "drain" ? { ...backend, state: "drain" } : backend;
+		return outcome === "drain" || outcome === "down" ? { ...backend, state: outcome } : backend;
 	};
 
 	/** Brings what is shown of a backend up to date; true when it differs. */
@@ -217,7 +219,7 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 			const known = states.get(id);
 			if (known === undefined) return undefined;
 			const backend = shown.get(id);
-			const reason = reasonOf({
+			const facts: Facts = {
 				shown: backend,
 				standings: to(id),
 				opinion: ejections.opinion(id),
@@ -226,8 +228,10 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 				flap: context.rules.flap,
 				drainTimeout: service.drainTimeout,
 				nowMs,
-			});
-			return { id, ...known, held: backend?.held === true, reason };
+			};
+			const unfit = unfitOf(facts);
+			const held = backend?.held === true;
+			return { id, ...known, held, reason: reasonOf(facts), ...(unfit !== undefined && { unfit }) };
 		},
 	};
 }

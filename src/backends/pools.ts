@@ -17,6 +17,7 @@ import { type Claim, createClaims, letIn, type Standing } from "./claims.js";
 import { createFlapping } from "./flapping.js";
 import { createPool, type Pool, type PoolChange, type PoolContext, type PoolRules } from "./pool.js";
 import type { BackendStatus, ServiceStatus } from "./status.js";
+import { sameStuck } from "./stuck.js";
 
 /** A step is any of these, then `commit`. Times are milliseconds of one clock. */
 export interface Pools {
@@ -55,6 +56,8 @@ export interface Pools {
 	desired(): DesiredSet;
 	/** The endpoints that lead to a backend. */
 	endpointsOf(ref: BackendRef): readonly EndpointKey[];
+	/** Whether anything listens for a service, or stays in one. */
+	readonly isEmpty: boolean;
 	/** Undefined when nothing is known of it. */
 	statusOf(ref: BackendRef, nowMs: number): BackendStatus | undefined;
 	status(nowMs: number): readonly ServiceStatus[];
@@ -198,6 +201,10 @@ export function createPools(rules: PoolRules, heldBefore: readonly Hold[] = []):
 				backends: [...shown.values()].sort((a, b) => compare(a.id, b.id)),
 			})),
 		endpointsOf: (ref) => claims.all(ref).map(({ backend }) => backend.endpoint),
+		get isEmpty() {
+			for (const pool of pools.values()) for (const _ of pool.ids()) return false;
+			return true;
+		},
 		statusOf: ({ service, id }, nowMs) => pools.get(service)?.statusOf(id, nowMs),
 		status: (nowMs) =>
 			sorted().map((pool) => ({
@@ -213,8 +220,11 @@ function sameRef(a: BackendRef, b: BackendRef): boolean {
 
 /** A time that was converted from the kernel's clock differs a little each time: the first one holds. */
 function withSameTime(claim: Claim, had: readonly Standing[]): Claim {
-	const before = had.find(({ backend }) => sameRef(backend, claim.backend))?.told;
-	return before !== undefined && sameTold(before, claim.told) ? { ...claim, told: before } : claim;
+	const before = had.find(({ backend }) => sameRef(backend, claim.backend));
+	if (before === undefined) return claim;
+	const told = sameTold(before.told, claim.told) ? before.told : claim.told;
+	const stuck = sameStuck(before.stuck, claim.stuck) ? before.stuck : claim.stuck;
+	return { ...claim, told, stuck };
 }
 
 function sameTold(a: Claim["told"], b: Claim["told"]): boolean {
@@ -224,10 +234,10 @@ function sameTold(a: Claim["told"], b: Claim["told"]): boolean {
 function sameClaims(had: readonly Standing[], wanted: readonly Claim[]): boolean {
 	return (
 		had.length === wanted.length &&
-		had.every(({ backend, told, gate, leaving }, i) => {
+		had.every(({ backend, told, stuck, gate, leaving }, i) => {
 			const other = wanted[i];
 			if (leaving !== undefined || gate !== other?.gate) return false;
-			return sameBackend(backend, other?.backend) && sameTold(told, other?.told);
+			return sameBackend(backend, other?.backend) && sameTold(told, other?.told) && sameStuck(stuck, other?.stuck);
 		})
 	);
 }

@@ -2,9 +2,10 @@
 
 import { formatDuration } from "../duration.js";
 import { ADOPTED_NETNS, type Backend, type BackendId, type BackendState, type Hold } from "./backend.js";
-import { gateOf, isContested, letIn, type Standing, toldOf } from "./claims.js";
+import { gateOf, isContested, letIn, type Standing, stuckOfAll, toldOf } from "./claims.js";
 import type { Opinion } from "./ejections.js";
 import type { FlapPolicy } from "./flapping.js";
+import type { Stuck } from "./stuck.js";
 
 /** A backend as a person is told of it. */
 export interface BackendStatus {
@@ -16,7 +17,11 @@ export interface BackendStatus {
 	readonly reason: string;
 	/** Since when it is in this state, in the clock of the pipeline. */
 	readonly sinceMs: number;
+	/** Why it should get no new work, be it out for that or not; absent where nothing speaks against it. */
+	readonly unfit?: Unfit;
 }
+
+export type Unfit = "stopping" | Stuck["kind"];
 
 /** A service with all that listens for it. */
 export interface ServiceStatus {
@@ -39,6 +44,12 @@ export interface Facts {
 	readonly nowMs: number;
 }
 
+/** Why it should get no new work, in a word. */
+export function unfitOf({ opinion, standings }: Pick<Facts, "opinion" | "standings">): Unfit | undefined {
+	if (opinion?.kind === "unfit") return "stopping";
+	return opinion?.kind === "stuck" ? stuckOfAll(letIn(standings))?.kind : undefined;
+}
+
 /** Why a backend is in its state. */
 export function reasonOf(facts: Facts): string {
 	const { shown, standings, opinion, hold, closingUntilMs, flap, drainTimeout, nowMs } = facts;
@@ -53,6 +64,11 @@ export function reasonOf(facts: Facts): string {
 	if (first?.leaving !== undefined) return `waits for a resync to confirm: ${first.leaving.why}`;
 	const gate = gateOf(standings);
 	if (gate !== undefined) return gate.why(nowMs);
+	const stuck = stuckOfAll(letIn(standings));
+	if (stuck !== undefined) {
+		const what = stuckText(stuck, nowMs);
+		return shown?.state === "down" ? what : `${what}; it stays: too many would be out`;
+	}
 	const told = toldOf(letIn(standings));
 	if (opinion?.kind === "flapping") {
 		const often = flap === false ? "it closed often" : `closed ${flap.max} times in ${formatDuration(flap.window)}`;
@@ -66,4 +82,18 @@ export function reasonOf(facts: Facts): string {
 	}
 	if (first?.backend.netns === ADOPTED_NETNS) return "the proxy has it, and nobody says that it closed";
 	return "it listens";
+}
+
+/** What it is stuck by, since when, and what would mend it. */
+function stuckText(stuck: Stuck, nowMs: number): string {
+	const ms = nowMs - stuck.atMs;
+	const since = ms < 1000 ? "" : ` for ${formatDuration(Math.floor(ms / 1000) * 1000)}`;
+	if (stuck.kind === "hung") {
+		const { queued, backlog, pid } = stuck;
+		const waiting = `${queued} ${queued === 1 ? "connection waits" : "connections wait"}, backlog ${backlog}`;
+		return `hung${since}: it accepts none (${waiting}); back when it does (see what pid ${pid} waits for, or restart it)`;
+	}
+	return stuck.by === "freezer"
+		? `paused${since}: its cgroup is frozen; back when that ends (docker unpause, or 0 into cgroup.freeze)`
+		: `paused${since}: it was stopped by a signal, such as SIGSTOP; back when it goes on (kill -CONT ${stuck.pid})`;
 }

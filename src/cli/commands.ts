@@ -68,7 +68,7 @@ export async function runCommandLine(words: readonly string[], interrupted: Abor
 			)
 			.command(
 				"watch",
-				"live listen, close and stopping events of the whole host; needs no daemon",
+				"live events of the whole host: listen, close, stop signals, pauses; needs no daemon",
 				(y) =>
 					y.options({
 						json: { ...json, describe: "one JSON object a line" },

@@ -1,7 +1,7 @@
 /** `solistend explain`: why a listener is, or is not, in a pool; for a person or as JSON. */
 
 import { z } from "zod";
-import { type ExplainView, MEANINGS, STEPS } from "../admin/explain-view.js";
+import { CHANGES, type ExplainView, MEANINGS, STEPS } from "../admin/explain-view.js";
 import { ask, type SocketOptions, socketPath, understood } from "./ask.js";
 import { explainLines } from "./explain-lines.js";
 import { jsonText, printLine } from "./output.js";
@@ -32,7 +32,7 @@ const step = z.object({
 
 const change = z.object({
 	at: date,
-	change: z.enum(["listened", "sockets", "closed", "verdict", "addresses", "container", "stopping", "backend"]),
+	change: z.enum(CHANGES),
 	backend: z.string().exactOptional(),
 	text: z.string(),
 });

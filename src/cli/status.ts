@@ -1,7 +1,7 @@
 /** `solistend status`: what the running daemon has and does, for a person or as JSON. */
 
 import { z } from "zod";
-import type { DaemonStatus } from "../admin/view.js";
+import { type DaemonStatus, UNFIT } from "../admin/view.js";
 import { ask, type SocketOptions, socketPath, understood } from "./ask.js";
 import { jsonText, printLine } from "./output.js";
 import { statusLines } from "./status-lines.js";
@@ -18,6 +18,7 @@ const backend = z.object({
 	held: z.boolean(),
 	reason: z.string(),
 	since: z.iso.datetime(),
+	unfit: z.enum(UNFIT).exactOptional(),
 });
 
 const delays = z.object({ count, medianMs: z.number().exactOptional(), maxMs: z.number().exactOptional() });

@@ -1,4 +1,4 @@
-/** `solistend watch`: live listen, close and stopping events, as a table or as JSON lines. Needs no daemon. */
+/** `solistend watch`: live events of listeners and their processes, as a table or as JSON lines. Needs no daemon. */
 
 import { once } from "node:events";
 import { constants } from "node:os";
@@ -7,7 +7,7 @@ import type { Identity } from "../identity/identity.js";
 import { createResolver } from "../identity/resolver.js";
 import { sanitize } from "../identity/sanitize.js";
 import { listenerJson, whoIs } from "../listener-json.js";
-import type { SocketEvent, StopEvent } from "../listeners/event.js";
+import type { PauseEvent, SocketEvent, StopEvent } from "../listeners/event.js";
 import type { SocketId } from "../listeners/ids.js";
 import { bootTimeNs } from "../sensor/libbpf.js";
 import { lostSince, NO_LOSSES } from "../sensor/losses.js";
@@ -42,6 +42,9 @@ const COLUMNS: readonly Column[] = [
 /** What a stop event fills of them: time, event, pid and comm; then comes the signal. */
 const STOP_COLUMNS: readonly Column[] = [...COLUMNS.slice(0, 4), { title: "SIGNAL", width: 7 }];
 
+/** What a pause fills: time, event, and pid where it is that of a process; then comes what paused it. */
+const PAUSE_COLUMNS: readonly Column[] = [...COLUMNS.slice(0, 4), { title: "BY", width: 7 }];
+
 const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
 
 /** Runs until `signal`; the exit code. */
@@ -49,6 +52,7 @@ export async function watch(options: WatchOptions, signal: AbortSignal): Promise
 	const resolver = createResolver();
 	const wanted = filter(options);
 	const wantedStop = stopFilter(options);
+	const wantedPause = pauseFilter(options);
 	/** Listens without bind: their port comes with a read. */
 	const portless = new Map<SocketId, SocketEvent>();
 	let lost = NO_LOSSES;
@@ -67,6 +71,12 @@ export async function watch(options: WatchOptions, signal: AbortSignal): Promise
 		printLine(options.json ? stopJsonLine(event, time) : stopRow(event, time));
 	};
 
+	const showPause = (event: PauseEvent) => {
+		if (!wantedPause(event)) return;
+		const time = timeOf(event.atNs);
+		printLine(options.json ? pauseJsonLine(event, time) : pauseRow(event, time));
+	};
+
 	const sensor = openSensor({
 		onEvents(events) {
 			for (const event of events) {
@@ -74,7 +84,10 @@ export async function watch(options: WatchOptions, signal: AbortSignal): Promise
 					showStop(event);
 					continue;
 				}
-				if (!("listener" in event)) continue;
+				if (!("listener" in event)) {
+					showPause(event);
+					continue;
+				}
 				if (event.kind === "listen" && event.listener.port === 0) {
 					portless.set(event.listener.socket, event);
 					sensor.requestRead();
@@ -137,6 +150,12 @@ function stopFilter({ port, pid, netns, comm }: WatchOptions): (event: StopEvent
 		(commMatches === undefined || commMatches(event.comm));
 }
 
+/** A pause is that of a process or of a cgroup: there is nothing else to choose it by. */
+function pauseFilter({ port, pid, netns, comm }: WatchOptions): (event: PauseEvent) => boolean {
+	const isAll = port === undefined && netns === undefined && comm === undefined;
+	return ({ whom }) => isAll && (pid === undefined || (whom.by === "signal" && whom.pid === pid));
+}
+
 function jsonLine({ kind, listener }: SocketEvent, identity: Identity, time: Date): string {
 	return jsonText({ time: time.toISOString(), event: kind, ...listenerJson(listener, identity) });
 }
@@ -166,6 +185,15 @@ function stopJsonLine({ kind, pid, comm, signal }: StopEvent, time: Date): strin
 
 function stopRow({ kind, pid, comm, signal }: StopEvent, time: Date): string {
 	return tableLine(STOP_COLUMNS, [clock(time), kind, String(pid), sanitize(comm), signalName(signal)]);
+}
+
+function pauseJsonLine({ kind, whom }: PauseEvent, time: Date): string {
+	return jsonText({ time: time.toISOString(), event: kind, ...whom });
+}
+
+function pauseRow({ kind, whom }: PauseEvent, time: Date): string {
+	const [pid, what] = whom.by === "signal" ? [String(whom.pid), "by a signal"] : ["", `cgroup ${whom.cgroupId}`];
+	return tableLine(PAUSE_COLUMNS, [clock(time), kind, pid, "", what]);
 }
 
 /** The time of day of a boot-time moment of now. */

@@ -331,6 +331,18 @@ export const configSchema = z.strictObject({
 		)
 		.prefault({})
 		.describe("an endpoint that comes and goes is held out for growing pauses; `false`: never"),
+	hung: z
+		.union(
+			[
+				z.literal(false),
+				z.strictObject({
+					after: duration("3s", "100ms").describe("how long its accept queue must be full while nothing is accepted"),
+				}),
+			],
+			{ error: mustBe("false, or a map with after") },
+		)
+		.prefault({})
+		.describe("a listener that accepts nothing is out until it does; `false`: accept queues are not looked at"),
 	guard: z
 		.strictObject({
 			maxDrop: percentage("50%").describe(

@@ -7,6 +7,7 @@ import type { BackendId, BackendState } from "../backends/backend.js";
 import type { Verdict } from "../backends/judge.js";
 import type { ContainerLookup } from "../identity/container.js";
 import type { Addresses, Identity } from "../identity/identity.js";
+import type { PausedBy } from "../listeners/event.js";
 import type { EndpointKey } from "../listeners/ids.js";
 
 /** Something that happened to an endpoint. */
@@ -21,6 +22,12 @@ export type Happening =
 	| { readonly kind: "container"; readonly to: ContainerLookup }
 	/** Number of the signal. */
 	| { readonly kind: "stopping"; readonly signal: number }
+	/** All its processes were kept from running; or one of them no longer was. */
+	| { readonly kind: "paused"; readonly by: PausedBy }
+	| { readonly kind: "resumed" }
+	/** It accepted nothing; or something again. */
+	| { readonly kind: "hung"; readonly queued: number }
+	| { readonly kind: "accepting" }
 	/** What became of a backend that it leads to; `gone`: it is no more. */
 	| {
 			readonly kind: "backend";

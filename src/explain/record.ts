@@ -41,6 +41,15 @@ export function createRecorder(history: History, toMs: (atNs: number) => number)
 		for (const ref of before.map(refKey)) if (!stays.has(ref)) left.set(ref, [key]);
 	};
 
+	const recordStuck = (was: Endpoint, is: Endpoint, atMs: number, record: (change: Change) => void) => {
+		if (is.paused !== undefined && is.paused.by !== was.paused?.by) {
+			record({ kind: "paused", atMs: toMs(is.paused.sinceNs), by: is.paused.by });
+		}
+		if (is.paused === undefined && was.paused !== undefined) record({ kind: "resumed", atMs });
+		if (is.hung !== undefined && was.hung === undefined) record({ kind: "hung", atMs, queued: is.hung.queued });
+		if (is.hung === undefined && was.hung !== undefined) record({ kind: "accepting", atMs });
+	};
+
 	return {
 		listened({ endpoint, verdict, isUnmatched = false }) {
 			const isPlain = verdict.state === "in" && verdict.places.every(({ state }) => state === undefined);
@@ -59,6 +68,7 @@ export function createRecorder(history: History, toMs: (atNs: number) => number)
 				if (before.endpoint.stopping?.get(signal) === atNs) continue;
 				record({ kind: "stopping", atMs: toMs(atNs), signal });
 			}
+			recordStuck(before.endpoint, now.endpoint, atMs, record);
 			const { container } = now.resolved;
 			if (container !== undefined && isNews(before.resolved.container, container)) {
 				record({ kind: "container", atMs, to: container });

@@ -31,7 +31,7 @@ export function stepsOf(
 	const seen: StepView = {
 		step: "seen",
 		state: "done",
-		text: `pid ${pid} listens (${protocol}, backlog ${backlog}${count > 1 ? `, the first of ${count} sockets` : ""})`,
+		text: `pid ${pid} listens (${protocol}, backlog ${backlog}${count > 1 ? `, the first of ${count} sockets` : ""})${stuckText(endpoint)}`,
 	};
 	const byRule = new Set(rules.flatMap(({ service, matched }) => (matched ? [service] : [])));
 	/** Whoever led to it, a rule or the container's own word. */
@@ -108,15 +108,23 @@ function inPool(service: string, id: string, { statusOf, proxiesOf }: Said): Ste
 	return [address, pool, ...proxies.map((proxy) => proxyStep(service, proxy))];
 }
 
-function poolState({ state }: BackendStatus): StepView["state"] {
+/** That a listener can't serve, also where no service wants it. */
+function stuckText({ paused, hung }: Known["endpoint"]): string {
+	if (paused !== undefined) return `, and is paused by ${paused.by === "freezer" ? "the freezer" : "a signal"},`;
+	return hung === undefined ? "" : ", and accepts nothing,";
+}
+
+function poolState({ state, held }: BackendStatus): StepView["state"] {
 	switch (state) {
 		case "ready":
 			return "done";
 		case "out":
 			return "waiting";
+		case "down":
+			// by nobody's word: it is in again once it can serve
+			return held ? "no" : "waiting";
 		case "closing":
 		case "drain":
-		case "down":
 			return "no";
 		default:
 			return state satisfies never;

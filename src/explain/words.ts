@@ -37,6 +37,14 @@ function textOf(change: Change): string {
 				: `its container is ${sanitize(change.to.container.name)}, of image ${sanitize(change.to.container.image)}`;
 		case "stopping":
 			return `told to stop by ${signalName(change.signal)}`;
+		case "paused":
+			return change.by === "freezer" ? "paused: its cgroup was frozen" : "paused: stopped by a signal";
+		case "resumed":
+			return "it runs again";
+		case "hung":
+			return `hung: it accepts none of ${change.queued} connections`;
+		case "accepting":
+			return "it accepts connections again";
 		case "backend":
 			return change.state === "gone" ? "left the pool" : `${stateText(change)}: ${change.reason}`;
 		default:

@@ -8,16 +8,40 @@
  * - absence from a complete read removes only when two reads in a row agree, both begun after the socket's own time;
  * - a LISTEN that is told after a read that began later did not have it counts for nothing, until a read has it;
  * - a stop signal marks the sockets that its process opened before it, or that were opened in the pid namespace whose
- *   first process gets it; only a newer LISTEN, or the end of the socket, takes the mark away.
+ *   first process gets it; only a newer LISTEN, or the end of the socket, takes the mark away;
+ * - a pause marks the sockets that its process opened, or the processes of its cgroup; the newest kernel time wins, of
+ *   events and of reads, which tell it, too; a newer LISTEN, or the end of the socket, takes the mark away;
+ * - a second `listen()` changes the backlog and nothing else: the socket listens since the first one, and whoever was told
+ *   to stop is.
  */
 
-import { atNsOf, type KernelEvent, type Listener, type Read, type SocketEvent, type StopEvent } from "./event.js";
+import {
+	atNsOf,
+	type KernelEvent,
+	type Listener,
+	type PausedBy,
+	type PauseEvent,
+	type Read,
+	type SocketEvent,
+	type StopEvent,
+} from "./event.js";
+import { type Hung, hungAll } from "./hung.js";
 import { type EndpointKey, endpointKey, type NetnsKey, type SocketId } from "./ids.js";
+import {
+	afterEvent,
+	afterRead,
+	isAbout,
+	type Paused,
+	type Pauses,
+	pausedAll,
+	pausedOf,
+	pausesSince,
+} from "./pauses.js";
+import { afterStop, concerns, type Stops, toldSince, toldToAll } from "./stops.js";
+import { createTombstones } from "./tombstones.js";
 
 /** A read begun less than this after a CLOSE does not revive: the row may be the one that is just going. */
 const REVIVE_AFTER_NS = 1e9;
-/** How long a CLOSE is remembered at least: longer than `REVIVE_AFTER_NS`, and short, since a flood of closes adds up. */
-const TOMBSTONE_NS = 2e9;
 
 /** One place to connect to, with the sockets that serve it (SO_REUSEPORT, prefork, MPTCP twins, restarts). */
 export interface Endpoint {
@@ -32,10 +56,11 @@ export interface Endpoint {
 	 * nanoseconds. Absent when there is none.
 	 */
 	readonly stopping?: Stops;
+	/** Set while the processes of all its sockets are kept from running: since the last of them is. */
+	readonly paused?: Paused;
+	/** Set while none of its sockets accepts, though connections wait at all of them: since the last of them does. */
+	readonly hung?: Hung;
 }
-
-/** Stop signal, by number → when it was last told, in boot-time nanoseconds. */
-export type Stops = ReadonlyMap<number, number>;
 
 /** An endpoint that came, changed or went. */
 export type EndpointChange =
@@ -59,6 +84,8 @@ export interface ListenerTable {
 	/** Applies changes in the kernel's order. Changes that cancel each other within one call are not reported. */
 	fold(events: readonly KernelEvent[]): Merged;
 	merge(read: Read): Merged;
+	/** Takes in which sockets are hung now; the others are not. */
+	mark(hung: ReadonlyMap<SocketId, Hung>): Merged;
 	/** Every endpoint that listens now; the same values again, as far as nothing about them changed. */
 	endpoints(): Endpoint[];
 	/** Every socket that listens now, those without a port included. */
@@ -66,22 +93,33 @@ export interface ListenerTable {
 }
 
 interface Entry {
-	readonly listener: Listener;
+	/** What else a read found of its process is kept apart. */
+	readonly listener: Omit<Listener, "paused">;
+	/** When its backlog was told by an event, in boot-time nanoseconds: reads that began before know an older one. */
+	readonly backlogNs: number;
 	/** Whether the last read that could have had it did not. */
 	readonly missed: boolean;
 	/** The stop signals it was told since it listens. */
 	readonly stops: Stops | undefined;
+	/** What was said since it listens of its process being kept from running. */
+	readonly pauses: Pauses | undefined;
+	readonly hung: Hung | undefined;
+}
+
+interface Sight {
+	readonly beganNs: number;
+	readonly found: ReadonlyMap<SocketId, PausedBy | undefined>;
 }
 
 /** An empty table. */
 export function createTable(): ListenerTable {
 	const entries = new Map<SocketId, Entry>();
-	/** When a socket closed, in boot-time nanoseconds: in two generations, of which the older one is dropped whole. */
-	let tombstones = new Map<SocketId, number>();
-	let olderTombstones = new Map<SocketId, number>();
-	let generationNs = 0;
+	const tombstones = createTombstones();
 	/** When the last complete read began. */
 	let readNs = Number.NEGATIVE_INFINITY;
+	/** The last read, with what it found of each socket: newer than any event before. */
+	let sight: Sight = { beganNs: 0, found: new Map() };
+	let isAnyHung = false;
 	const byEndpoint = new Map<EndpointKey, Map<SocketId, Listener>>();
 	const derived = new Map<EndpointKey, Endpoint>();
 	/** Endpoints touched since the last report, as they were then. */
@@ -95,8 +133,20 @@ export function createTable(): ListenerTable {
 		const [first, ...rest] = [...(byEndpoint.get(key)?.values() ?? [])].sort((a, b) => a.atNs - b.atNs);
 		if (first === undefined) return undefined;
 		const { netns, address, port } = first;
-		const stopping = toldToAll([first, ...rest].map(({ socket }) => entries.get(socket)?.stops));
-		return { key, netns, address, port, sockets: [first, ...rest], ...(stopping !== undefined && { stopping }) };
+		const all = [first, ...rest].map(({ socket }) => entries.get(socket));
+		const stopping = toldToAll(all.map((entry) => entry?.stops));
+		const paused = pausedAll(all.map((entry) => entry?.pauses));
+		const hung = hungAll(all.map((entry) => entry?.hung));
+		return {
+			key,
+			netns,
+			address,
+			port,
+			sockets: [first, ...rest],
+			...(stopping !== undefined && { stopping }),
+			...(paused !== undefined && { paused }),
+			...(hung !== undefined && { hung }),
+		};
 	};
 
 	/** The same value again as long as nothing about it changes. */
@@ -131,7 +181,8 @@ export function createTable(): ListenerTable {
 		byEndpoint.set(key, sockets);
 	};
 
-	const setUp = (listener: Listener) => {
+	/** @param backlogNs when the backlog was told, where an event did */
+	const setUp = (listener: Listener, backlogNs = listener.atNs) => {
 		const entry = entries.get(listener.socket);
 		if (entry !== undefined && sameListener(entry.listener, listener)) {
 			// A read finds mostly what is known: that stays.
@@ -139,10 +190,27 @@ export function createTable(): ListenerTable {
 			return;
 		}
 		if (entry !== undefined) unlink(entry.listener);
-		link(listener);
-		tombstones.delete(listener.socket);
-		olderTombstones.delete(listener.socket);
-		entries.set(listener.socket, { listener, missed: false, stops: toldSince(listener.atNs, entry?.stops) });
+		const { paused: _, ...plain } = listener;
+		link(plain);
+		tombstones.revive(listener.socket);
+		entries.set(listener.socket, {
+			listener: plain,
+			backlogNs,
+			missed: false,
+			stops: toldSince(listener.atNs, entry?.stops),
+			pauses: pausesSince(listener.atNs, entry?.pauses),
+			hung: entry?.listener.atNs === listener.atNs ? entry.hung : undefined,
+		});
+	};
+
+	/** What follows for a socket whose entry says something else of its process. */
+	const replace = (entry: Entry, change: Partial<Pick<Entry, "stops" | "pauses" | "hung">>) => {
+		if (entry.listener.port !== 0) touch(keyOf(entry.listener));
+		entries.set(entry.listener.socket, { ...entry, ...change });
+	};
+
+	const setPauses = (entry: Entry, pauses: Pauses | undefined) => {
+		if (pauses !== entry.pauses) replace(entry, { pauses });
 	};
 
 	const setDown = (socket: SocketId) => {
@@ -155,45 +223,62 @@ export function createTable(): ListenerTable {
 	};
 
 	const markStopping = (stop: StopEvent) => {
-		for (const [socket, entry] of entries) {
-			const { listener } = entry;
-			if (!concerns(stop, listener)) continue;
-			if (listener.port !== 0) touch(keyOf(listener));
-			const lastNs = Math.max(stop.atNs, entry.stops?.get(stop.signal) ?? 0);
-			entries.set(socket, { ...entry, stops: new Map([...(entry.stops ?? []), [stop.signal, lastNs]]) });
+		for (const entry of entries.values()) {
+			if (!concerns(stop, entry.listener)) continue;
+			replace(entry, { stops: afterStop(entry.stops, stop) });
 		}
 	};
 
-	const closedNs = (socket: SocketId) => tombstones.get(socket) ?? olderTombstones.get(socket);
+	/** Whether a read soon may tell more. */
+	const markPause = (event: PauseEvent): boolean => {
+		let again = false;
+		for (const entry of entries.values()) {
+			const { socket } = entry.listener;
+			if (!isAbout(event, entry.listener)) continue;
+			const found = sight.found.get(socket);
+			// a read names one that keeps a process from running, and says nothing of a second one, then
+			const isOutdated = wasSeen(socket, event.atNs) && (found === undefined || found === event.whom.by);
+			const pauses = isOutdated ? entry.pauses : afterEvent(entry.pauses, event);
+			setPauses(entry, pauses);
+			again ||= event.kind === "resumed" && pausedOf(pauses) !== undefined;
+		}
+		return again;
+	};
 
-	const ageTombstones = (nowNs: number) => {
-		if (nowNs < generationNs + TOMBSTONE_NS) return;
-		olderTombstones = tombstones;
-		tombstones = new Map();
-		generationNs = nowNs;
+	/** Whether the last read had the socket, and began later. */
+	const wasSeen = (socket: SocketId, atNs: number) => atNs < sight.beganNs && sight.found.has(socket);
+
+	/** A second `listen()`. Whether a read soon may tell more. */
+	const relisten = ({ socket, backlog, atNs }: Listener): boolean => {
+		const entry = entries.get(socket);
+		// its first one was lost: what it was, its row says
+		if (entry === undefined) return atNs > (tombstones.closedNs(socket) ?? Number.NEGATIVE_INFINITY);
+		if (atNs > entry.backlogNs && !wasSeen(socket, atNs)) setUp({ ...entry.listener, backlog }, atNs);
+		return false;
 	};
 
 	/** Whether a row of a read replaces what is known of its socket. */
 	const canTake = (row: Listener, beganNs: number): boolean => {
 		const entry = entries.get(row.socket);
 		if (entry !== undefined) return row.atNs >= entry.listener.atNs;
-		const closed = closedNs(row.socket);
+		const closed = tombstones.closedNs(row.socket);
 		return closed === undefined || row.atNs > closed || beganNs >= closed + REVIVE_AFTER_NS;
 	};
 
 	/** Whether a read soon may tell more. */
 	const change = ({ kind, listener }: SocketEvent): boolean => {
 		const { socket, atNs } = listener;
-		const knownNs = entries.get(socket)?.listener.atNs ?? closedNs(socket) ?? Number.NEGATIVE_INFINITY;
+		const knownNs = entries.get(socket)?.listener.atNs ?? tombstones.closedNs(socket) ?? Number.NEGATIVE_INFINITY;
 		if (kind === "listen" && atNs > knownNs) {
 			// A complete read that began later did not have it: its close was lost, or is on its way.
 			const isOutdated = atNs < readNs && !entries.has(socket);
 			if (!isOutdated) setUp(listener);
 			return isOutdated || listener.port === 0;
 		}
+		if (kind === "relisten") return relisten(listener);
 		if (kind === "close" && atNs >= knownNs) {
 			setDown(socket);
-			tombstones.set(socket, atNs);
+			tombstones.close(socket, atNs);
 		}
 		return false;
 	};
@@ -218,20 +303,25 @@ export function createTable(): ListenerTable {
 			for (const event of events) {
 				if (event.kind === "stopping") markStopping(event);
 				else if ("listener" in event) again = change(event) || again;
+				else again = markPause(event) || again;
 			}
 			const last = events.at(-1);
-			if (last !== undefined) ageTombstones(atNsOf(last));
+			if (last !== undefined) tombstones.age(atNsOf(last));
 			return { changes: report(), again };
 		},
 
 		merge({ rows, beganNs, complete }) {
-			const seen = new Set<SocketId>();
+			const seen = new Map<SocketId, PausedBy | undefined>();
 			let again = false;
 			for (const row of rows) {
-				seen.add(row.socket);
-				if (canTake(row, beganNs)) setUp(row);
+				seen.set(row.socket, row.paused);
 				again ||= row.port === 0;
+				if (!canTake(row, beganNs)) continue;
+				setUp(withNewerBacklog(row, entries.get(row.socket), beganNs));
+				const entry = entries.get(row.socket);
+				if (entry !== undefined) setPauses(entry, afterRead(entry.pauses, row.paused, beganNs));
 			}
+			sight = { beganNs, found: seen };
 			for (const [socket, entry] of entries) {
 				if (!complete || seen.has(socket) || entry.listener.atNs >= beganNs) continue;
 				if (entry.missed) setDown(socket);
@@ -239,8 +329,19 @@ export function createTable(): ListenerTable {
 				again ||= !entry.missed;
 			}
 			if (complete) readNs = Math.max(readNs, beganNs);
-			ageTombstones(beganNs);
+			tombstones.age(beganNs);
 			return { changes: report(), again };
+		},
+
+		mark(hung) {
+			if (hung.size > 0 || isAnyHung) {
+				for (const entry of entries.values()) {
+					const now = hung.get(entry.listener.socket);
+					if (now !== entry.hung) replace(entry, { hung: now });
+				}
+			}
+			isAnyHung = hung.size > 0;
+			return { changes: report(), again: false };
 		},
 
 		endpoints: () => [...byEndpoint.keys()].flatMap((key) => endpoint(key) ?? []),
@@ -253,23 +354,8 @@ function sameListener(a: Listener, b: Listener): boolean {
 	return a.atNs === b.atNs && a.port === b.port && a.backlog === b.backlog;
 }
 
-/** Whether the signal goes to the process that opened the socket, or to its container's first one; after it listened. */
-function concerns({ pid, isInit, pidNamespace, atNs }: StopEvent, listener: Listener): boolean {
-	if (listener.atNs > atNs) return false;
-	return listener.pid === pid || (isInit && listener.pidNamespace === pidNamespace);
-}
-
-/** Those that a socket was told since it listens. */
-function toldSince(atNs: number, stops: Stops | undefined): Stops | undefined {
-	return stops && new Map([...stops].filter(([, toldNs]) => toldNs >= atNs));
-}
-
-/** What all of them have, each with its latest time. */
-function toldToAll([first, ...rest]: readonly (Stops | undefined)[]): Stops | undefined {
-	const told = new Map<number, number>();
-	for (const [signal, atNs] of first ?? []) {
-		const times = [atNs, ...rest.flatMap((stops) => stops?.get(signal) ?? [])];
-		if (times.length === rest.length + 1) told.set(signal, Math.max(...times));
-	}
-	return told.size > 0 ? told : undefined;
+/** A read that began before a second `listen()` knows the backlog of the first. */
+function withNewerBacklog(row: Listener, entry: Entry | undefined, beganNs: number): Listener {
+	if (entry === undefined || row.atNs !== entry.listener.atNs || beganNs > entry.backlogNs) return row;
+	return { ...row, backlog: entry.listener.backlog };
 }

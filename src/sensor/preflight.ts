@@ -2,7 +2,8 @@
 
 import { accessSync, constants, readFileSync } from "node:fs";
 import { release } from "node:os";
-import { SolistendError } from "../errors.js";
+import { messageOf, SolistendError } from "../errors.js";
+import { objectProblem } from "./object-file.js";
 
 /** The oldest kernel that has every helper the programs call (`bpf_get_socket_cookie` in tracing programs). */
 const MIN_KERNEL = [5, 12] as const;
@@ -65,12 +66,17 @@ export function checkCapabilities(status: string): SolistendError | undefined {
 }
 
 function checkObject(path: string): SolistendError | undefined {
+	const mend = "install solistend anew, or build it: npm run build:bpf";
+	let bytes: Buffer;
 	try {
-		accessSync(path, constants.R_OK);
-		return undefined;
+		bytes = readFileSync(path);
 	} catch (cause) {
-		return new SolistendError("unsupported", `cannot read the BPF object ${path} (build it: npm run build:bpf)`, {
+		return new SolistendError("unsupported", `cannot read the BPF object ${path}: ${messageOf(cause)} (${mend})`, {
 			cause,
 		});
 	}
+	const problem = objectProblem(bytes);
+	return problem === undefined
+		? undefined
+		: new SolistendError("unsupported", `cannot use the BPF object ${path}: ${problem} (${mend})`);
 }

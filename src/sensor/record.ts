@@ -40,7 +40,8 @@ export const RECORD_SIZE = 168;
 /** Size of `struct row`, in bytes: a record, and what only the kernel side needs. */
 export const ROW_SIZE = RECORD_SIZE + 24;
 
-const RECORD_VERSION = 3;
+/** Version of the records; one with another is not read. */
+export const RECORD_VERSION = 3;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const IPPROTO_MPTCP = 262;

@@ -5,6 +5,7 @@ import { execa } from "execa";
 import { describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { PACKAGED_OBJECT } from "../../src/sensor/kernel.js";
+import { addContainerCgroup } from "../host/cgroup.js";
 import { solistend } from "../host/daemon.js";
 import { eventually } from "../host/eventually.js";
 import { startHaproxy } from "../host/haproxy.js";
@@ -173,6 +174,50 @@ describe.skipIf(skipPrivileged)("watch", () => {
 			server.signal("SIGKILL");
 			await Promise.all([json, table, ...filtered].map(({ watch }) => watch.close()));
 			await server.close();
+		}
+	});
+
+	test("tells a pause by its process, or by its cgroup", async () => {
+		await using cgroup = await addContainerCgroup(`${process.pid}watch`);
+		const script = 'require("node:net").createServer().listen(0, "127.0.0.1", () => console.log("listens"))';
+		const said: string[] = [];
+		await using server = startProcess([...cgroup.enter, process.execPath, "-e", script], {
+			onLine: (line) => said.push(line),
+		});
+		await eventually("the server listens", () => said[0]);
+		const lines: string[] = [];
+		await using _json = startProcess(solistend("watch", "--json"), { onLine: (line) => lines.push(line) });
+		const rows: string[] = [];
+		await using _table = startProcess(solistend("watch", "--pid", String(server.pid)), {
+			onLine: (line) => rows.push(line),
+		});
+		const told = (by: string): Record<string, unknown>[] =>
+			lines.map((line) => JSON.parse(line)).filter((line) => line.by === by);
+		await eventually("both have seen it stop, go on, freeze and thaw", async () => {
+			server.signal("SIGSTOP");
+			server.signal("SIGCONT");
+			await cgroup.freeze();
+			await cgroup.thaw();
+			const isAll = (by: string) =>
+				["paused", "resumed"].every((event) => told(by).some((one) => one["event"] === event));
+			return isAll("signal") && isAll("freezer") && rows.some((row) => row.includes("resumed"));
+		});
+		expect(told("signal").find(({ pid }) => pid === server.pid)).toEqual({
+			time: expect.stringMatching(/^\d{4}-.*Z$/),
+			event: expect.stringMatching(/^(paused|resumed)$/),
+			by: "signal",
+			pid: server.pid,
+		});
+		const [frozen] = told("freezer");
+		expect(frozen?.["cgroupId"]).toMatch(/^\d+$/);
+		expect(rows.find((row) => row.includes("paused"))).toMatch(
+			new RegExp(`^[\\d:.]+  paused +${server.pid} +by a signal$`),
+		);
+		// a cgroup is no process
+		expect(rows.some((row) => row.includes("cgroup"))).toBe(false);
+		const page = await readFile(new URL("../../docs/commands.md", import.meta.url), "utf8");
+		for (const word of [...Object.keys(frozen ?? {}), "paused", "resumed", "relisten", "freezer"]) {
+			expect(page, `docs/commands.md explains ${word}`).toContain(`\`${word}\``);
 		}
 	});
 

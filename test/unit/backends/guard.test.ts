@@ -27,6 +27,12 @@ describe("the guard on what is out though it listens", () => {
 		expect(ejectable(50, 100, 50, 0.29)).toBe(29);
 	});
 
+	test("counts those that are out for another reason, and takes one all the same", () => {
+		expect(ejectable(5, 10, 5, 0.3, 2)).toBe(1);
+		expect(ejectable(5, 10, 5, 0.3, 4)).toBe(1);
+		expect(ejectable(5, 10, 5, 0.5, 2)).toBe(3);
+	});
+
 	test("leaves somebody ready, and is never more than asked nor beyond the share", () => {
 		fc.assert(
 			fc.property(fc.nat(50), fc.nat(50), fc.nat(20), share, (asked, others, held, maxEjected) => {

@@ -21,6 +21,8 @@ const op = fc.oneof(
 	{ weight: 6, arbitrary: fc.constant("listen" as const) },
 	{ weight: 4, arbitrary: fc.constant("close" as const) },
 	{ weight: 3, arbitrary: fc.constant("stop" as const) },
+	{ weight: 3, arbitrary: fc.constant("pause" as const) },
+	{ weight: 2, arbitrary: fc.constant("resume" as const) },
 	{ weight: 3, arbitrary: fc.constant("answer" as const) },
 	{ weight: 2, arbitrary: fc.constant("wait" as const) },
 	fc.constantFrom(
@@ -50,6 +52,8 @@ const story = fc.array(
 interface Open {
 	readonly backend: Backend;
 	readonly toldMs?: number;
+	/** Since when it is paused. */
+	readonly stuckMs?: number | undefined;
 	/** Undefined once it answered. */
 	readonly gate?: Gate | undefined;
 }
@@ -65,16 +69,19 @@ function createModel() {
 	};
 }
 
-const claimOf = ({ backend, toldMs, gate }: Open): Claim => ({
+const claimOf = ({ backend, toldMs, stuckMs, gate }: Open): Claim => ({
 	backend,
 	gate,
+	...(stuckMs !== undefined && {
+		stuck: { kind: "paused", by: "signal", pid: 1, atNs: stuckMs * 1e6, atMs: stuckMs },
+	}),
 	...(toldMs !== undefined && { told: { signal: "SIGTERM", atNs: toldMs * 1e6, atMs: toldMs } }),
 });
 
 const desiredOf = (pools: Pools) =>
 	new Map(pools.desired().flatMap(({ backends }) => backends.map((one) => [one.id, one])));
 
-test("whatever comes, goes, stops, flaps, waits or is held: somebody stays ready, and each change names what it touched", () => {
+test("whatever comes, goes, stops, is paused, flaps, waits or is held: somebody stays ready, and each change names what it touched", () => {
 	fc.assert(
 		fc.property(story, (steps) => {
 			const pools = createPools(rules);
@@ -104,6 +111,12 @@ test("whatever comes, goes, stops, flaps, waits or is held: somebody stays ready
 						break;
 					case "stop":
 						if (was !== undefined) put({ ...was, toldMs: nowMs });
+						break;
+					case "pause":
+						if (was !== undefined) put({ ...was, stuckMs: was.stuckMs ?? nowMs });
+						break;
+					case "resume":
+						if (was !== undefined) put({ ...was, stuckMs: undefined });
 						break;
 					case "drain":
 					case "down":
@@ -148,7 +161,7 @@ test("whatever comes, goes, stops, flaps, waits or is held: somebody stays ready
 				const alone = ids.flatMap((id) => {
 					const claims = [...model.open.values()].filter(({ backend }) => backend.id === id);
 					const [only] = claims;
-					return only === undefined || claims.length > 1 ? [] : [{ id, toldMs: only.toldMs, gate: only.gate }];
+					return only === undefined || claims.length > 1 ? [] : [{ ...only, id }];
 				});
 				const gated = alone.filter(({ gate }) => gate !== undefined);
 				for (const { id } of gated) {
@@ -165,20 +178,29 @@ test("whatever comes, goes, stops, flaps, waits or is held: somebody stays ready
 				}
 				const shown = [...after.values()];
 				if (free.length > 0) expect(shown.some(({ state }) => state === "ready")).toBe(true);
-				const isUnfit = (toldMs: number | undefined) => toldMs !== undefined && nowMs < toldMs + DRAIN_MS;
-				for (const { id, toldMs } of free) {
+				const isUnfit = ({ toldMs, stuckMs }: Open) =>
+					stuckMs !== undefined || (toldMs !== undefined && nowMs < toldMs + DRAIN_MS);
+				for (const { id, ...open } of free) {
 					const mayFlap = (model.closes.get(id) ?? 0) >= FLAP_MAX;
-					if (!mayFlap && !isUnfit(toldMs)) expect(after.get(id)).toMatchObject({ state: "ready", held: false });
+					if (!mayFlap && !isUnfit(open)) expect(after.get(id)).toMatchObject({ state: "ready", held: false });
 				}
-				const drained = free.filter(({ id }) => after.get(id)?.state === "drain");
-				const left = free.filter(({ id, toldMs }) => isUnfit(toldMs) && after.get(id)?.state === "ready");
-				for (const { toldMs } of drained) expect(isUnfit(toldMs)).toBe(true);
+				const stateOf = ({ id }: { readonly id: Backend["id"] }) => after.get(id)?.state;
+				const ejected = free.filter((one) => stateOf(one) === "drain" || stateOf(one) === "down");
+				const left = free.filter((one) => isUnfit(one) && stateOf(one) === "ready");
+				for (const one of ejected) {
+					expect(isUnfit(one)).toBe(true);
+					expect(stateOf(one)).toBe(one.stuckMs === undefined ? "drain" : "down");
+				}
 				const present = new Set([...listening.map(({ id }) => id), ...shown.map(({ id }) => id)]);
-				expect(drained.length).toBeLessThanOrEqual(Math.max(1, Math.floor(present.size * 0.3)));
+				expect(ejected.length).toBeLessThanOrEqual(Math.max(1, Math.floor(present.size * 0.3)));
 				const mayAllFlap = [...model.closes.values()].some((closes) => closes >= FLAP_MAX);
 				for (const one of left) {
 					if (mayAllFlap) break;
-					for (const other of drained) expect(other.toldMs ?? 0).toBeLessThanOrEqual(one.toldMs ?? 0);
+					for (const other of ejected) {
+						// whoever is stuck goes before all that were told to stop
+						if (one.stuckMs !== undefined) expect(other.stuckMs).toBeLessThanOrEqual(one.stuckMs);
+						else if (other.stuckMs === undefined) expect(other.toldMs).toBeLessThanOrEqual(one.toldMs ?? 0);
+					}
 				}
 			};
 
@@ -187,8 +209,8 @@ test("whatever comes, goes, stops, flaps, waits or is held: somebody stays ready
 				if (!step.batched) check();
 			}
 			check();
-			// what waited is confirmed, everybody has answered, and every time is over
-			for (const open of model.open.values()) put({ ...open, gate: undefined });
+			// what waited is confirmed, everybody has answered and runs, and every time is over
+			for (const open of model.open.values()) put({ ...open, gate: undefined, stuckMs: undefined });
 			nowMs += 3_600_000;
 			pools.expire(nowMs);
 			pools.confirm(nowMs);

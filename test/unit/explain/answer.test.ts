@@ -13,7 +13,7 @@ import { netnsKey } from "../../../src/listeners/ids.js";
 import { createPipeline } from "../../../src/pipeline.js";
 import { proxyView } from "../admin/status.js";
 import { containerOf } from "../backends/labels/declaring.js";
-import { close, listen, listenerOf, stop } from "../listeners/listener.js";
+import { close, listen, listenerOf, pause, stop } from "../listeners/listener.js";
 
 beforeEach(() => {
 	vi.useFakeTimers();
@@ -295,6 +295,28 @@ describe("a question", () => {
 		expect(answerTo("api").misses).toMatchObject([{ service: "api", port: 8080, key: "label", text: refused }]);
 		const elsewhere = "its label means port 9, not 8080";
 		expect(answerTo("other").misses).toMatchObject([{ service: "other", port: 8080, key: "label", text: elsewhere }]);
+	});
+
+	test("for one that is paused says so at its pool and where it was seen, and remembers when it was, and ran again", () => {
+		const { pipeline, answerTo, has } = setup();
+		has("1", "10.0.0.1");
+		has("2", "10.0.0.2");
+		pipeline.onRead(read([at(1, { netns: netnsKey("1") }), at(2, { netns: netnsKey("2"), pid: 2 })]));
+		vi.advanceTimersByTime(10);
+		pipeline.onEvents([pause(30, "signal", "paused", { pid: 2 })]);
+		const [paused] = answerTo("10.0.0.2:80").listeners;
+		expect(paused?.waitingFor).toMatchObject({ step: "pool", state: "waiting" });
+		expect(paused?.waitingFor?.text).toMatch(/^down: paused.*kill -CONT 2/);
+		expect(paused?.steps[0]?.text).toMatch(/, and is paused by a signal,$/);
+		pipeline.onEvents([pause(40, "signal", "resumed", { pid: 2 })]);
+		const [running] = answerTo("10.0.0.2:80").listeners;
+		expect(running?.waitingFor).toBeUndefined();
+		expect(running?.history.map(({ change, text }) => [change, text])).toEqual([
+			["paused", "paused: stopped by a signal"],
+			["backend", expect.stringMatching(/^down: paused/)],
+			["resumed", "it runs again"],
+			["backend", "ready: it listens"],
+		]);
 	});
 
 	test("for nothing in particular leaves out the ports beside the one that a label means, once somebody listens there", () => {

@@ -1,6 +1,6 @@
 /** Listeners for tests: a plain one, changed where the test says so. */
 
-import type { Listener, SocketEvent, StopEvent } from "../../../src/listeners/event.js";
+import type { Listener, PausedBy, PauseEvent, SocketEvent, StopEvent } from "../../../src/listeners/event.js";
 import { netnsKey, socketId } from "../../../src/listeners/ids.js";
 
 export function listenerOf(socket: number, atNs: number, change: Partial<Listener> = {}): Listener {
@@ -43,3 +43,20 @@ export const stop = (atNs: number, change: Partial<StopEvent> = {}): StopEvent =
 	atNs,
 	...change,
 });
+
+/** A second `listen()` on a socket that listens. */
+export const relisten = (listener: Listener, atNs: number, backlog: number): SocketEvent => ({
+	kind: "relisten",
+	listener: { ...listener, backlog, atNs },
+});
+
+/** To the process of a plain listener, or to its cgroup. */
+export const pause = (
+	atNs: number,
+	by: PausedBy,
+	kind: PauseEvent["kind"] = "paused",
+	of: Partial<Pick<Listener, "pid" | "cgroupId">> = {},
+): PauseEvent => {
+	const { pid = 4711, cgroupId = "1" } = of;
+	return { kind, whom: by === "signal" ? { by, pid } : { by, cgroupId }, atNs };
+};
