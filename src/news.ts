@@ -74,6 +74,8 @@ export function createNews({ log, recorder, pools, now, later, shown }: NewsOpti
 	};
 	/** With what came of it by the end of the step; nothing where it is over already. */
 	const begun = (key: EndpointKey): One[] => {
+		// at the start, where there are many, and nobody is to read of them
+		if (!hasBegun && !log.isLevelEnabled("debug")) return [];
 		const listener = shown(key);
 		return listener === undefined ? [] : [{ what: "listening", listener }];
 	};

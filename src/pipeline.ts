@@ -16,6 +16,7 @@ import { createHistory } from "./explain/history.js";
 import { createRecorder } from "./explain/record.js";
 import type { Presence } from "./identity/presence.js";
 import { createJudged, type Judged, type Known, type Looked } from "./judged.js";
+import { byNamespace } from "./listeners/by-namespace.js";
 import { atNsOf } from "./listeners/event.js";
 import type { EndpointKey } from "./listeners/ids.js";
 import { createTable, type Endpoint, type Merged } from "./listeners/table.js";
@@ -111,7 +112,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	/** Looks at these as they are now: an answer to an earlier question would confirm itself. */
 	const lookAnew = (endpoints: readonly Endpoint[]) => {
 		resolver.expire();
-		endpoints.forEach(look);
+		byNamespace(endpoints, ({ netns }) => netns).forEach(look);
 	};
 
 	/** What is known of a listener, with what came of it in the pools. */
@@ -260,7 +261,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		onRead(read) {
 			const beganMs = toMs(read.beganNs);
 			const waiting = pools.withheldBefore(beganMs);
-			take(table.merge(read), "read");
+			const { changes, again } = table.merge(read);
+			take({ changes: byNamespace(changes, ({ endpoint }) => endpoint.netns), again }, "read");
 			if (read.complete) {
 				if (waiting.length > 0) lookAnew(waiting.flatMap((key) => judged.get(key)?.endpoint ?? []));
 				pools.confirm(beganMs);

@@ -1,0 +1,78 @@
+/** What the programs in the kernel cost those who open connections, and those who listen. */
+
+import { addNetns, enter } from "../../host/netns.js";
+import { beside, type Figure, type Section } from "../figure.js";
+import { type BpfStats, countBpf, type Runs } from "../rig/bpf-stats.js";
+import { startDialogue } from "../rig/dialogue.js";
+import { startFlood } from "../rig/flood.js";
+import { native } from "../rig/native.js";
+import { openSensor } from "../rig/sensor.js";
+
+/** Both ends of connections, and each end changes its state a few times. */
+const SOCKETS = 100_000;
+/** So many that none is over its rate: the cost of an event that is sent. */
+const NAMESPACES = 200;
+const KEEP = 80;
+const ROUNDS = 3;
+const CHANGE_GOAL_NS = 100;
+const LISTEN_GOAL_NS = 3000;
+
+export async function cost(): Promise<Section> {
+	await using stats = await countBpf();
+	const sensor = openSensor({ onEvents() {}, onRead() {}, onTrouble() {} });
+	try {
+		const others = await during(stats, connect);
+		let [listens, closes]: [Runs, Runs] = [NONE, NONE];
+		let events = 0;
+		for (let round = 0; round < ROUNDS; round++) {
+			const flood = await startFlood(NAMESPACES, KEEP);
+			listens = sum(
+				listens,
+				await during(stats, async () => {
+					events += (await flood.run(NAMESPACES * KEEP)).events;
+				}),
+			);
+			closes = sum(closes, await during(stats, flood.close));
+		}
+		const { ringFull, limited } = sensor.losses();
+		return {
+			title: "In the kernel",
+			text: `By the kernel's own statistics (\`kernel.bpf_stats_enabled\`), which count their own clock in: the time of all programs of the
+sensor together. ${(SOCKETS / 2).toLocaleString("en")} connections over a loopback are opened and closed, and ${(NAMESPACES * KEEP).toLocaleString("en")} sockets in ${NAMESPACES} namespaces listen and are
+closed, ${ROUNDS} times.`,
+			figures: [
+				figure("a TCP state change that is no listen", others.ns / others.count, CHANGE_GOAL_NS),
+				beside("– such changes", others.count.toLocaleString("en")),
+				figure("a listen()", listens.ns / events, LISTEN_GOAL_NS),
+				beside("– the close of a listener", text(closes.ns / events)),
+				beside("– events that found no room or were over a rate", String(ringFull + limited)),
+			],
+		};
+	} finally {
+		await sensor.close();
+	}
+}
+
+const NONE: Runs = { count: 0, ns: 0 };
+const sum = (a: Runs, b: Runs): Runs => ({ count: a.count + b.count, ns: a.ns + b.ns });
+const text = (ns: number) => `${ns.toFixed(0)} ns`;
+const figure = (what: string, ns: number, mostNs: number): Figure => ({
+	what,
+	measured: text(ns),
+	goal: `≤ ${mostNs} ns`,
+	met: ns <= mostNs,
+});
+
+async function during(stats: BpfStats, work: () => Promise<void>): Promise<Runs> {
+	const before = await stats.read();
+	await work();
+	const after = await stats.read();
+	return { count: after.count - before.count, ns: after.ns - before.ns };
+}
+
+/** Opens connections, and closes them. */
+async function connect(): Promise<void> {
+	await using netns = await addNetns("cost");
+	await using hoard = startDialogue([...enter(netns), await native("hoard"), "0", String(SOCKETS)]);
+	await hoard.next();
+}
