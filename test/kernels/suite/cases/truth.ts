@@ -1,0 +1,169 @@
+/** That the table equals the kernel: at the start, whatever holds the socket, and whatever was lost. */
+
+import assert from "node:assert/strict";
+import { readdirSync, readlinkSync } from "node:fs";
+import { eventually } from "../../../host/eventually.js";
+import { rawSocket } from "../../../host/raw-socket.js";
+import type { Case, Group } from "../case.js";
+import { listeningPorts } from "../proc-net-tcp.js";
+import { nextPort, startProgram } from "../program.js";
+import type { Watched } from "../watched.js";
+
+const READS = 20;
+const PATIENCE = { timeoutMs: 60_000 };
+
+/** The ports that the table has in the namespace of a process: one for each socket, but for what MPTCP has twice. */
+const portsIn = (watched: Watched, netnsInode: number) =>
+	watched.table
+		.sockets()
+		.filter((listener) => listener.netnsInode === netnsInode)
+		.map(({ port }) => port)
+		.sort((a, b) => a - b);
+
+const netnsOf = (pid: number | "self") => Number(/\d+/.exec(readlinkSync(`/proc/${pid}/ns/net`))?.[0]);
+
+/** How many programs, links and maps the sensor holds. */
+const held = (pid: number) =>
+	readdirSync(`/proc/${pid}/fd`).filter((fd) => {
+		try {
+			return readlinkSync(`/proc/${pid}/fd/${fd}`).includes("bpf");
+		} catch {
+			return false; // closed meanwhile
+		}
+	}).length;
+
+/** Opens a socket, and closes it once the table has it. */
+async function openAndClose(watched: Watched): Promise<number> {
+	const port = nextPort();
+	using socket = rawSocket();
+	socket.bind(port);
+	socket.listen(1);
+	await watched.listening(port);
+	socket.close();
+	await watched.closed(port);
+	return port;
+}
+
+const cases: Case[] = [
+	{
+		name: "what listened before is in the first read",
+		async run({ watched, before }) {
+			const backlogs = [before.plain, before.elsewhere, before.ipv6].map((port) => watched.at(port)[0]?.backlog);
+			assert.deepEqual(backlogs, [21, 22, 23]);
+		},
+	},
+	{
+		name: "MPTCP that listened before: one endpoint with its backlog",
+		async run({ watched, before }) {
+			assert(before.mptcp !== undefined, "the kernel has no MPTCP");
+			const endpoints = watched.table.endpoints().filter(({ port }) => port === before.mptcp);
+			assert.deepEqual(
+				endpoints.map(({ sockets }) => sockets[0].backlog),
+				[24],
+			);
+		},
+	},
+	{
+		name: "a socket in flight (SCM_RIGHTS) that listened before is in the first read",
+		async run({ watched, before }) {
+			assert.equal(watched.at(before.inFlight).length, 1, "no file descriptor refers to it");
+		},
+		impossible: () => ({
+			because: "the kernel lists open files by the processes that have them, and this one is in none",
+			shows: /no file descriptor refers to it/,
+		}),
+	},
+	{
+		name: "a socket of an io_uring alone that listened before is in the first read",
+		async run({ watched, before }) {
+			assert.equal(watched.at(before.inRing).length, 1, "no file descriptor refers to it");
+		},
+		impossible: () => ({
+			because: "the kernel lists open files by the processes that have them, and this one is in none",
+			shows: /no file descriptor refers to it/,
+		}),
+	},
+	{
+		name: "events and reads agree with /proc/net/tcp",
+		async run({ watched, before }) {
+			const hidden = [before.inFlight, before.inRing];
+			const mine = [rawSocket(), rawSocket({ ipv6: true }), rawSocket({ reusePort: true })];
+			for (const socket of mine) {
+				socket.bind(nextPort());
+				socket.listen(1);
+				await watched.listening(socket.port());
+			}
+			mine.pop()?.close();
+			const inode = netnsOf("self");
+			const unique = (ports: number[]) => [...new Set(ports)].filter((port) => !hidden.includes(port));
+			const equal = () => {
+				assert.deepEqual(unique(portsIn(watched, inode)), unique(listeningPorts("self")));
+				return true;
+			};
+			await eventually("the table equals /proc/net/tcp", equal);
+			await watched.read();
+			equal();
+			for (const socket of mine) socket.close();
+			await eventually("the table equals /proc/net/tcp", equal);
+		},
+	},
+	{
+		name: "a socket in flight stays, however often the table is read",
+		async run({ watched }) {
+			const port = nextPort();
+			await using sender = await startProgram(["flight", port]);
+			await watched.listening(port);
+			for (let i = 0; i < 3; i++) await watched.read();
+			assert.equal(watched.at(port).length, 1);
+			await sender.close();
+			await watched.closed(port);
+		},
+	},
+	{
+		name: "a socket of an io_uring alone stays, and goes with it",
+		async run({ watched }) {
+			const port = nextPort();
+			await using owner = await startProgram(["uring", port]);
+			await watched.listening(port);
+			for (let i = 0; i < 3; i++) await watched.read();
+			assert.equal(watched.at(port).length, 1);
+			await owner.close();
+			await watched.closed(port);
+		},
+	},
+	{
+		name: "a socket that is passed to and fro is never missed by a read",
+		async run({ watched }) {
+			const port = nextPort();
+			await using _jugglers = await startProgram(["juggle", port]);
+			await watched.listening(port);
+			for (let i = 0; i < READS; i++) {
+				await watched.read();
+				assert.equal(watched.at(port).length, 1);
+			}
+			assert.deepEqual(
+				watched.eventsAt(port).map(({ kind }) => kind),
+				["listen"],
+			);
+		},
+	},
+	{
+		name: "three crashes of the worker: nothing is lost, nothing told twice, nothing left",
+		async run({ watched }) {
+			await openAndClose(watched);
+			const before = held(watched.pid);
+			for (let i = 1; i <= 3; i++) {
+				await watched.crash();
+				const port = await openAndClose(watched);
+				await eventually("the death was counted", () => watched.troubles.at(-1)?.losses.workerDeaths === i, PATIENCE);
+				const told = watched.eventsAt(port).filter(({ kind }) => kind === "listen").length;
+				assert(told <= 1, `one listen() was told ${told} times`);
+				const after = await openAndClose(watched);
+				assert.equal(watched.eventsAt(after).filter(({ kind }) => kind === "listen").length, 1);
+			}
+			assert.equal(held(watched.pid), before);
+		},
+	},
+];
+
+export const truth: Group = { name: "The table and the kernel", cases };
