@@ -100,12 +100,11 @@ static __always_inline void describe_opener(struct row *row, struct task_struct 
 	row->cgroup = (__u64)BPF_CORE_READ(task, cgroups, dfl_cgrp);
 }
 
-/* a look is cheaper than an update, and counts as use, too */
+/* a look counts as use, too, for a fifth of what an update costs */
 static __always_inline void remember(void *map, void *key)
 {
 	__u8 known = 1;
 
-	/* looking one up counts as a use of it, for a fifth of what writing costs */
 	if (!bpf_map_lookup_elem(map, key))
 		bpf_map_update_elem(map, key, &known, BPF_ANY);
 }
