@@ -30,11 +30,12 @@ static __always_inline bool is_frozen(struct row *row)
 static __always_inline bool is_stopped(struct row *row)
 {
 	struct task_struct *leader = (struct task_struct *)row->task;
+	__u32 pid = row->rec.pid;
 
-	if (bpf_map_lookup_elem(&stopped, &row->rec.pid))
+	if (bpf_map_lookup_elem(&stopped, &pid))
 		return true;
 	return BPF_CORE_READ(leader, signal, flags) & SIGNAL_STOP_STOPPED &&
-	       BPF_CORE_READ(leader, tgid) == row->rec.pid &&
+	       BPF_CORE_READ(leader, tgid) == pid &&
 	       BPF_CORE_READ(leader, start_time) == row->started && !has_children(leader);
 }
 

@@ -87,7 +87,8 @@ export function choose(hook: Hook, attempt: (program: string) => Refusal | undef
 		refusals.push({ place, ...refusal });
 	}
 	const state = refusals.every(({ isLack }) => isLack) ? "not supported" : "failed";
-	return { state, why: refusals.map(({ place, why }) => `${place}: ${why}`).join("; ") };
+	const whys = refusals.map(({ place, why }) => (hook.ways.length > 1 ? `${place}: ${why}` : why));
+	return { state, why: whys.join("; ") };
 }
 
 function firstRefusal(

@@ -10,7 +10,7 @@ import { isMainThread } from "node:worker_threads";
 import koffi, { type LibraryHandle } from "koffi";
 import { messageOf, SolistendError } from "../errors.js";
 import type { Refusal } from "./hooks.js";
-import { aboutProgram, culpritOf, lastWords } from "./last-words.js";
+import { aboutProgram, culpritOf, lacksType, lastWords } from "./last-words.js";
 
 /** A loaded BPF object. `close()` detaches its programs and frees its maps. */
 export interface BpfObject {
@@ -438,8 +438,9 @@ function listening<T>(action: () => T): { readonly value: T; readonly lines: rea
 }
 
 function refusalOf(program: string | undefined, errno: number, lines: readonly string[]): Refusal {
-	const words = lastWords(program === undefined ? lines : aboutProgram(lines, program));
-	return { isLack: LACKS.has(errno), why: words ?? native().strerror(errno) };
+	const about = program === undefined ? lines : aboutProgram(lines, program);
+	const words = lastWords(about);
+	return { isLack: LACKS.has(errno) || lacksType(about), why: words ?? native().strerror(errno) };
 }
 
 /** The error of a call, in libbpf's and the verifier's last words where they had any. */
