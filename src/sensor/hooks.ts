@@ -60,7 +60,13 @@ export const HOOKS: Readonly<Record<HookName, Hook>> = {
 };
 
 /** Every hook, in the order in which they are shown. */
-export const HOOK_NAMES = Object.keys(HOOKS) as readonly HookName[];
+export const HOOK_NAMES = [
+	"stopping",
+	"freezing",
+	"mptcp",
+	"fullQueues",
+	"relisten",
+] as const satisfies readonly HookName[];
 
 /** Every program that may be missing. */
 export const OPTIONAL_PROGRAMS: readonly string[] = Object.values(HOOKS).flatMap(({ ways }) =>
