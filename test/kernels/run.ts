@@ -10,7 +10,7 @@ import { messageOf } from "../../src/errors.js";
 import { tempFolder } from "../host/temp-folder.js";
 import { makeInitramfs } from "./initramfs.js";
 import { parseReport, type Report, wayText } from "./suite/report.js";
-import { type KernelResult, page } from "./table.js";
+import { type KernelResult, withTables } from "./table.js";
 import { runVm } from "./vm.js";
 
 const KERNELS = ["5.10", "6.1", "6.12", "sid"];
@@ -20,12 +20,16 @@ const TIMEOUT_MS = 900_000;
 
 const { values, positionals: wanted } = parseArgs({
 	allowPositionals: true,
-	options: { write: { type: "boolean", default: false }, only: { type: "string" } },
+	options: {
+		write: { type: "boolean", default: false },
+		only: { type: "string" },
+		verbose: { type: "boolean", default: false },
+	},
 });
 const isPart = wanted.length > 0 || values.only !== undefined;
 if (wanted.some((name) => !KERNELS.includes(name)) || (values.write && isPart)) {
 	process.stderr.write(
-		`usage: npm run test:kernels -- [--write | --only REGEX | KERNEL…] (kernels: ${KERNELS.join(", ")})\n`,
+		`usage: npm run test:kernels -- [--verbose] [--write | --only REGEX | KERNEL…] (kernels: ${KERNELS.join(", ")})\n`,
 	);
 	process.exit(2);
 }
@@ -74,6 +78,8 @@ async function runKernel(name: string, initramfs: string): Promise<KernelResult>
 				return;
 			case "case":
 				cases.push(report);
+				if (values.verbose)
+					say(`  ${report.outcome.kind} ${report.group}: ${report.name} (${wayText(report.way)}), ${report.ms} ms`);
 				sayFailure(report);
 				return;
 			case "end":
@@ -116,4 +122,7 @@ for (const name of kernels) {
 }
 say(`${passed} passed, ${failed} failed`);
 if (failed > 0) process.exitCode = 1;
-else if (values.write) writeFileSync(PAGE, page(results, readFileSync(PAGE, "utf8")));
+else if (values.write) {
+	const today = new Date().toISOString().slice(0, 10);
+	writeFileSync(PAGE, withTables(readFileSync(PAGE, "utf8"), results, today));
+}

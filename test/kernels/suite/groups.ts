@@ -11,8 +11,8 @@ export const GROUPS: readonly Group[] = [sockets, truth, pauses];
 export function sensorImpossible(where: Where): Impossible | undefined {
 	if (isOlder(where, 5, 11) && where.way.user === "capabilities" && where.way.memlock !== "unlimited") {
 		return {
-			because: "before 5.11 the kernel charges BPF maps to RLIMIT_MEMLOCK, and only root may raise it",
-			shows: /Operation not permitted|RLIMIT_MEMLOCK/,
+			because: "before 5.11 the kernel charges BPF maps to RLIMIT_MEMLOCK, where only root may raise it",
+			shows: /^locked memory is limited to 64 KiB/,
 		};
 	}
 	return undefined;

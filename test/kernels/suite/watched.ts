@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { FullQueue, KernelEvent, Listener, SocketEvent } from "../../../src/listeners/event.js";
+import type { FullQueue, KernelEvent, Listener, Read, SocketEvent } from "../../../src/listeners/event.js";
 import { createTable, type ListenerTable, type Merged } from "../../../src/listeners/table.js";
 import type { Hooks } from "../../../src/sensor/hooks.js";
 import type { Losses } from "../../../src/sensor/sensor.js";
@@ -27,8 +27,8 @@ export interface Watched {
 	/** Waits for the table to have a listener at the port. */
 	listening(port: number): Promise<Listener>;
 	closed(port: number): Promise<true>;
-	/** Asks for a read and waits until it has been merged. */
-	read(): Promise<void>;
+	/** Asks for a read and waits until it has been merged; what it had. */
+	read(): Promise<Read>;
 	/** The listeners whose accept queue is full now. */
 	fullQueues(): Promise<readonly FullQueue[]>;
 	/** Makes the worker thread die at the next event. */
@@ -69,6 +69,7 @@ export async function openWatched({ user, memlock }: Way): Promise<Watched> {
 	const events: KernelEvent[] = [];
 	const troubles: { message: string; losses: Losses }[] = [];
 	let reads = 0;
+	let lastRead: Read | undefined;
 	let crashes = 0;
 	let queues: readonly FullQueue[] | undefined;
 	let begun: Extract<Told, { type: "ready" | "failed" }> | undefined;
@@ -88,6 +89,7 @@ export async function openWatched({ user, memlock }: Way): Promise<Watched> {
 				return;
 			case "read":
 				reads++;
+				lastRead = told.read;
 				take(table.merge(told.read));
 				return;
 			case "trouble":
@@ -126,7 +128,7 @@ export async function openWatched({ user, memlock }: Way): Promise<Watched> {
 		async read() {
 			const before = reads;
 			ask({ type: "read" });
-			await eventually("a read of the kernel's table", () => reads > before, PATIENCE);
+			return await eventually("a read of the kernel's table", () => (reads > before ? lastRead : undefined), PATIENCE);
 		},
 		async fullQueues() {
 			queues = undefined;

@@ -6,10 +6,13 @@ import { eventually } from "../../../host/eventually.js";
 import { rawSocket } from "../../../host/raw-socket.js";
 import type { Case, Group } from "../case.js";
 import { listeningPorts } from "../proc-net-tcp.js";
-import { nextPort, startProgram } from "../program.js";
+import { nextPort, type Program, startProgram } from "../program.js";
 import type { Watched } from "../watched.js";
 
-const READS = 20;
+const READS = 10;
+/** Of the storm, in each of its namespaces: two events each. The buffer holds some 6,000. */
+const PAIRS = 1000;
+const KEPT = 20;
 const PATIENCE = { timeoutMs: 60_000 };
 
 /** The ports that the table has in the namespace of a process: one for each socket, but for what MPTCP has twice. */
@@ -21,6 +24,16 @@ const portsIn = (watched: Watched, netnsInode: number) =>
 		.sort((a, b) => a - b);
 
 const netnsOf = (pid: number | "self") => Number(/\d+/.exec(readlinkSync(`/proc/${pid}/ns/net`))?.[0]);
+
+/** The ports that a process opened, and that the table has. */
+const portsOf = (watched: Watched, pid: number) =>
+	watched.table
+		.sockets()
+		.filter((listener) => listener.pid === pid)
+		.map(({ port }) => port)
+		.sort((a, b) => a - b);
+
+const equals = (a: readonly number[], b: readonly number[]) => a.join() === b.join();
 
 /** How many programs, links and maps the sensor holds. */
 const held = (pid: number) =>
@@ -162,6 +175,48 @@ const cases: Case[] = [
 				assert.equal(watched.eventsAt(after).filter(({ kind }) => kind === "listen").length, 1);
 			}
 			assert.equal(held(watched.pid), before);
+		},
+	},
+	{
+		name: "events that found no room: counted, and repaired by a read",
+		async run({ watched }) {
+			const lost = () => watched.troubles.at(-1)?.losses.ringFull ?? 0;
+			const before = lost();
+			process.kill(watched.pid, "SIGSTOP");
+			let storm: Program | undefined;
+			try {
+				// more than the buffer holds, and in each namespace fewer than its share
+				storm = await startProgram(["storm", PAIRS, 4, KEPT]);
+			} finally {
+				process.kill(watched.pid, "SIGCONT");
+			}
+			const { pid } = storm;
+			await using _storm = storm;
+			await eventually("the loss was counted", () => lost() > before, PATIENCE);
+			const open = listeningPorts(pid);
+			assert.equal(open.length, KEPT);
+			await eventually("the table equals what is open", () => equals(portsOf(watched, pid), open), PATIENCE);
+			await watched.read();
+			assert.deepEqual(portsOf(watched, pid), open);
+		},
+	},
+	{
+		name: "a namespace that floods: another one is told at once, and this one is right when it calms",
+		async run({ watched }) {
+			const limited = () => watched.troubles.at(-1)?.losses.limited ?? 0;
+			const before = limited();
+			await using flood = await startProgram(["flood"]);
+			await eventually("the flood is limited", () => limited() > before, PATIENCE);
+			for (let i = 0; i < 3; i++) {
+				const port = await openAndClose(watched);
+				const kinds = () => watched.eventsAt(port).map(({ kind }) => kind);
+				// a read may have it first
+				await eventually("both were told", () => kinds().join() === "listen,close");
+			}
+			await flood.close();
+			await eventually("the table has nothing of it", () => portsOf(watched, flood.pid).length === 0, PATIENCE);
+			await watched.read();
+			assert.deepEqual(portsOf(watched, flood.pid), []);
 		},
 	},
 ];
