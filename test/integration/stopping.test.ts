@@ -152,6 +152,10 @@ describe.skipIf(skipPrivileged)("a stop signal", () => {
 		server.signal("SIGQUIT");
 		server.signal("SIGTERM");
 		await told(server.pid, SIGTERM);
+		// one that is still pending is not delivered again
+		await eventually("it has handled both", () =>
+			/^ShdPnd:\t0+$/m.test(readFileSync(`/proc/${server.pid}/status`, "utf8")),
+		);
 		watched.sensor.setStopSignals([SIGQUIT]);
 		server.signal("SIGTERM");
 		server.signal("SIGQUIT");
