@@ -100,18 +100,21 @@ static __always_inline void describe_opener(struct row *row, struct task_struct 
 	row->cgroup = (__u64)BPF_CORE_READ(task, cgroups, dfl_cgrp);
 }
 
-/* from now on it is told when the process, the first one of its pid namespace, or its cgroup is stopped or paused */
-static __always_inline void remember_targets(struct record *rec)
+/* a look is cheaper than an update, and counts as use, too */
+static __always_inline void remember(void *map, void *key)
 {
 	__u8 known = 1;
 
-	/* mostly they are known, and looking one up counts as a use of it, for a fifth of what writing costs */
-	if (!bpf_map_lookup_elem(&stop_targets, &rec->pid))
-		bpf_map_update_elem(&stop_targets, &rec->pid, &known, BPF_ANY);
-	if (!bpf_map_lookup_elem(&stop_targets, &rec->pidns))
-		bpf_map_update_elem(&stop_targets, &rec->pidns, &known, BPF_ANY);
-	if (!bpf_map_lookup_elem(&freeze_targets, &rec->cgroup))
-		bpf_map_update_elem(&freeze_targets, &rec->cgroup, &known, BPF_ANY);
+	if (!bpf_map_lookup_elem(map, key))
+		bpf_map_update_elem(map, key, &known, BPF_ANY);
+}
+
+/* from now on it is told when the process, the first one of its pid namespace, or its cgroup is stopped or paused */
+static __always_inline void remember_targets(struct record *rec)
+{
+	remember(&stop_targets, &rec->pid);
+	remember(&stop_targets, &rec->pidns);
+	remember(&freeze_targets, &rec->cgroup);
 }
 
 #endif

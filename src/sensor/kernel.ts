@@ -7,8 +7,8 @@ import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import type { FullQueue, Read } from "../listeners/event.js";
 import { choose, HOOK_NAMES, HOOKS, type Hooks, OPTIONAL_PROGRAMS, type Refusal } from "./hooks.js";
-import { openObject, readAll, readSingle, writeSingle } from "./libbpf.js";
-import { checkRequirements } from "./preflight.js";
+import { openObject, raiseLockedMemory, readAll, readSingle, writeSingle } from "./libbpf.js";
+import { chargesLockedMemory, checkRequirements } from "./preflight.js";
 import { decodeFullQueues, decodeLosses, type KernelLosses, LOSSES_SIZE, ROW_SIZE } from "./record.js";
 import { createRowDecoder } from "./rows.js";
 
@@ -46,6 +46,7 @@ export interface Kernel {
  */
 export function openKernel(objectPath: string = PACKAGED_OBJECT): Kernel {
 	for (const { problem } of checkRequirements(objectPath)) if (problem !== undefined) throw problem;
+	if (chargesLockedMemory()) raiseLockedMemory();
 	const object = openObject(objectPath, OPTIONAL_PROGRAMS);
 	const listenersFd = object.mapFd("listeners");
 	const readBeganFd = object.mapFd("read_began");

@@ -71,6 +71,7 @@ const EFD_FLAGS = 0o2000000 | 0o4000;
 const PRINT_INFO = 1;
 const BPF_ANY = 0;
 const CLOCK_BOOTTIME = 7;
+const RLIMIT_MEMLOCK = 8;
 const { EAGAIN, EINTR, ENOENT, ENOSPC, EOPNOTSUPP, EPERM, ESRCH } = constants.errno;
 /** The verifier gives up when a signal waits, and so does libbpf after five times. */
 const LOAD_ATTEMPTS = 100;
@@ -112,6 +113,8 @@ interface Native {
 	eventfd_write(fd: number, value: number): number;
 	poll(fds: object[], count: number, timeoutMs: number): number;
 	clock_gettime(clock: number, result: Buffer): number;
+	getrlimit(resource: number, limits: Buffer): number;
+	setrlimit(resource: number, limits: Buffer): number;
 	strerror(errno: number): string;
 	vsnprintf(text: Buffer, size: number, format: Pointer, args: Pointer): number;
 }
@@ -169,6 +172,8 @@ function bind(bpf: LibraryHandle, c: LibraryHandle): Native {
 		eventfd_write: c.func("int eventfd_write(int fd, uint64_t value)"),
 		poll: c.func("poll", "int", [pollFds, "unsigned long", "int"]),
 		clock_gettime: c.func("int clock_gettime(int clock, void *result)"),
+		getrlimit: c.func("int getrlimit(int resource, void *limits)"),
+		setrlimit: c.func("int setrlimit(int resource, void *limits)"),
 		strerror: c.func("const char *strerror(int errnum)"),
 		vsnprintf: c.func("int vsnprintf(void *text, size_t size, void *format, void *args)"),
 	};
@@ -177,6 +182,16 @@ function bind(bpf: LibraryHandle, c: LibraryHandle): Native {
 /** Version of the libbpf that is installed, such as `v1.1`. */
 export function libbpfVersion(): string {
 	return native().libbpf_version_string();
+}
+
+/** Lets this process lock as much memory as it may: libbpf itself only tries to lift the limit altogether, as root can. */
+export function raiseLockedMemory(): void {
+	const c = native();
+	// struct rlimit: the soft limit, then the hard one
+	const limits = Buffer.alloc(16);
+	if (c.getrlimit(RLIMIT_MEMLOCK, limits) !== 0) return;
+	limits.copy(limits, 0, 8);
+	c.setrlimit(RLIMIT_MEMLOCK, limits);
 }
 
 /**

@@ -75,19 +75,15 @@ export interface LimitedMark {
 export function decodeRecord(bytes: Buffer): KernelEvent | LimitedMark | undefined {
 	if (bytes.length < RECORD_SIZE || bytes[RECORD_FIELDS.version[0]] !== RECORD_VERSION) return undefined;
 	const kind = KINDS.get(bytes.readUInt8(RECORD_FIELDS.kind[0]));
+	if (kind === "listen" || kind === "relisten" || kind === "close") {
+		const listener = decodeListener(bytes);
+		return listener && { kind, listener };
+	}
 	const pid = bytes.readUInt32LE(RECORD_FIELDS.pid[0]);
-	const cgroupId = bytes.readBigUInt64LE(RECORD_FIELDS.cgroup[0]).toString();
-	const by = PAUSED_BY.get(bytes.readUInt8(RECORD_FIELDS.paused[0]));
 	const atNs = Number(bytes.readBigUInt64LE(RECORD_FIELDS.at_ns[0]));
 	switch (kind) {
 		case undefined:
 			return undefined;
-		case "listen":
-		case "relisten":
-		case "close": {
-			const listener = decodeListener(bytes);
-			return listener && { kind, listener };
-		}
 		case "stopping": {
 			const signal = bytes.readUInt8(RECORD_FIELDS.signal[0]);
 			const pidNamespace = bytes.readUInt32LE(RECORD_FIELDS.pidns[0]);
@@ -95,9 +91,12 @@ export function decodeRecord(bytes: Buffer): KernelEvent | LimitedMark | undefin
 			return { kind, signal, pid, pidNamespace, isInit, comm: text(bytes, RECORD_FIELDS.comm), atNs };
 		}
 		case "paused":
-		case "resumed":
+		case "resumed": {
+			const by = PAUSED_BY.get(bytes.readUInt8(RECORD_FIELDS.paused[0]));
+			const cgroupId = bytes.readBigUInt64LE(RECORD_FIELDS.cgroup[0]).toString();
 			if (by === undefined) return undefined;
 			return { kind, whom: by === "freezer" ? { by, cgroupId } : { by, pid }, atNs };
+		}
 		case "limited": {
 			const netnsInode = bytes.readUInt32LE(RECORD_FIELDS.netns[0]);
 			return { kind, netns: netnsKey(bytes.readBigUInt64LE(RECORD_FIELDS.netns_cookie[0])), netnsInode, atNs };
