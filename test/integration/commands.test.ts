@@ -186,10 +186,12 @@ describe.skipIf(skipPrivileged)("watch", () => {
 		});
 		await eventually("the server listens", () => said[0]);
 		const lines: string[] = [];
-		await using _json = startProcess(solistend("watch", "--json"), { onLine: (line) => lines.push(line) });
+		await using _json = startProcess(solistend("watch", "--json"), {
+			onLine: (line, stream) => stream === "stdout" && lines.push(line),
+		});
 		const rows: string[] = [];
 		await using _table = startProcess(solistend("watch", "--pid", String(server.pid)), {
-			onLine: (line) => rows.push(line),
+			onLine: (line, stream) => stream === "stdout" && rows.push(line),
 		});
 		const told = (by: string): Record<string, unknown>[] =>
 			lines.map((line) => JSON.parse(line)).filter((line) => line.by === by);

@@ -317,7 +317,14 @@ test("the status shows all that listen, by service and id, with the time of thei
 		{
 			name: "web",
 			backends: [
-				{ id: nth(1).id, state: "drain", held: false, reason: "told to stop by SIGTERM", sinceMs: 10 },
+				{
+					id: nth(1).id,
+					state: "drain",
+					held: false,
+					reason: "told to stop by SIGTERM",
+					sinceMs: 10,
+					unfit: "stopping",
+				},
 				{ id: nth(2).id, state: "ready", held: false, reason: "it listens", sinceMs: 0 },
 			],
 		},

@@ -29,6 +29,7 @@ describe("a valid configuration", () => {
 			discovery: { labels: true, allow: [], conventions: [] },
 			settle: { quiet: 100, max: 2000 },
 			flap: { max: 5, window: 30_000, hold: 10_000 },
+			hung: { after: 3000 },
 			guard: { maxDrop: 0.5, maxEjected: 0.3 },
 			resync: 60_000,
 			proxies: [],
@@ -79,6 +80,11 @@ services:
 	test("may switch off what holds flapping endpoints out", () => {
 		expect(config("flap: false").flap).toBe(false);
 		expect(config("flap: {max: 3}").flap).toEqual({ max: 3, window: 30_000, hold: 10_000 });
+	});
+
+	test("may switch off the look for those that hang, or give them another time", () => {
+		expect(config("hung: false").hung).toBe(false);
+		expect(config("hung: {after: 500ms}").hung).toEqual({ after: 500 });
 	});
 
 	test("may name no stop signal, or several", () => {
@@ -193,6 +199,8 @@ describe("a problem", () => {
 		["guard: {maxDrop: half}", "1:18: guard.maxDrop", 'must be a percentage such as 50%, not "half"'],
 		["guard: {maxEjected: 101%}", "1:21: guard.maxEjected", "must be a percentage from 0% to 100%, not 101%"],
 		["flap: true", "1:7: flap", "must be false, or a map of max, window and hold, not true"],
+		["hung: true", "1:7: hung", "must be false, or a map with after, not true"],
+		["hung: {after: 10ms}", "1:15: hung.after", "must be a duration from 100ms to 24h, not 10ms"],
 		["flap: {max: 1}", "1:13: flap.max", "must be a whole number from 2 to 1000, not 1"],
 		["flap: {windwo: 1s}", "1:8: flap.windwo", "unknown key, did you mean window? (allowed: max, window, hold)"],
 		[
