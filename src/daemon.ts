@@ -199,7 +199,7 @@ export async function openDaemon({ file, config, log, workerUrl }: DaemonOptions
 	const ready = Promise.race([proxies.firstRound, timeout]).then(() => {
 		if (closing.signal.aborted) return;
 		const services = pipeline.desired()?.map(({ name, backends }) => [name, backends.length]) ?? [];
-		log.info({ listeners: pipeline.listeners().length, services: Object.fromEntries(services) }, "ready");
+		log.info({ listeners: pipeline.listenerCount(), services: Object.fromEntries(services) }, "ready");
 	});
 
 	return {
