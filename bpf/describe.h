@@ -112,9 +112,13 @@ static __always_inline void remember(void *map, void *key)
 /* from now on it is told when the process, the first one of its pid namespace, or its cgroup is stopped or paused */
 static __always_inline void remember_targets(struct record *rec)
 {
-	remember(&stop_targets, &rec->pid);
-	remember(&stop_targets, &rec->pidns);
-	remember(&freeze_targets, &rec->cgroup);
+	/* on the stack: 5.10 takes no key out of the row that an iterator is at */
+	__u32 pid = rec->pid, pidns = rec->pidns;
+	__u64 cgroup = rec->cgroup;
+
+	remember(&stop_targets, &pid);
+	remember(&stop_targets, &pidns);
+	remember(&freeze_targets, &cgroup);
 }
 
 #endif

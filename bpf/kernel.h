@@ -211,6 +211,7 @@ struct signal_struct {
 struct task_struct {
 	int tgid;
 	__u64 start_time;
+	int exit_state;
 	struct list_head children;
 	struct signal_struct *signal;
 	char comm[16];

@@ -26,16 +26,26 @@ static __always_inline bool is_frozen(struct row *row)
 	       BPF_CORE_READ(cgroup, flags) & (1UL << CGRP_FROZEN);
 }
 
+/* whether the process that opened the socket is still there: what became of it says nothing of who has it now */
+static __always_inline bool has_opener(struct row *row)
+{
+	struct task_struct *leader = (struct task_struct *)row->task;
+
+	return BPF_CORE_READ(leader, tgid) == row->rec.pid && BPF_CORE_READ(leader, start_time) == row->started &&
+	       !BPF_CORE_READ(leader, exit_state);
+}
+
 /* also by what is not told: SIGTSTP and its like, or before we were attached */
 static __always_inline bool is_stopped(struct row *row)
 {
 	struct task_struct *leader = (struct task_struct *)row->task;
+	__u32 pid = row->rec.pid;
 
-	if (bpf_map_lookup_elem(&stopped, &row->rec.pid))
+	if (!has_opener(row))
+		return false;
+	if (bpf_map_lookup_elem(&stopped, &pid))
 		return true;
-	return BPF_CORE_READ(leader, signal, flags) & SIGNAL_STOP_STOPPED &&
-	       BPF_CORE_READ(leader, tgid) == row->rec.pid &&
-	       BPF_CORE_READ(leader, start_time) == row->started && !has_children(leader);
+	return BPF_CORE_READ(leader, signal, flags) & SIGNAL_STOP_STOPPED && !has_children(leader);
 }
 
 static __always_inline __u8 paused_by(struct row *row)

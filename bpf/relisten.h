@@ -33,6 +33,8 @@ static __always_inline void listened(struct sock *sk)
 		return;
 	/* the row first, and its time stays: it listens since then */
 	row->rec.backlog = backlog;
+	if (!row->rec.port)
+		row->rec.port = BPF_CORE_READ(sk, __sk_common.skc_num);
 	__builtin_memcpy(&rec, &row->rec, sizeof(rec));
 	rec.kind = RECORD_RELISTEN;
 	rec.paused = 0;

@@ -14,6 +14,7 @@ import type { LoopCounts } from "./counts.js";
 import type { Driver, OperatorChange } from "./driver.js";
 import { createFastQueue, createTurns, type OnOutcome } from "./fast-queue.js";
 import { createLedger, type ProxyStatus } from "./ledger.js";
+import { createNewcomers } from "./newcomers.js";
 import { createRounds, type RoundEnd, TASKS, type Task } from "./round.js";
 
 export type { ProxyStatus } from "./ledger.js";
@@ -145,7 +146,21 @@ export function openLoop(options: LoopOptions): Loop {
 		wake();
 	};
 
-	const round = createRounds({ proxy, driver, desired, onOperator, ledger, inTurn, signal: abort.signal, now });
+	const fast = isApplying ? driver.fast : undefined;
+	/** The fast lane brings in whoever comes at once, and takes them out again, without a reload. */
+	const newcomers = isApplying && fast === undefined ? createNewcomers(backend) : undefined;
+	const round = createRounds({
+		proxy,
+		driver,
+		desired,
+		onOperator,
+		ledger,
+		inTurn,
+		forReload: (set) => newcomers?.grown(set, now(), policy.quiet) ?? set,
+		onPlanned: (set) => newcomers?.handed(set),
+		signal: abort.signal,
+		now,
+	});
 
 	/** The fast lane takes what waits; what it comes to. */
 	const onBegin = (): OnOutcome => {
@@ -170,7 +185,6 @@ export function openLoop(options: LoopOptions): Loop {
 			wake();
 		};
 	};
-	const fast = isApplying ? driver.fast : undefined;
 	const queue = fast && createFastQueue({ fast, backend, inTurn, signal: abort.signal, onBegin });
 
 	const run = async () => {
@@ -194,7 +208,9 @@ export function openLoop(options: LoopOptions): Loop {
 				if (abort.signal.aborted) return;
 				ledger.failed(error, "what it has, which was not touched", again());
 			}
-			if (isThrough) continue;
+			const grownAtMs = againAtMs === undefined ? newcomers?.dueMs(policy.quiet) : undefined;
+			if (isThrough && grownAtMs === undefined) continue;
+			againAtMs ??= grownAtMs;
 			cause = since ?? cause;
 			ask("plan");
 		}
@@ -210,6 +226,8 @@ export function openLoop(options: LoopOptions): Loop {
 			const touched = change.touched?.filter(isServed);
 			if (touched?.length === 0) return;
 			cause ??= change;
+			// What comes before the first round may be in the proxy from an earlier run: that is no newcomer.
+			if (ledger.status.state !== "starting") newcomers?.touched(touched ?? [], now());
 			if (queue !== undefined && touched !== undefined && ledger.status.state !== "starting") {
 				queue.add(touched);
 				return;

@@ -43,6 +43,10 @@ export interface RoundOptions {
 	readonly onOperator: ((changes: readonly OperatorChange[]) => void) | undefined;
 	readonly ledger: Ledger;
 	readonly inTurn: Turns;
+	/** Takes from the desired set whom a reload is not for yet. */
+	readonly forReload: (set: DesiredSet) => DesiredSet;
+	/** What the proxy gets. */
+	readonly onPlanned: (set: DesiredSet) => void;
 	readonly signal: AbortSignal;
 	now(): number;
 }
@@ -52,7 +56,8 @@ export type Round = (task: Task, since: DesiredChange | undefined) => Promise<Ro
 
 const NOBODY = { joined: [], left: [] } as const;
 
-export function createRounds({ proxy, driver, desired, onOperator, ledger, inTurn, signal, now }: RoundOptions): Round {
+export function createRounds(options: RoundOptions): Round {
+	const { proxy, driver, desired, onOperator, ledger, inTurn, forReload, onPlanned, signal, now } = options;
 	const isApplying = proxy.mode === "apply";
 	let limiter: ReloadLimiter;
 
@@ -73,7 +78,11 @@ export function createRounds({ proxy, driver, desired, onOperator, ledger, inTur
 			const taken = driver.take?.(actual);
 			if (taken !== undefined && taken.byOthers.length > 0) onOperator?.(taken.byOthers);
 			if (task !== "plan" && taken?.isSame === true && taken.byOthers.length === 0) return undefined;
-			const plan = driver.plan(actual, desired() ?? []);
+			const all = desired() ?? [];
+			let plan = driver.plan(actual, all);
+			const set = plan.reload ? forReload(all) : all;
+			if (set !== all) plan = driver.plan(actual, set);
+			onPlanned(set);
 			const planMs = now();
 			const { urgent = [] } = plan;
 			return { plan, planMs, urgent: isApplying && urgent.length > 0 ? await driver.run(urgent, signal) : undefined };

@@ -60,7 +60,13 @@ export const HOOKS: Readonly<Record<HookName, Hook>> = {
 };
 
 /** Every hook, in the order in which they are shown. */
-export const HOOK_NAMES = Object.keys(HOOKS) as readonly HookName[];
+export const HOOK_NAMES = [
+	"stopping",
+	"freezing",
+	"mptcp",
+	"fullQueues",
+	"relisten",
+] as const satisfies readonly HookName[];
 
 /** Every program that may be missing. */
 export const OPTIONAL_PROGRAMS: readonly string[] = Object.values(HOOKS).flatMap(({ ways }) =>
@@ -87,7 +93,8 @@ export function choose(hook: Hook, attempt: (program: string) => Refusal | undef
 		refusals.push({ place, ...refusal });
 	}
 	const state = refusals.every(({ isLack }) => isLack) ? "not supported" : "failed";
-	return { state, why: refusals.map(({ place, why }) => `${place}: ${why}`).join("; ") };
+	const whys = refusals.map(({ place, why }) => (hook.ways.length > 1 ? `${place}: ${why}` : why));
+	return { state, why: whys.join("; ") };
 }
 
 function firstRefusal(

@@ -6,7 +6,7 @@
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import type { FullQueue, Read } from "../listeners/event.js";
-import { choose, HOOK_NAMES, HOOKS, type Hooks, OPTIONAL_PROGRAMS, type Refusal } from "./hooks.js";
+import { choose, HOOKS, type HookName, type Hooks, OPTIONAL_PROGRAMS, type Refusal } from "./hooks.js";
 import { openObject, raiseLockedMemory, readAll, readSingle, writeSingle } from "./libbpf.js";
 import { chargesLockedMemory, checkRequirements } from "./preflight.js";
 import { decodeFullQueues, decodeLosses, type KernelLosses, LOSSES_SIZE, ROW_SIZE } from "./record.js";
@@ -60,11 +60,15 @@ export function openKernel(objectPath: string = PACKAGED_OBJECT): Kernel {
 	const mask = randomBytes(8).readBigUInt64LE();
 
 	const probe = (attempt: (program: string) => Refusal | undefined): Hooks => {
-		const states = HOOK_NAMES.map((name) => [
-			name,
-			choose(HOOKS[name], (program) => object.refused.get(program) ?? attempt(program)),
-		]);
-		return Object.fromEntries(states);
+		const stateOf = (name: HookName) =>
+			choose(HOOKS[name], (program) => object.refused.get(program) ?? attempt(program));
+		return {
+			stopping: stateOf("stopping"),
+			freezing: stateOf("freezing"),
+			mptcp: stateOf("mptcp"),
+			fullQueues: stateOf("fullQueues"),
+			relisten: stateOf("relisten"),
+		};
 	};
 	let hooks = probe(() => undefined);
 

@@ -20,3 +20,7 @@ export function aboutProgram(lines: readonly string[], program: string): string[
 	const first = lines.findIndex((line) => OF_PROGRAM.exec(line)?.[1] === program);
 	return lines.slice(Math.max(first, 0)).map((line) => OF_PROGRAM.exec(line)?.[2] ?? line);
 }
+
+/** Whether a type, or a part of one, is not there: libbpf gives no other sign of it than this. */
+export const lacksType = (lines: readonly string[]): boolean =>
+	lines.some((line) => line.includes("failed to resolve CO-RE relocation"));

@@ -10,7 +10,7 @@ import { isMainThread } from "node:worker_threads";
 import koffi, { type LibraryHandle } from "koffi";
 import { messageOf, SolistendError } from "../errors.js";
 import type { Refusal } from "./hooks.js";
-import { aboutProgram, culpritOf, lastWords } from "./last-words.js";
+import { aboutProgram, culpritOf, lacksType, lastWords } from "./last-words.js";
 
 /** A loaded BPF object. `close()` detaches its programs and frees its maps. */
 export interface BpfObject {
@@ -73,8 +73,12 @@ const BPF_ANY = 0;
 const CLOCK_BOOTTIME = 7;
 const RLIMIT_MEMLOCK = 8;
 const { EAGAIN, EINTR, ENOENT, ENOSPC, EOPNOTSUPP, EPERM, ESRCH } = constants.errno;
-/** The verifier gives up when a signal waits, and so does libbpf after five times. */
-const LOAD_ATTEMPTS = 100;
+/** The verifier gives up when a signal waits, and libbpf after it did so five times. */
+const LOAD_ATTEMPTS = 20;
+/** Of pthread_sigmask(3); a `sigset_t` has 128 bytes. */
+const SIG_BLOCK = 0;
+const SIG_SETMASK = 2;
+const ALL_SIGNALS = Buffer.alloc(128, 0xff);
 /** What the kernel, or libbpf, says of a place that is not there; 524 is the kernel's own ENOTSUPP. */
 const LACKS: ReadonlySet<number> = new Set([ENOENT, ESRCH, EOPNOTSUPP, 524]);
 
@@ -113,6 +117,7 @@ interface Native {
 	eventfd_write(fd: number, value: number): number;
 	poll(fds: object[], count: number, timeoutMs: number): number;
 	clock_gettime(clock: number, result: Buffer): number;
+	pthread_sigmask(how: number, set: Buffer, old: Buffer | null): number;
 	getrlimit(resource: number, limits: Buffer): number;
 	setrlimit(resource: number, limits: Buffer): number;
 	strerror(errno: number): string;
@@ -172,6 +177,7 @@ function bind(bpf: LibraryHandle, c: LibraryHandle): Native {
 		eventfd_write: c.func("int eventfd_write(int fd, uint64_t value)"),
 		poll: c.func("poll", "int", [pollFds, "unsigned long", "int"]),
 		clock_gettime: c.func("int clock_gettime(int clock, void *result)"),
+		pthread_sigmask: c.func("int pthread_sigmask(int how, void *set, void *old)"),
 		getrlimit: c.func("int getrlimit(int resource, void *limits)"),
 		setrlimit: c.func("int setrlimit(int resource, void *limits)"),
 		strerror: c.func("const char *strerror(int errnum)"),
@@ -227,7 +233,7 @@ function tryToLoad(path: string, without: ReadonlyMap<string, unknown>): Load {
 				const found = c.bpf_object__find_program_by_name(opened, program);
 				if (found !== null) c.bpf_program__set_autoload(found, false);
 			}
-			const result = c.bpf_object__load(opened);
+			const result = undisturbed(() => c.bpf_object__load(opened));
 			if (result === 0) return { made: opened };
 			c.bpf_object__close(opened);
 			return { errno: -result };
@@ -416,6 +422,18 @@ export function bootTimeNs(): number {
 	return timespec.readUInt32LE(0) * 1e9 + timespec.readUInt32LE(8);
 }
 
+/** Runs `action` while signals to this process go to its other threads, or wait. */
+function undisturbed<T>(action: () => T): T {
+	const c = native();
+	const before = Buffer.alloc(ALL_SIGNALS.length);
+	c.pthread_sigmask(SIG_BLOCK, ALL_SIGNALS, before);
+	try {
+		return action();
+	} finally {
+		c.pthread_sigmask(SIG_SETMASK, before, null);
+	}
+}
+
 /** Runs `action`, and gives what libbpf and the verifier printed meanwhile. Else they are silent. */
 function listening<T>(action: () => T): { readonly value: T; readonly lines: readonly string[] } {
 	const c = native();
@@ -438,8 +456,9 @@ function listening<T>(action: () => T): { readonly value: T; readonly lines: rea
 }
 
 function refusalOf(program: string | undefined, errno: number, lines: readonly string[]): Refusal {
-	const words = lastWords(program === undefined ? lines : aboutProgram(lines, program));
-	return { isLack: LACKS.has(errno), why: words ?? native().strerror(errno) };
+	const about = program === undefined ? lines : aboutProgram(lines, program);
+	const words = lastWords(about);
+	return { isLack: LACKS.has(errno) || lacksType(about), why: words ?? native().strerror(errno) };
 }
 
 /** The error of a call, in libbpf's and the verifier's last words where they had any. */

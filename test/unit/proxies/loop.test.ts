@@ -120,7 +120,8 @@ async function open(settings: object = {}): Promise<Loop> {
 		proxy: proxyConfig({ reloadInterval: "2s", ...settings }),
 		driver,
 		desired: () => desired,
-		backend: () => undefined,
+		backend: ({ service, id }) =>
+			desired?.find(({ name }) => name === service)?.backends.find((backend) => backend.id === id),
 		onOperator: (changes) => operator.push(...changes),
 		settle: { quiet: 100, max: 2000 },
 		log,
@@ -290,6 +291,68 @@ describe("reloads are limited", () => {
 			await elapse(0);
 			expect(driver.live).toEqual([`10.0.0.${last}`]);
 		}
+	});
+});
+
+describe("a backend that has only just joined", () => {
+	/** As the pipeline tells it: by name. */
+	function touch(...addresses: string[]): void {
+		const all = new Set([...addressesOf(desired ?? []), ...addresses]);
+		const removal = addressesOf(desired ?? []).some((address) => !addresses.includes(address));
+		desired = web(...addresses);
+		const atMs = performance.now();
+		const touched = [...all].map((address) => ({ service: "web", id: backendId(address, 80) }));
+		loop?.notify({ atMs, removal, touched, sinceKernelMs: () => performance.now() - atMs + 0.5 });
+	}
+
+	test("costs a reload once it was there for as long as changes settle, and the time since then counts", async () => {
+		await open();
+		await vi.advanceTimersByTimeAsync(1000);
+		touch("10.0.0.1");
+		await vi.advanceTimersByTimeAsync(99);
+		expect(driver.runs).toEqual([]);
+		await vi.advanceTimersByTimeAsync(1);
+		expect(driver.runs.map(({ step }) => step)).toEqual([["10.0.0.1"]]);
+		expect(lines.at(-1)).toMatchObject({ msg: "applied", reload: true, sinceKernelMs: 100.5 });
+	});
+
+	test("and is gone before that costs none, alone and among others", async () => {
+		await open();
+		await vi.advanceTimersByTimeAsync(1000);
+		touch("10.0.0.1");
+		await vi.advanceTimersByTimeAsync(50);
+		touch();
+		await vi.advanceTimersByTimeAsync(5000);
+		expect(driver.runs).toEqual([]);
+
+		touch("10.0.0.1");
+		await vi.advanceTimersByTimeAsync(3000);
+		touch("10.0.0.1", "10.0.0.2");
+		await vi.advanceTimersByTimeAsync(10);
+		touch("10.0.0.2");
+		await vi.advanceTimersByTimeAsync(80);
+		touch();
+		await vi.advanceTimersByTimeAsync(5000);
+		expect(driver.runs.map(({ step }) => step)).toEqual([["10.0.0.1"], []]);
+	});
+
+	test("joins at once where that takes no reload", async () => {
+		driver.reloads = false;
+		await open();
+		await vi.advanceTimersByTimeAsync(1000);
+		touch("10.0.0.1");
+		await vi.advanceTimersByTimeAsync(0);
+		expect(driver.runs.map(({ step }) => step)).toEqual([["10.0.0.1"]]);
+	});
+
+	test("is not taken for new where the proxy has it already, though it is told again before the first look", async () => {
+		driver.live = ["10.0.0.1", "10.0.0.9"];
+		loop = undefined;
+		desired = web("10.0.0.1");
+		const opened = open();
+		touch("10.0.0.1");
+		await opened;
+		expect(driver.runs.map(({ step }) => step)).toEqual([["10.0.0.1"]]);
 	});
 });
 

@@ -34,6 +34,10 @@ describe("a hook", () => {
 		});
 	});
 
+	test("that has one way only says no more than why", () => {
+		expect(choose(HOOKS.stopping, () => lack)).toEqual({ state: "not supported", why: "no such place" });
+	});
+
 	test("has failed where the kernel has a way and refused it", () => {
 		const { attempt } = refusing({ watch_relisten: lack, leave_listen: refusal });
 		expect(choose(HOOKS.relisten, attempt)).toEqual({

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { aboutProgram, culpritOf, lastWords } from "../../../src/sensor/last-words.js";
+import { aboutProgram, culpritOf, lacksType, lastWords } from "../../../src/sensor/last-words.js";
 
 const VERIFIER = [
 	"libbpf: prog 'watch_state': something harmless",
@@ -35,5 +35,12 @@ describe("what libbpf printed", () => {
 		expect(lastWords(aboutProgram(lines, "x"))).toBe("failed to find kernel BTF type ID of 'y': -3, and 1 more lines");
 		expect(lastWords([])).toBeUndefined();
 		expect(lastWords(["one line"])).toBe("one line");
+	});
+
+	test("tells a type that is missing from a program that is refused", () => {
+		const relocation =
+			"libbpf: prog 'seed': failed to resolve CO-RE relocation <byte_off> [125] struct mptcp_sock.first";
+		expect(lacksType(aboutProgram([relocation], "seed"))).toBe(true);
+		expect(lacksType(VERIFIER)).toBe(false);
 	});
 });

@@ -1,0 +1,63 @@
+/**
+ * Backends that have only just joined: none of them is worth a reload before it was there for as long as changes settle,
+ * since one that listens for a moment would cost two. Pure: time is an argument, in milliseconds of one clock.
+ */
+
+import { type Backend, type BackendRef, type DesiredSet, refKey } from "../backends/backend.js";
+
+export interface Newcomers {
+	/** These came, went or changed. */
+	touched(refs: readonly BackendRef[], nowMs: number): void;
+	/**
+	 * The set without those for which it is too early; the very same where there are none.
+	 *
+	 * @param ageMs how old is old enough
+	 */
+	grown(set: DesiredSet, nowMs: number, ageMs: number): DesiredSet;
+	/** The proxy gets this: whoever is in it is no newcomer any more. */
+	handed(set: DesiredSet): void;
+	/** When the next one was there for so long; undefined when there is none. */
+	dueMs(ageMs: number): number | undefined;
+}
+
+/** @param backend the newest word on one; undefined: it is out */
+export function createNewcomers(backend: (ref: BackendRef) => Backend | undefined): Newcomers {
+	/** Since when each is there; infinite for one that closed again, and stays as the last one alone. */
+	const sinceMs = new Map<string, number>();
+	let known = new Set<string>();
+
+	return {
+		touched(refs, nowMs) {
+			for (const ref of refs) {
+				const key = refKey(ref);
+				const now = backend(ref);
+				const since = sinceMs.get(key);
+				if (now === undefined) sinceMs.delete(key);
+				else if (known.has(key)) continue;
+				else if (now.state === "closing") sinceMs.set(key, Number.POSITIVE_INFINITY);
+				else if (since === undefined || since === Number.POSITIVE_INFINITY) sinceMs.set(key, nowMs);
+			}
+		},
+		grown(set, nowMs, ageMs) {
+			const isYoung = (ref: BackendRef) => (sinceMs.get(refKey(ref)) ?? Number.NEGATIVE_INFINITY) + ageMs > nowMs;
+			const areYoung = new Set(
+				set
+					.flatMap(({ name, backends }) => backends.map(({ id }) => ({ service: name, id })).filter(isYoung))
+					.map(refKey),
+			);
+			if (areYoung.size === 0) return set;
+			return set.map((service) => ({
+				...service,
+				backends: service.backends.filter(({ id }) => !areYoung.has(refKey({ service: service.name, id }))),
+			}));
+		},
+		handed(set) {
+			known = new Set(set.flatMap(({ name, backends }) => backends.map(({ id }) => refKey({ service: name, id }))));
+			for (const key of known) sinceMs.delete(key);
+		},
+		dueMs(ageMs) {
+			const times = [...sinceMs.values()].filter(Number.isFinite);
+			return times.length > 0 ? Math.min(...times) + ageMs : undefined;
+		},
+	};
+}

@@ -1,0 +1,82 @@
+import { describe, expect, test } from "vitest";
+import type { Backend, BackendRef, DesiredSet } from "../../../src/backends/backend.js";
+import { createNewcomers } from "../../../src/proxies/newcomers.js";
+import { web } from "../../desired.js";
+
+const AGE_MS = 100;
+
+function setup() {
+	let set: DesiredSet = web();
+	const backend = (ref: BackendRef): Backend | undefined =>
+		set.find(({ name }) => name === ref.service)?.backends.find(({ id }) => id === ref.id);
+	const newcomers = createNewcomers(backend);
+	const idsIn = (of: DesiredSet) => of.flatMap(({ backends }) => backends.map(({ address }) => address));
+	return {
+		newcomers,
+		/** These are desired from now on. */
+		become(next: DesiredSet, nowMs: number) {
+			const before = set;
+			set = next;
+			const refs = [...before, ...next].flatMap(({ name, backends }) =>
+				backends.map(({ id }) => ({ service: name, id })),
+			);
+			newcomers.touched(refs, nowMs);
+		},
+		grown: (nowMs: number) => idsIn(newcomers.grown(set, nowMs, AGE_MS)),
+		set: () => set,
+	};
+}
+
+const closing = (set: DesiredSet): DesiredSet =>
+	set.map((service) => ({
+		...service,
+		backends: service.backends.map((backend) => ({ ...backend, state: "closing" as const })),
+	}));
+
+describe("a newcomer", () => {
+	test("is left out until it was there for long enough, and that time is known", () => {
+		const { newcomers, become, grown, set } = setup();
+		become(web("10.0.0.1"), 1000);
+		expect(newcomers.dueMs(AGE_MS)).toBe(1100);
+		expect(grown(1099)).toEqual([]);
+		expect(newcomers.grown(set(), 1100, AGE_MS)).toBe(set());
+	});
+
+	test("that the proxy got is none any more, whatever happens to it", () => {
+		const { newcomers, become, grown, set } = setup();
+		become(web("10.0.0.1"), 1000);
+		newcomers.handed(set());
+		expect(newcomers.dueMs(AGE_MS)).toBeUndefined();
+		become(web(), 1010);
+		become(web("10.0.0.1"), 1020);
+		expect(grown(1030)).toEqual(["10.0.0.1"]);
+	});
+
+	test("that left before the proxy got it begins anew when it comes back", () => {
+		const { newcomers, become, grown } = setup();
+		become(web("10.0.0.1"), 1000);
+		become(web(), 1050);
+		expect(newcomers.dueMs(AGE_MS)).toBeUndefined();
+		become(web("10.0.0.1"), 1080);
+		expect(grown(1150)).toEqual([]);
+		expect(grown(1180)).toEqual(["10.0.0.1"]);
+	});
+
+	test("that closed, and stays as the last one alone, is never worth a reload; listening again it begins anew", () => {
+		const { newcomers, become, grown } = setup();
+		become(web("10.0.0.1"), 1000);
+		become(closing(web("10.0.0.1")), 1020);
+		expect(newcomers.dueMs(AGE_MS)).toBeUndefined();
+		expect(grown(5000)).toEqual([]);
+		become(web("10.0.0.1"), 6000);
+		expect(grown(6100)).toEqual(["10.0.0.1"]);
+	});
+
+	test("keeps nobody else waiting", () => {
+		const { newcomers, become, grown } = setup();
+		become(web("10.0.0.1"), 1000);
+		become(web("10.0.0.1", "10.0.0.2"), 1090);
+		expect(grown(1100)).toEqual(["10.0.0.1"]);
+		expect(newcomers.dueMs(AGE_MS)).toBe(1100);
+	});
+});
