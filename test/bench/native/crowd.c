@@ -63,10 +63,11 @@ static void be_one(int index, int listeners, int first, int ready)
 		pause();
 }
 
-/* Ends the wait for the end of the input. */
+/* Ends the wait for the end of the input, also where it has not begun yet. */
 static void on_term(int signal)
 {
 	(void)signal;
+	close(STDIN_FILENO);
 }
 
 int main(int argc, char **argv)

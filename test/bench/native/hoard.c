@@ -70,10 +70,11 @@ static int least(int a, int b)
 	return a < b ? a : b;
 }
 
-/* Ends the wait for the end of the input. */
+/* Ends the wait for the end of the input, also where it has not begun yet. */
 static void on_term(int signal)
 {
 	(void)signal;
+	close(STDIN_FILENO);
 }
 
 int main(int argc, char **argv)
