@@ -62,14 +62,14 @@ export async function idle(): Promise<Section> {
 	const rss = await rssMb(daemon.pid);
 	const ofOthers = events;
 	// Only now: what is compared must not be among what is measured.
-	await daemon.stop();
+	await daemon.close();
 	await edge.configure({ ...changes, settings: { hung: { after: "3s" } } });
 	const apart = owned.own(await addNetns("hoard"));
 	const hoard = owned.own(startDialogue([...enter(apart), await native("hoard"), "0", String(SOCKETS)]));
 	await hoard.next();
 	const watching = await startDaemon();
 	const looking = await use([watching.pid], app.pid, HUNG_SECONDS);
-	await watching.stop();
+	await watching.close();
 	await hoard.close();
 	const ports = Array.from({ length: BACKENDS }, (_, index) => FIRST + index);
 	const plain = owned.own(await openPlainHaproxy(ports.map((port) => `server${port} ${netns.address}:${port} check`)));
