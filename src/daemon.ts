@@ -201,7 +201,7 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 	const ready = Promise.race([proxies.firstRound, timeout]).then(() => {
 		if (closing.signal.aborted) return;
 		const services = pipeline.desired()?.map(({ name, backends }) => [name, backends.length]) ?? [];
-		log.info({ listeners: pipeline.listeners().length, services: Object.fromEntries(services) }, "ready");
+		log.info({ listeners: pipeline.listenerCount(), services: Object.fromEntries(services) }, "ready");
 	});
 
 	return {

@@ -73,6 +73,8 @@ export interface Pipeline {
 	/** Every backend that listens or is in the set, with its state and why it is so. */
 	status(): readonly ServiceStatus[];
 	listeners(): Known[];
+	/** How many of them there are. */
+	listenerCount(): number;
 	/** How each rule decides on one of them; worked out when it is asked for. */
 	decisions(listener: JudgedListener): Decisions;
 	/** What happened to endpoints since the first read. */

@@ -332,6 +332,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		backend: (ref) => (hasRead ? pools.backend(ref) : undefined),
 		status: () => pools.status(now()),
 		listeners: () => [...judged.all()].map(withPools),
+		listenerCount: () => judged.count(),
 		decisions: (listener) => judged.decisions(listener),
 		get history() {
 			afterwards?.flush();

@@ -32,7 +32,7 @@ const BACKLOG = 128;
 const BACKEND_LINES = ["timeout server 2s"];
 const OUT_GOAL_MS = 15;
 const HUNG_AFTER_MS = 3000;
-/** The queue is looked at from time to time, and a look that finds it full is needed at both ends. */
+/** Queues are looked at so often: the first look that finds one full may come so much later. */
 const HUNG_LOOKS_MS = 1000;
 
 /** What a kind of fault may cost: no request; those that are in its hands when it dies; or those that it has taken. */
@@ -156,7 +156,7 @@ function measured({ failed, broken, late, outMs, p99 }: Outage, { allowed }: Fau
 function judged(what: string, fault: Fault, outage: Outage): Figure {
 	const { failed, broken, late, outMs } = outage;
 	const unexcused = { none: failed, broken: failed - broken, taken: late }[fault.allowed];
-	const mostMs = fault.name === "hung" ? HUNG_AFTER_MS + HUNG_LOOKS_MS : OUT_GOAL_MS;
+	const mostMs = fault.name === "hung" ? HUNG_AFTER_MS + HUNG_LOOKS_MS + OUT_GOAL_MS : OUT_GOAL_MS;
 	return {
 		what,
 		measured: measured(outage, fault),

@@ -58,10 +58,11 @@ listens every ${LISTEN_EVERY_MS} ms, ${LISTENS} times; the same without the floo
 			},
 			{
 				what: `events lost and not counted, of ${made.toLocaleString("en")}`,
-				measured: String(made - counted),
+				measured: String(Math.max(0, made - counted)),
 				goal: "0",
-				met: made === counted,
+				met: made <= counted,
 			},
+			beside("– counted besides: of what others on this machine did meanwhile", String(Math.max(0, counted - made))),
 			beside("– received", received.toLocaleString("en")),
 			beside("– lost and counted", lost.text),
 			latency("listen() → event, in a namespace beside the flood", flooded),

@@ -4,7 +4,7 @@
  *
  *	crowd NAMESPACES LISTENERS FIRST	→ ready, once all listen
  *
- * Addresses are 10.200.0.0 onwards. Ends with its standard input, and its processes and namespaces with it.
+ * Addresses are 10.200.0.0 onwards. Ends with its standard input or by SIGTERM, and its processes and namespaces with it.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -63,6 +63,13 @@ static void be_one(int index, int listeners, int first, int ready)
 		pause();
 }
 
+/* Ends the wait for the end of the input, also where it has not begun yet. */
+static void on_term(int signal)
+{
+	(void)signal;
+	close(STDIN_FILENO);
+}
+
 int main(int argc, char **argv)
 {
 	int namespaces, listeners, first, ready[2];
@@ -77,6 +84,7 @@ int main(int argc, char **argv)
 	listeners = atoi(argv[2]);
 	first = atoi(argv[3]);
 	pids = calloc(namespaces, sizeof(*pids));
+	sigaction(SIGTERM, &(struct sigaction){ .sa_handler = on_term }, NULL);
 	if (pipe(ready) < 0)
 		die("pipe");
 	for (int i = 0; i < namespaces; i++) {

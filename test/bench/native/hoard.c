@@ -4,7 +4,7 @@
  *	hoard FILES SOCKETS	→ ready
  *
  * The sockets are both ends of connections over the loopback of the namespace that it runs in. Ends with its standard
- * input, when all of them are closed.
+ * input or by SIGTERM, when all of them are closed.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -70,6 +70,13 @@ static int least(int a, int b)
 	return a < b ? a : b;
 }
 
+/* Ends the wait for the end of the input, also where it has not begun yet. */
+static void on_term(int signal)
+{
+	(void)signal;
+	close(STDIN_FILENO);
+}
+
 int main(int argc, char **argv)
 {
 	int files, connections, processes = 0, ready[2];
@@ -82,6 +89,7 @@ int main(int argc, char **argv)
 	}
 	files = atoi(argv[1]);
 	connections = atoi(argv[2]) / 2;
+	sigaction(SIGTERM, &(struct sigaction){ .sa_handler = on_term }, NULL);
 	if (pipe(ready) < 0)
 		die("pipe");
 	for (; (files > 0 || connections > 0) && processes < MAX_PROCESSES; processes++) {
