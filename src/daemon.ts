@@ -21,7 +21,8 @@ import { probe } from "./readiness/probe.js";
 import { HOOK_NAMES, HOOKS } from "./sensor/hooks.js";
 import { bootTimeNs } from "./sensor/libbpf.js";
 import { openSensor, type Sensor } from "./sensor/sensor.js";
-import { loadState, type Remembered, saveState } from "./state.js";
+import type { Remembered } from "./state.js";
+import { createStateFolder } from "./state-folder.js";
 import { createView } from "./view.js";
 
 /** A proxy that is down must not hold up the boot. */
@@ -69,8 +70,9 @@ export async function openDaemon({ file, config, log, workerUrl }: DaemonOptions
 		log,
 	});
 	let current = config;
+	const folder = createStateFolder(log);
 	const state = createKeeper<Remembered>(
-		(remembered) => saveState(current.state, remembered),
+		(remembered) => folder.save(current.state, remembered),
 		(reason) => log.warn({ reason }, "what is held by hand, and services by label, are not kept over a restart"),
 	);
 	const engine = followEngine({ log, onChange: (changes) => pipeline.onContainers(changes) });
@@ -87,7 +89,7 @@ export async function openDaemon({ file, config, log, workerUrl }: DaemonOptions
 		bootTimeNs,
 		// the next turn of the event loop sends off what this one decided
 		later: (work) => setTimeout(work, 0),
-		remembered: await loadState(config.state, log),
+		remembered: await folder.load(config.state),
 		onRemember: state.keep,
 		onChange: (change) => proxies.notify(change),
 		// the first read happens before there is a sensor to ask
@@ -221,6 +223,7 @@ export async function openDaemon({ file, config, log, workerUrl }: DaemonOptions
 				pipeline.close();
 				await proxies.close();
 				await state.kept();
+				await folder.close();
 			}
 		},
 	};
