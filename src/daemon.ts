@@ -22,7 +22,8 @@ import { probe } from "./readiness/probe.js";
 import { HOOK_NAMES, HOOKS } from "./sensor/hooks.js";
 import { bootTimeNs } from "./sensor/libbpf.js";
 import { openSensor, type Sensor } from "./sensor/sensor.js";
-import { loadState, type Remembered, saveState } from "./state.js";
+import type { Remembered } from "./state.js";
+import { createStateFolder } from "./state-folder.js";
 import { createView } from "./view.js";
 
 /** A proxy that is down must not hold up the boot. */
@@ -72,8 +73,9 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 		log,
 	});
 	let current = config;
+	const folder = createStateFolder(log);
 	const state = createKeeper<Remembered>(
-		(remembered) => saveState(current.state, remembered),
+		(remembered) => folder.save(current.state, remembered),
 		(reason) => log.warn({ reason }, "what is held by hand, and services by label, are not kept over a restart"),
 	);
 	const engine = followEngine({ log, onChange: (changes) => pipeline.onContainers(changes) });
@@ -89,7 +91,7 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 		now: () => performance.now(),
 		bootTimeNs,
 		afterwards,
-		remembered: await loadState(config.state, log),
+		remembered: await folder.load(config.state),
 		onRemember: state.keep,
 		onChange: (change) => proxies.notify(change),
 		// the first read happens before there is a sensor to ask
@@ -224,6 +226,7 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 				pipeline.close();
 				await proxies.close();
 				await state.kept();
+				await folder.close();
 			}
 		},
 	};
