@@ -147,7 +147,7 @@ static void flight(int port)
 	wait_for_end();
 }
 
-/* juggle PORT: two processes pass the socket to and fro, as fast as they can. */
+/* juggle PORT: two processes pass the socket to and fro, each holding it for a moment only. */
 static void juggle(int port)
 {
 	int pair[2], fd, mine, parent = getpid();
@@ -172,6 +172,7 @@ static void juggle(int port)
 		say("ready", getpid());
 	}
 	while ((fd = receive_fd(mine)) >= 0) {
+		usleep(50);
 		send_fd(mine, fd);
 		close(fd);
 	}

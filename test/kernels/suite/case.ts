@@ -40,3 +40,9 @@ export interface Group {
 
 export const isOlder = ({ version: [major, minor] }: Where, thanMajor: number, thanMinor: number): boolean =>
 	major < thanMajor || (major === thanMajor && minor < thanMinor);
+
+/** Debian builds its kernels with MPTCP from 5.13 on. */
+export const withoutMptcp =
+	(shows: RegExp) =>
+	(where: Where): Impossible | undefined =>
+		isOlder(where, 5, 13) ? { because: "Debian built this kernel without MPTCP", shows } : undefined;

@@ -9,7 +9,10 @@ import { libbpfVersion } from "../../../src/sensor/libbpf.js";
 import { openSensor, type Sensor } from "../../../src/sensor/sensor.js";
 import type { Request, Told } from "./protocol.js";
 
-const tell = (told: Told) => void process.send?.(told);
+/** Nobody listens any more while it is being closed. */
+const tell = (told: Told) => {
+	if (process.connected) process.send?.(told);
+};
 
 let worker: Worker | undefined;
 process.on("worker", (started: Worker) => {

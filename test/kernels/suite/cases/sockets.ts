@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { constants } from "node:os";
 import { eventually } from "../../../host/eventually.js";
 import { IPPROTO_MPTCP, type RawSocketOptions, rawSocket } from "../../../host/raw-socket.js";
-import type { Case, Group } from "../case.js";
+import { type Case, type Group, withoutMptcp } from "../case.js";
 import { nextPort, startProgram } from "../program.js";
 
 /** A listening socket of this process, at a port of its own. */
@@ -149,6 +149,7 @@ const cases: Case[] = [
 			socket.close();
 			await watched.closed(port);
 		},
+		impossible: withoutMptcp(new RegExp(`^socket: errno ${constants.errno.EPROTONOSUPPORT}$`)),
 	},
 	{
 		name: "IPv6: serves IPv4 as well",

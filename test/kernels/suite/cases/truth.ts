@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readlinkSync } from "node:fs";
 import { eventually } from "../../../host/eventually.js";
 import { rawSocket } from "../../../host/raw-socket.js";
-import type { Case, Group } from "../case.js";
+import { type Case, type Group, withoutMptcp } from "../case.js";
 import { listeningPorts } from "../proc-net-tcp.js";
 import { nextPort, type Program, startProgram } from "../program.js";
 import type { Watched } from "../watched.js";
@@ -75,6 +75,7 @@ const cases: Case[] = [
 				[24],
 			);
 		},
+		impossible: withoutMptcp(/^the kernel has no MPTCP$/),
 	},
 	{
 		name: "a socket in flight (SCM_RIGHTS) that listened before is in the first read",
