@@ -4,6 +4,7 @@ import { constants } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
 import { createControlSocket } from "./admin/socket.js";
+import type { Afterwards } from "./afterwards.js";
 import { DEFAULT_STOP_SIGNAL } from "./backends/stopping.js";
 import { formatProblem, loadConfig, templateFolders } from "./config/load.js";
 import { type Config, STOP_SIGNALS } from "./config/schema.js";
@@ -35,6 +36,8 @@ export interface DaemonOptions {
 	readonly log: Logger;
 	/** What the sensor's worker thread runs; see `SensorOptions`. */
 	readonly workerUrl?: URL | undefined;
+	/** Does what need not be done before a change is acted on. */
+	readonly afterwards: Pick<Afterwards, "add" | "flush">;
 }
 
 export interface Daemon {
@@ -53,7 +56,7 @@ export interface Daemon {
  *
  * @throws SolistendError when a template is wrong, or the host lacks what the sensor needs.
  */
-export async function openDaemon({ file, config, log, workerUrl }: DaemonOptions): Promise<Daemon> {
+export async function openDaemon({ file, config, log, afterwards, workerUrl }: DaemonOptions): Promise<Daemon> {
 	const proxies = await openProxies({
 		config,
 		folders: templateFolders(config, file),
@@ -87,8 +90,7 @@ export async function openDaemon({ file, config, log, workerUrl }: DaemonOptions
 		log,
 		now: () => performance.now(),
 		bootTimeNs,
-		// the next turn of the event loop sends off what this one decided
-		later: (work) => setTimeout(work, 0),
+		afterwards,
 		remembered: await folder.load(config.state),
 		onRemember: state.keep,
 		onChange: (change) => proxies.notify(change),

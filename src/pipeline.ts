@@ -32,17 +32,7 @@ export type { Pipeline, PipelineOptions } from "./pipeline-port.js";
 const MAX_ROUNDS = 4;
 
 export function createPipeline(options: PipelineOptions): Pipeline {
-	const {
-		config,
-		resolver,
-		log,
-		now,
-		bootTimeNs,
-		onChange,
-		onRemember,
-		requestRead,
-		later = (work) => work(),
-	} = options;
+	const { config, resolver, log, now, bootTimeNs, onChange, onRemember, requestRead, afterwards } = options;
 	const { containers = () => [], remembered } = options;
 	const table = createTable();
 	let { proxies } = config;
@@ -59,7 +49,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		recorder: createRecorder(history, toMs),
 		pools,
 		now,
-		later,
+		later: (work) => (afterwards === undefined ? work() : afterwards.add(work)),
 		shown: (key) => shown(key),
 	});
 	const judged = createJudged(config, resolver, toMs, catalogue, news.renewed);
@@ -322,7 +312,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		status: () => pools.status(now()),
 		listeners: () => [...judged.all()].map(withPools),
 		decisions: (listener) => judged.decisions(listener),
-		history,
+		get history() {
+			afterwards?.flush();
+			return history;
+		},
 		toMs,
 		close() {
 			closed = true;
