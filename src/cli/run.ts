@@ -31,9 +31,13 @@ export async function run({ config: file, workerUrl }: RunOptions, signal: Abort
 	const failure = await Promise.race([interrupted?.then(() => undefined), daemon.failed]);
 	if (failure === undefined) log.info("stopping, the proxies go on serving what they have");
 	else log.fatal({ reason: failure.message }, "cannot go on, the proxies go on serving what they have");
-	await daemon.close();
+	try {
+		await daemon.close();
+	} finally {
+		// also where a thread is stuck, and SIGKILL is next
+		afterwards.close();
+	}
 	process.off("SIGHUP", reload);
 	process.off("exit", afterwards.close);
-	afterwards.close();
 	return 0;
 }
