@@ -83,7 +83,8 @@ static __always_inline void publish(struct record *rec, __u64 owner)
 		rec->kind = RECORD_LIMITED;
 	}
 	rec->cpu = bpf_get_smp_processor_id();
-	if (bpf_ringbuf_output(&events, rec, sizeof(*rec), 0))
+	/* a mark that finds no room is no event: what it stands for is counted already */
+	if (bpf_ringbuf_output(&events, rec, sizeof(*rec), 0) && rec->kind != RECORD_LIMITED)
 		count_ring_full();
 }
 

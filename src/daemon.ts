@@ -4,6 +4,7 @@ import { constants } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
 import { createControlSocket } from "./admin/socket.js";
+import type { Afterwards } from "./afterwards.js";
 import { DEFAULT_STOP_SIGNAL } from "./backends/stopping.js";
 import { formatProblem, loadConfig, templateFolders } from "./config/load.js";
 import { type Config, STOP_SIGNALS } from "./config/schema.js";
@@ -21,7 +22,8 @@ import { probe } from "./readiness/probe.js";
 import { HOOK_NAMES, HOOKS } from "./sensor/hooks.js";
 import { bootTimeNs } from "./sensor/libbpf.js";
 import { openSensor, type Sensor } from "./sensor/sensor.js";
-import { loadState, type Remembered, saveState } from "./state.js";
+import type { Remembered } from "./state.js";
+import { createStateFolder } from "./state-folder.js";
 import { createView } from "./view.js";
 
 /** A proxy that is down must not hold up the boot. */
@@ -32,6 +34,8 @@ export interface DaemonOptions {
 	readonly file: string;
 	readonly config: Config;
 	readonly log: Logger;
+	/** Does what need not be done before a change is acted on. */
+	readonly afterwards: Pick<Afterwards, "add" | "flush">;
 	/** What the sensor's worker thread runs; see `SensorOptions`. */
 	readonly workerUrl?: URL | undefined;
 }
@@ -52,7 +56,7 @@ export interface Daemon {
  *
  * @throws SolistendError when a template is wrong, or the host lacks what the sensor needs.
  */
-export async function openDaemon({ file, config, log, workerUrl }: DaemonOptions): Promise<Daemon> {
+export async function openDaemon({ file, config, log, afterwards, workerUrl }: DaemonOptions): Promise<Daemon> {
 	const proxies = await openProxies({
 		config,
 		folders: templateFolders(config, file),
@@ -69,8 +73,9 @@ export async function openDaemon({ file, config, log, workerUrl }: DaemonOptions
 		log,
 	});
 	let current = config;
+	const folder = createStateFolder(log);
 	const state = createKeeper<Remembered>(
-		(remembered) => saveState(current.state, remembered),
+		(remembered) => folder.save(current.state, remembered),
 		(reason) => log.warn({ reason }, "what is held by hand, and services by label, are not kept over a restart"),
 	);
 	const engine = followEngine({ log, onChange: (changes) => pipeline.onContainers(changes) });
@@ -85,9 +90,8 @@ export async function openDaemon({ file, config, log, workerUrl }: DaemonOptions
 		log,
 		now: () => performance.now(),
 		bootTimeNs,
-		// the next turn of the event loop sends off what this one decided
-		later: (work) => setTimeout(work, 0),
-		remembered: await loadState(config.state, log),
+		afterwards,
+		remembered: await folder.load(config.state),
 		onRemember: state.keep,
 		onChange: (change) => proxies.notify(change),
 		// the first read happens before there is a sensor to ask
@@ -199,7 +203,7 @@ export async function openDaemon({ file, config, log, workerUrl }: DaemonOptions
 	const ready = Promise.race([proxies.firstRound, timeout]).then(() => {
 		if (closing.signal.aborted) return;
 		const services = pipeline.desired()?.map(({ name, backends }) => [name, backends.length]) ?? [];
-		log.info({ listeners: pipeline.listeners().length, services: Object.fromEntries(services) }, "ready");
+		log.info({ listeners: pipeline.listenerCount(), services: Object.fromEntries(services) }, "ready");
 	});
 
 	return {
@@ -222,6 +226,7 @@ export async function openDaemon({ file, config, log, workerUrl }: DaemonOptions
 				pipeline.close();
 				await proxies.close();
 				await state.kept();
+				await folder.close();
 			}
 		},
 	};

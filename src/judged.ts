@@ -59,6 +59,7 @@ export interface Judged {
 	lookAtSignals(endpoint: Endpoint): Looked;
 	get(key: EndpointKey): Known | undefined;
 	all(): IterableIterator<Known>;
+	count(): number;
 	/** How each rule decides on one, worked out anew. */
 	decisions(listener: JudgedListener): Decisions;
 	forget(key: EndpointKey): void;
@@ -180,6 +181,7 @@ export function createJudged(
 		},
 		get: (key) => known.get(key),
 		all: () => known.values(),
+		count: () => known.size,
 		forget(key) {
 			byOldRules.delete(key);
 			known.delete(key);

@@ -1,17 +1,45 @@
 /** The daemon's log: JSON lines on stderr, as journald and people's tools take them. */
 
 import { destination, type Logger, pino } from "pino";
+import { type Afterwards, createAfterwards } from "./afterwards.js";
 import type { Config } from "./config/schema.js";
 
-/** A logger that writes at once; nothing is lost when the process is killed. */
-export function openLog({ level }: Config["log"]): Logger {
-	return pino(
+export interface Log {
+	readonly log: Logger;
+	/** What is logged by work that waits here carries the time at which it was filed; and the log keeps its order. */
+	readonly afterwards: Omit<Afterwards, "isEmpty">;
+}
+
+/** A log that is written at once, or after what waits: once `afterwards` is flushed, all of it is there. */
+export function openLog({ level }: Config["log"]): Log {
+	const stderr = destination({ fd: 2, sync: true });
+	const queue = createAfterwards();
+	/** The time that lines carry instead of the present one. */
+	let filedMs: number | undefined;
+	const log = pino(
 		{
 			level,
 			base: null,
-			timestamp: () => `,"time":"${new Date().toISOString()}"`,
+			timestamp: () => `,"time":"${new Date(filedMs ?? Date.now()).toISOString()}"`,
 			formatters: { level: (label) => ({ level: label }) },
 		},
-		destination({ fd: 2, sync: true }),
+		{
+			write(line: string) {
+				if (filedMs !== undefined || queue.isEmpty) stderr.write(line);
+				else queue.add(() => stderr.write(line));
+			},
+		},
 	);
+	const add = (work: () => void) => {
+		const nowMs = Date.now();
+		queue.add(() => {
+			filedMs = nowMs;
+			try {
+				work();
+			} finally {
+				filedMs = undefined;
+			}
+		});
+	};
+	return { log, afterwards: { add, flush: queue.flush, close: queue.close } };
 }

@@ -13,9 +13,14 @@ import type { GateEnd } from "./readiness/gates.js";
 import { reportBackend, reportGate, reportListener } from "./report.js";
 
 type One =
-	| { readonly what: "listening"; readonly key: EndpointKey }
+	| { readonly what: "listening"; readonly listener: Known }
 	| { readonly what: "renewed"; readonly before: Known; readonly now: Known }
 	| { readonly what: "closed"; readonly listener: Known; readonly how: "event" | "read" };
+
+interface Begun {
+	readonly what: "begun";
+	readonly key: EndpointKey;
+}
 
 export interface News {
 	listens(key: EndpointKey): void;
@@ -43,7 +48,7 @@ export interface NewsOptions {
 }
 
 export function createNews({ log, recorder, pools, now, later, shown }: NewsOptions): News {
-	let step: One[] = [];
+	let step: (One | Begun)[] = [];
 	let hasBegun = false;
 
 	const tellOne = (one: One, isNews: boolean, atMs: number) => {
@@ -56,8 +61,7 @@ export function createNews({ log, recorder, pools, now, later, shown }: NewsOpti
 				reportListener(log, "closed", one.listener, isNews && one.listener.verdict.state !== "out");
 				return;
 			case "listening": {
-				const listener = shown(one.key);
-				if (listener === undefined) return;
+				const { listener } = one;
 				if (isNews) recorder.listened(listener);
 				// also where it is held out in its service
 				const isOurs = listener.verdict.state !== "out" || listener.claims.length > 0;
@@ -68,32 +72,47 @@ export function createNews({ log, recorder, pools, now, later, shown }: NewsOpti
 				one satisfies never;
 		}
 	};
-	const tellBackend = (ref: BackendRef, isNews: boolean, atMs: number) => {
-		const status = pools.statusOf(ref, now());
-		if (isNews) recorder.backend(ref, status, pools.endpointsOf(ref), atMs);
-		return status;
+	/** With what came of it by the end of the step; nothing where it is over already. */
+	const begun = (key: EndpointKey): One[] => {
+		// at the start, where there are many, and nobody is to read of them
+		if (!hasBegun && !log.isLevelEnabled("debug")) return [];
+		const listener = shown(key);
+		return listener === undefined ? [] : [{ what: "listening", listener }];
 	};
+	/** As they are now: until it is told, they may be otherwise. */
+	const statusOf = (ref: BackendRef) => ({
+		ref,
+		status: pools.statusOf(ref, now()),
+		endpoints: pools.endpointsOf(ref),
+	});
 
 	return {
-		listens: (key) => step.push({ what: "listening", key }),
+		listens: (key) => step.push({ what: "begun", key }),
 		renewed: (before, after) => step.push({ what: "renewed", before, now: after }),
 		closed: (listener, how) => step.push({ what: "closed", listener, how }),
 		gateEnded(end) {
+			// one that was out and is to stay out is not among those that the step touched
+			const { ref, status, endpoints } = statusOf(end.backend);
+			const isNews = hasBegun;
+			const atMs = now();
 			later(() => {
 				reportGate(log, end);
-				// one that was out and is to stay out is not among those that the step touched
-				tellBackend(end.backend, hasBegun, now());
+				if (isNews) recorder.backend(ref, status, endpoints, atMs);
 			});
 		},
 		tell(touched) {
 			if (step.length === 0 && touched.length === 0) return;
-			const told = step;
+			const told = step.flatMap((one) => (one.what === "begun" ? begun(one.key) : [one]));
+			const backends = touched.map(statusOf);
 			step = [];
 			const isNews = hasBegun;
 			const atMs = now();
 			later(() => {
 				for (const one of told) tellOne(one, isNews, atMs);
-				for (const ref of touched) reportBackend(log, ref, tellBackend(ref, isNews, atMs));
+				for (const { ref, status, endpoints } of backends) {
+					if (isNews) recorder.backend(ref, status, endpoints, atMs);
+					reportBackend(log, ref, status);
+				}
 			});
 		},
 		begin() {

@@ -1,6 +1,7 @@
 /** What the pipeline is given, and what it can be asked and told: its port, for whoever stands around it. */
 
 import type { Logger } from "pino";
+import type { Afterwards } from "./afterwards.js";
 import type { AdoptedServer } from "./backends/adopted.js";
 import type { Backend, BackendRef, DesiredChange, DesiredSet, Hold } from "./backends/backend.js";
 import type { Decisions } from "./backends/decisions.js";
@@ -34,8 +35,8 @@ export interface PipelineOptions {
 	now(): number;
 	/** The kernel's clock, as in the events. */
 	bootTimeNs(): number;
-	/** Does what need not be done before a change is acted on: lines of the log, which take as long as the change. */
-	later?(work: () => void): void;
+	/** Does what need not be done before a change is acted on: the log and the history. Without it that is done at once. */
+	readonly afterwards?: Pick<Afterwards, "add" | "flush">;
 	onChange(change: DesiredChange): void;
 	/** What the next run has to know differs from before. */
 	onRemember?(remembered: Remembered): void;
@@ -72,6 +73,8 @@ export interface Pipeline {
 	/** Every backend that listens or is in the set, with its state and why it is so. */
 	status(): readonly ServiceStatus[];
 	listeners(): Known[];
+	/** How many of them there are. */
+	listenerCount(): number;
 	/** How each rule decides on one of them; worked out when it is asked for. */
 	decisions(listener: JudgedListener): Decisions;
 	/** What happened to endpoints since the first read. */

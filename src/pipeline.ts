@@ -16,6 +16,7 @@ import { createHistory } from "./explain/history.js";
 import { createRecorder } from "./explain/record.js";
 import type { Presence } from "./identity/presence.js";
 import { createJudged, type Judged, type Known, type Looked } from "./judged.js";
+import { byNamespace } from "./listeners/by-namespace.js";
 import { atNsOf } from "./listeners/event.js";
 import type { EndpointKey } from "./listeners/ids.js";
 import { createTable, type Endpoint, type Merged } from "./listeners/table.js";
@@ -33,17 +34,7 @@ export type { Pipeline, PipelineOptions } from "./pipeline-port.js";
 const MAX_ROUNDS = 4;
 
 export function createPipeline(options: PipelineOptions): Pipeline {
-	const {
-		config,
-		resolver,
-		log,
-		now,
-		bootTimeNs,
-		onChange,
-		onRemember,
-		requestRead,
-		later = (work) => work(),
-	} = options;
+	const { config, resolver, log, now, bootTimeNs, onChange, onRemember, requestRead, afterwards } = options;
 	const { containers = () => [], remembered } = options;
 	const table = createTable();
 	let { proxies } = config;
@@ -60,7 +51,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		recorder: createRecorder(history, toMs),
 		pools,
 		now,
-		later,
+		later: (work) => (afterwards === undefined ? work() : afterwards.add(work)),
 		shown: (key) => shown(key),
 	});
 	const judged = createJudged(config, resolver, toMs, catalogue, news.renewed);
@@ -121,7 +112,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	/** Looks at these as they are now: an answer to an earlier question would confirm itself. */
 	const lookAnew = (endpoints: readonly Endpoint[]) => {
 		resolver.expire();
-		endpoints.forEach(look);
+		byNamespace(endpoints, ({ netns }) => netns).forEach(look);
 	};
 
 	/** What is known of a listener, with what came of it in the pools. */
@@ -270,7 +261,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		onRead(read) {
 			const beganMs = toMs(read.beganNs);
 			const waiting = pools.withheldBefore(beganMs);
-			take(table.merge(read), "read");
+			const { changes, again } = table.merge(read);
+			take({ changes: byNamespace(changes, ({ endpoint }) => endpoint.netns), again }, "read");
 			if (read.complete) {
 				if (waiting.length > 0) lookAnew(waiting.flatMap((key) => judged.get(key)?.endpoint ?? []));
 				pools.confirm(beganMs);
@@ -340,8 +332,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		backend: (ref) => (hasRead ? pools.backend(ref) : undefined),
 		status: () => pools.status(now()),
 		listeners: () => [...judged.all()].map(withPools),
+		listenerCount: () => judged.count(),
 		decisions: (listener) => judged.decisions(listener),
-		history,
+		get history() {
+			afterwards?.flush();
+			return history;
+		},
 		toMs,
 		close() {
 			closed = true;

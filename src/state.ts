@@ -50,7 +50,8 @@ export interface Remembered {
 	readonly services: readonly LabelService[];
 }
 
-const NOTHING: Remembered = { holds: [], services: [] };
+/** Of one that was never written. */
+export const NOTHING: Remembered = { holds: [], services: [] };
 
 /** The file in a state folder. */
 export const stateFile = (folder: string): string => join(folder, "state.json");

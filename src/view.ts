@@ -18,7 +18,7 @@ export interface ViewOptions {
 	host(): string;
 	/** The names of the proxies that serve a service, as it is configured now. */
 	proxiesOf(service: string): readonly string[];
-	readonly pipeline: Pick<Pipeline, "hold" | "release" | "forget"> & AnswerOptions["pipeline"];
+	readonly pipeline: Pick<Pipeline, "listenerCount" | "hold" | "release" | "forget"> & AnswerOptions["pipeline"];
 	readonly proxies: Pick<Proxies, "status">;
 	readonly sensor: Pick<Sensor, "losses" | "state">;
 	resync(): void;
@@ -46,7 +46,7 @@ export function createView(options: ViewOptions): DaemonView {
 			startedAt,
 			uptimeMs: Math.round(process.uptime() * 1000),
 			config: file,
-			listeners: pipeline.listeners().length,
+			listeners: pipeline.listenerCount(),
 			services: pipeline.status().map(serviceView),
 			holds: pipeline.holds(),
 			proxies: proxies.status().map(proxyView),

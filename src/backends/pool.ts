@@ -223,6 +223,7 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 				shown: backend,
 				standings: to(id),
 				opinion: ejections.opinion(id),
+				isAlone: ejections.ready <= 1,
 				hold: holdOf(id),
 				closingUntilMs: closing.get(id)?.untilMs,
 				flap: context.rules.flap,

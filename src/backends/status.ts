@@ -36,6 +36,8 @@ export interface Facts {
 	readonly shown: Backend | undefined;
 	readonly standings: readonly Standing[];
 	readonly opinion: Opinion | undefined;
+	/** Whether no more than one is ready, be it this one or another. */
+	readonly isAlone: boolean;
 	readonly hold: Hold | undefined;
 	/** Until when it stays as the last one. */
 	readonly closingUntilMs: number | undefined;
@@ -52,7 +54,7 @@ export function unfitOf({ opinion, standings }: Pick<Facts, "opinion" | "standin
 
 /** Why a backend is in its state. */
 export function reasonOf(facts: Facts): string {
-	const { shown, standings, opinion, hold, closingUntilMs, flap, drainTimeout, nowMs } = facts;
+	const { shown, standings, opinion, isAlone, hold, closingUntilMs, flap, drainTimeout, nowMs } = facts;
 	const [first] = standings;
 	if (first === undefined && closingUntilMs !== undefined) {
 		return `closed as the last one, stays for ${formatDuration(Math.max(0, closingUntilMs - nowMs))}`;
@@ -67,7 +69,8 @@ export function reasonOf(facts: Facts): string {
 	const stuck = stuckOfAll(letIn(standings));
 	if (stuck !== undefined) {
 		const what = stuckText(stuck, nowMs);
-		return shown?.state === "down" ? what : `${what}; it stays: too many would be out`;
+		if (shown?.state === "down") return what;
+		return `${what}; it stays: ${isAlone ? "no other is ready" : "too many would be out"}`;
 	}
 	const told = toldOf(letIn(standings));
 	if (opinion?.kind === "flapping") {

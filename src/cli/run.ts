@@ -14,7 +14,9 @@ export interface RunOptions {
 /** Runs until `signal`, or until the daemon can't go on; SIGHUP reads configuration and templates again. */
 export async function run({ config: file, workerUrl }: RunOptions, signal: AbortSignal): Promise<number> {
 	const { config } = await requireConfig(file);
-	const log = openLog(config.log);
+	const { log, afterwards } = openLog(config.log);
+	// whatever it ends by, but SIGKILL
+	process.once("exit", afterwards.close);
 	let daemon: Daemon | undefined;
 	let isAsked = false;
 	const reload = () => {
@@ -23,13 +25,19 @@ export async function run({ config: file, workerUrl }: RunOptions, signal: Abort
 	};
 	// before anything takes time: the default action of SIGHUP is to end the process
 	process.on("SIGHUP", reload);
-	daemon = await openDaemon({ file, config, log, workerUrl });
+	daemon = await openDaemon({ file, config, log, afterwards, workerUrl });
 	if (isAsked) reload();
 	const interrupted = signal.aborted ? undefined : once(signal, "abort");
 	const failure = await Promise.race([interrupted?.then(() => undefined), daemon.failed]);
 	if (failure === undefined) log.info("stopping, the proxies go on serving what they have");
 	else log.fatal({ reason: failure.message }, "cannot go on, the proxies go on serving what they have");
-	await daemon.close();
+	try {
+		await daemon.close();
+	} finally {
+		// also where a thread is stuck, and SIGKILL is next
+		afterwards.close();
+	}
 	process.off("SIGHUP", reload);
+	process.off("exit", afterwards.close);
 	return 0;
 }

@@ -15,7 +15,6 @@ import { createNamespaces } from "./namespaces.js";
 import { createNetnsNames } from "./netns-names.js";
 import { createProcfs, type Procfs } from "./procfs.js";
 import { createRecent } from "./recent.js";
-import { isStillThere } from "./reporter.js";
 import type { Routes } from "./routes.js";
 import { createRouting } from "./routing.js";
 import { MAX_PATH_LENGTH, sanitize } from "./sanitize.js";
@@ -67,6 +66,14 @@ export interface ResolverOptions {
 /** How many sockets' places are remembered. */
 const MAX_PLACES = 16_384;
 
+/** A process that was looked at. */
+interface Process {
+	readonly pid: number;
+	readonly startedAtNs: number | undefined;
+	readonly place: CgroupPlace | undefined;
+	readonly moment: Moment;
+}
+
 /** Names that were found, until they are looked at again. */
 interface Named {
 	readonly names: Map<number, string>;
@@ -98,12 +105,27 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
 		return { container, ...(pod !== undefined && { pod }), ...(machine !== undefined && { machine }) };
 	};
 
+	/** The one that was looked at last: it may have many sockets. */
+	let last: Process | undefined;
+	const processOf = (pid: number): Process => {
+		if (last?.pid === pid && fresh.isFresh(last.moment)) return last;
+		const moment = fresh.moment();
+		// when it started comes first: a process that took over the number meanwhile has a later time
+		const startedAtNs = procfs.startedAtNs(pid);
+		const text = startedAtNs === undefined ? undefined : procfs.readCgroup(pid);
+		last = { pid, startedAtNs, place: text === undefined ? undefined : safePlace(parseCgroup(text)), moment };
+		return last;
+	};
+
 	const placeOf = (listener: Listener): CgroupPlace => {
 		const learnt = places.get(listener.socket);
 		if (learnt?.pid === listener.pid) return learnt.place;
-		const text = isStillThere(procfs, listener) ? procfs.readCgroup(listener.pid) : undefined;
-		if (text === undefined && learnt !== undefined) return learnt.place;
-		const place = text === undefined ? placeOfKin(listener) : safePlace(parseCgroup(text));
+		const process = processOf(listener.pid);
+		// else the number belongs to one that started after the event
+		const isStillThere = process.startedAtNs !== undefined && process.startedAtNs <= listener.atNs;
+		const own = isStillThere ? process.place : undefined;
+		if (own === undefined && learnt !== undefined) return learnt.place;
+		const place = own ?? placeOfKin(listener);
 		if (place === undefined) return {};
 		places.set(listener.socket, { pid: listener.pid, place });
 		return place;

@@ -1,6 +1,6 @@
 /**
- * One daemon per output: a lock by flock(2) on a file beside it, which holds its owner's process id. The kernel lets go of
- * it when the owner dies, however that was. Knows nothing of proxies.
+ * One daemon per output, or other file: a lock by flock(2) on a file beside it, which holds its owner's process id. The
+ * kernel lets go of it when the owner dies, however that was. Knows nothing of proxies.
  */
 
 import { spawn } from "node:child_process";
@@ -11,7 +11,7 @@ import { SolistendError } from "../errors.js";
 import { isCode } from "../files.js";
 import { outputFiles } from "./atomic-write.js";
 
-export interface OutputLock {
+export interface FileLock {
 	/** Lets go. */
 	close(): Promise<void>;
 }
@@ -28,14 +28,24 @@ const IS_LOCKED = 1;
  * Takes the lock of an output.
  * @throws SolistendError when another process has it; what the file system says when there can be none.
  */
-export async function lockOutput(path: string): Promise<OutputLock> {
+export async function lockOutput(path: string): Promise<FileLock> {
 	const { output } = await outputFiles(path);
-	// Hidden, as all files beside the output: no include pattern matches it.
-	const name = join(dirname(output), `.${basename(output)}.lock`);
+	return lockFile(output, (owner) => inUse(path, owner));
+}
+
+/**
+ * Takes the lock of a file, which need not be there.
+ *
+ * @param inUse the error when another process has it, whose id it is given; empty when that is not known
+ * @throws that error; what the file system says when there can be none.
+ */
+export async function lockFile(path: string, inUse: (owner: string) => SolistendError): Promise<FileLock> {
+	// Hidden, as all files beside an output: no include pattern matches it.
+	const name = join(dirname(path), `.${basename(path)}.lock`);
 	for (;;) {
 		const file = await open(name, O_RDWR | O_CREAT | O_NOFOLLOW, MODE);
 		try {
-			if (!(await tryLock(file))) throw inUse(path, (await readFile(name, "utf8").catch(() => "")).trim());
+			if (!(await tryLock(file))) throw inUse((await readFile(name, "utf8").catch(() => "")).trim());
 			if (await isStill(file, name)) {
 				await file.truncate();
 				await file.write(`${process.pid}\n`, 0);
@@ -77,7 +87,7 @@ async function isStill(file: FileHandle, name: string): Promise<boolean> {
 	}
 }
 
-function lockBy(file: FileHandle, name: string): OutputLock {
+function lockBy(file: FileHandle, name: string): FileLock {
 	return {
 		async close() {
 			// The name first: whoever opens it from now on makes a file of its own. In a folder that is gone it is gone, too.

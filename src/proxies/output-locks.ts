@@ -5,7 +5,7 @@
 
 import { SolistendError } from "../errors.js";
 import { type Driver, UNTOUCHED } from "./driver.js";
-import { lockOutput, type OutputLock } from "./output-lock.js";
+import { type FileLock, lockOutput } from "./output-lock.js";
 
 export interface OutputLocks {
 	/**
@@ -21,7 +21,7 @@ export interface OutputLocks {
 }
 
 export function createOutputLocks(): OutputLocks {
-	const held = new Map<string, OutputLock>();
+	const held = new Map<string, FileLock>();
 
 	const take = async (output: string): Promise<SolistendError | undefined> => {
 		if (held.has(output)) return undefined;

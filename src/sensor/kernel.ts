@@ -5,11 +5,12 @@
 
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import type { FullQueue, Listener, Read } from "../listeners/event.js";
+import type { FullQueue, Read } from "../listeners/event.js";
 import { choose, HOOKS, type HookName, type Hooks, OPTIONAL_PROGRAMS, type Refusal } from "./hooks.js";
 import { openObject, raiseLockedMemory, readAll, readSingle, writeSingle } from "./libbpf.js";
 import { chargesLockedMemory, checkRequirements } from "./preflight.js";
-import { decodeFullQueues, decodeLosses, decodeRecord, type KernelLosses, LOSSES_SIZE, ROW_SIZE } from "./record.js";
+import { decodeFullQueues, decodeLosses, type KernelLosses, LOSSES_SIZE, ROW_SIZE } from "./record.js";
+import { createRowDecoder } from "./rows.js";
 
 /** The object that `npm run build:bpf` made, and that the package ships. */
 export const PACKAGED_OBJECT = fileURLToPath(new URL("../../dist/bpf/solistend.bpf.o", import.meta.url));
@@ -52,6 +53,7 @@ export function openKernel(objectPath: string = PACKAGED_OBJECT): Kernel {
 	const lossesFd = object.mapFd("losses");
 	const stopSignalsFd = object.mapFd("stop_signals");
 	const seed = object.attachIterator(object.refused.has("seed") ? "seed_tcp" : "seed");
+	const decodeRows = createRowDecoder();
 	const refresh = object.attachIterator("refresh", listenersFd);
 	const fullQueues = object.refused.has("full_queues") ? undefined : object.attachIterator("full_queues", listenersFd);
 	// Tokens of queues are addresses: what is shown of them leads nowhere.
@@ -94,11 +96,7 @@ export function openKernel(objectPath: string = PACKAGED_OBJECT): Kernel {
 			refresh.walk();
 			const stamp = Buffer.alloc(8);
 			readSingle(readBeganFd, stamp);
-			const rows: Listener[] = [];
-			for (const bytes of readAll(listenersFd, 8, ROW_SIZE)) {
-				const row = decodeRecord(bytes);
-				if (row?.kind === "listen") rows.push(row.listener);
-			}
+			const rows = decodeRows(readAll(listenersFd, 8, ROW_SIZE));
 			// Once a row found no room, absence means nothing for as long as this table lives.
 			return { beganNs: Number(stamp.readBigUInt64LE()), complete: losses().tableFull === 0, rows };
 		},

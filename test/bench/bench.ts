@@ -7,6 +7,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { alone } from "./cases/alone.js";
 import { burst } from "./cases/burst.js";
+import { cost } from "./cases/cost.js";
+import { faults } from "./cases/faults.js";
+import { flood } from "./cases/flood.js";
 import { idle } from "./cases/idle.js";
 import { labels } from "./cases/labels.js";
 import { latency } from "./cases/latency.js";
@@ -14,6 +17,7 @@ import { many } from "./cases/many.js";
 import { nginxChanges } from "./cases/nginx-changes.js";
 import { reloadPath } from "./cases/reload-path.js";
 import { rolling } from "./cases/rolling.js";
+import { scale } from "./cases/scale.js";
 import { sensor } from "./cases/sensor.js";
 import { type Section, sectionText } from "./figure.js";
 import { versionsOf } from "./rig/programs.js";
@@ -29,6 +33,10 @@ const CASES: Readonly<Record<string, () => Promise<Section>>> = {
 	burst,
 	rolling,
 	alone,
+	cost,
+	flood,
+	faults,
+	scale,
 	idle,
 	nginxChanges,
 	many,

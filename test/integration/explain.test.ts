@@ -6,7 +6,7 @@ import type { ExplainView } from "../../src/admin/explain-view.js";
 import { explainAnswer } from "../../src/cli/explain.js";
 import { startApplication } from "../host/application.js";
 import { type Daemon, solistend } from "../host/daemon.js";
-import { type Edge, joined, openEdge } from "../host/edge.js";
+import { type Edge, joined, left, openEdge } from "../host/edge.js";
 import { eventually } from "../host/eventually.js";
 import { addNetns } from "../host/netns.js";
 import { requirePrivileges, skipPrivileged } from "../host/privileges.js";
@@ -149,12 +149,10 @@ describe.skipIf(skipPrivileged)("explain", () => {
 		const known = [...keysOf(closed), ...keysOf(await answerTo(edge))];
 		for (const key of known) expect(page, `docs/commands.md explains ${key}`).toContain(`\`${key}\``);
 
+		await left(daemon, `web/${id}`);
+		const from = daemon.lines.length;
 		await application.tell("listen");
-		await joined(
-			daemon,
-			`web/${id}`,
-			daemon.lines.findLastIndex(({ left }) => Array.isArray(left)),
-		);
+		await joined(daemon, `web/${id}`, from);
 		const { listeners } = await answerTo(edge, `web/${id}`);
 		expect(listeners).toMatchObject([{ state: "listening" }]);
 		expect(listeners[0]?.history).toHaveLength(8);

@@ -34,7 +34,7 @@ describe.skipIf(skipPrivileged)("backends that are told to stop together", () =>
 			await eventually("HAProxy has one of them in drain", async () => {
 				return (await idsIn(edge, "drain")).join() === app.id;
 			});
-			expect(drains(daemon)).toEqual(all.slice(0, index + 1).map(({ id }) => id));
+			await expect.poll(() => drains(daemon)).toEqual(all.slice(0, index + 1).map(({ id }) => id));
 			await answersAre(edge, ...rest.map(({ name }) => name));
 			await app.tell("close");
 		}

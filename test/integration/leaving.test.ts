@@ -92,7 +92,7 @@ describe.skipIf(skipPrivileged)("a backend that is told to stop", () => {
 		// What the kernel told before is dealt with once this one is.
 		await green.signal("SIGTERM");
 		await untilAdmin(edge, green.id, "drain");
-		expect(drained(daemon)).toEqual([green.id]);
+		await expect.poll(() => drained(daemon)).toEqual([green.id]);
 		await answersAre(edge, "blue", "prefork");
 	});
 
@@ -104,13 +104,13 @@ describe.skipIf(skipPrivileged)("a backend that is told to stop", () => {
 		await green.signal("SIGTERM");
 		await blue.signal("SIGQUIT");
 		await untilAdmin(edge, blue.id, "drain");
-		expect(drained(daemon)).toEqual([blue.id]);
+		await expect.poll(() => drained(daemon)).toEqual([blue.id]);
 		await edge.configure({ services: { web: { match, stopSignals: [] } } });
 		await untilAdmin(edge, blue.id, "ready");
 		await green.signal("SIGTERM");
 		await blue.signal("SIGQUIT");
 		await serve(edge, daemon, "red");
-		expect(drained(daemon)).toEqual([blue.id]);
+		await expect.poll(() => drained(daemon)).toEqual([blue.id]);
 		await answersAre(edge, "blue", "green", "red");
 	});
 });
@@ -129,7 +129,7 @@ describe.skipIf(skipPrivileged)("the last backend that is ready", () => {
 		await blue.tell("close");
 		await untilAdmin(edge, blue.id, "maint");
 		await untilTold(edge, green.id, "ready", stays);
-		expect(drained(daemon)).toEqual([blue.id]);
+		await expect.poll(() => drained(daemon)).toEqual([blue.id]);
 		await answersAre(edge, "green");
 	});
 
@@ -152,7 +152,7 @@ describe.skipIf(skipPrivileged)("the last backend that is ready", () => {
 		await eventually("some more requests", () => client.asked > 60);
 		await client.close();
 		expect(client.failed).toBe(0);
-		expect(drained(daemon)).toEqual([]);
+		await expect.poll(() => drained(daemon)).toEqual([]);
 	});
 });
 

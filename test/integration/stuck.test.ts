@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { addContainerCgroup } from "../host/cgroup.js";
 import type { Daemon } from "../host/daemon.js";
-import { applied, type Edge, joined, openEdge } from "../host/edge.js";
+import { applied, type Edge, joined, left, openEdge } from "../host/edge.js";
 import { eventually } from "../host/eventually.js";
 import { ask } from "../host/http.js";
 import { type LazyServer, startLazyServer } from "../host/lazy-server.js";
@@ -44,6 +44,14 @@ describe.skipIf(skipPrivileged)("a backend whose process is stopped", () => {
 		const explained = await operate(edge, "explain", blue.id);
 		expect(explained).toMatch(new RegExp(`waits for pool \\(web\\): down: ${why}`));
 		expect(explained).toMatch(/paused: stopped by a signal/);
+		const listed: object[] = JSON.parse(await operate(edge, "ls", "--json"));
+		expect(listed.find((one) => "pid" in one && one.pid === blue.pid)).toMatchObject({
+			paused: "signal",
+			verdict: {
+				state: "in",
+				places: [{ service: "web", state: "down", why: expect.stringMatching(new RegExp(why)) }],
+			},
+		});
 
 		kill(blue.pid, "SIGCONT");
 		await untilAdmin(edge, blue.id, "ready");
@@ -57,7 +65,7 @@ describe.skipIf(skipPrivileged)("a backend whose process is stopped", () => {
 		const daemon = await edge.startDaemon();
 		const blue = await serve(edge, daemon, "blue");
 		kill(blue.pid, "SIGSTOP");
-		await untilTold(edge, blue.id, "ready", /^paused.*; it stays: too many would be out$/);
+		await untilTold(edge, blue.id, "ready", /^paused.*; it stays: no other is ready$/);
 		const asked = ask(edge.url, { timeoutMs: 20_000 });
 		expect(await readyIn(edge)).toEqual([blue.id]);
 		kill(blue.pid, "SIGCONT");
@@ -153,7 +161,7 @@ describe.skipIf(skipPrivileged)("a backend that no longer accepts", () => {
 		const lazy = await serveLazily(edge, daemon, "lazy");
 		await lazy.tell("hang");
 		await lazy.fill(lazy.id.slice(0, -3));
-		await untilTold(edge, lazy.id, "ready", /^hung.*; it stays: too many would be out$/);
+		await untilTold(edge, lazy.id, "ready", /^hung.*; it stays: no other is ready$/);
 		expect(await readyIn(edge)).toEqual([lazy.id]);
 		await edge.configure({ settings: { hung: false } });
 		await untilTold(edge, lazy.id, "ready", /^it listens$/);
@@ -178,10 +186,13 @@ test.skipIf(skipPrivileged)("Nginx gets neither who is paused nor who hangs, unt
 	const lazy = await serveLazily(edge, daemon, "lazy");
 	kill(blue.pid, "SIGSTOP");
 	await untilTold(edge, blue.id, "down", /^paused/);
+	// whoever asks before may wait for it
+	await left(daemon, `web/${blue.id}`);
 	await answersAre(nginx, "green", "lazy");
 	await lazy.tell("hang");
 	await lazy.fill(lazy.id.slice(0, -3));
 	await untilTold(edge, lazy.id, "down", /^hung/);
+	await left(daemon, `web/${lazy.id}`);
 	await answersAre(nginx, "green");
 	kill(blue.pid, "SIGCONT");
 	await lazy.tell("accept");

@@ -70,13 +70,15 @@ interface Claim {
 /**
  * @param configured the services of the configuration
  * @param containers all that say something
- * @param before the services by label until now
+ * @param labelledBefore the services by label until now
  */
 export function decide(
 	configured: Config["services"],
 	containers: Iterable<Declaring>,
-	before: ReadonlyMap<string, LabelService>,
+	labelledBefore: ReadonlyMap<string, LabelService>,
 ): Decided {
+	// A service that the configuration has by now is the configuration's, and has what that gives it.
+	const before = new Map([...labelledBefore].filter(([name]) => !Object.hasOwn(configured, name)));
 	const sorted = [...containers].sort((a, b) => (a.container.id < b.container.id ? -1 : 1));
 	/** Why, of those that are. */
 	const refused = new Map<Declaration, string>();
@@ -140,7 +142,7 @@ export function decide(
 		refused.set(declaration, `host ${taken} is routed to ${owner} already (${mend})`);
 	}
 
-	const labelled = new Map([...before].filter(([name]) => !Object.hasOwn(configured, name)));
+	const labelled = new Map(before);
 	let last = [...labelled.values()].reduce((most, { order }) => Math.max(most, order), 0);
 	for (const [name, mode] of modes) {
 		const granted = acceptable(name).map(({ declaration }) => declaration);

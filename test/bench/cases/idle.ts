@@ -2,10 +2,13 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { openEdge } from "../../host/edge.js";
+import { addNetns, enter } from "../../host/netns.js";
 import { beside, type Section } from "../figure.js";
 import { startApp } from "../rig/app.js";
+import { startDialogue } from "../rig/dialogue.js";
+import { native } from "../rig/native.js";
 import { openPlainHaproxy } from "../rig/plain-haproxy.js";
-import { startProbe } from "../rig/probe.js";
+import { type Probe, startProbe } from "../rig/probe.js";
 import { openSensor } from "../rig/sensor.js";
 import { cpuMs, rssMb, tcpSegments } from "../rig/usage.js";
 import { workerPid } from "../rig/workers.js";
@@ -20,24 +23,29 @@ const REST_MS = 45_000;
 const CHECKS_REST_MS = 5000;
 const CHECKS_SECONDS = 30;
 const CPU_GOAL = 0.2;
+/** With accept queues looked at once a second, and so many sockets open on the host. */
+const HUNG_CPU_GOAL = 1;
+const HUNG_SECONDS = 60;
+const SOCKETS = 100_000;
 /** 90 MB with nothing to do, 150 MB with 10,000 backends: 6 kB for each. */
 const MEMORY_GOAL_MB = 90 + (60 * BACKENDS) / 10_000;
 
 export async function idle(): Promise<Section> {
 	const match = { port: `${FIRST}-${FIRST + BACKENDS - 1}`, netns: `slt-${process.pid}-web-*` };
-	await using edge = await openEdge({
-		services: { web: { match } },
-		proxy: { slots: { min: 1200 } },
-	});
+	const changes = { services: { web: { match } }, proxy: { slots: { min: 1200 } } };
+	await using edge = await openEdge({ ...changes, settings: { hung: false } });
 	const { owned, segment, runtimeSocket } = edge;
 	const probe = owned.own(await startProbe());
 	const netns = await segment.addNetns("web-many");
 	const app = owned.own(await startApp({ name: "ours", netns, port: FIRST, count: BACKENDS }));
 	await app.listen();
-	const daemon = await edge.startDaemon();
-	const allInMs = await probe.count(runtimeSocket, "web", FIRST, BACKENDS, 30_000);
-	if (allInMs === undefined) throw new Error(`${BACKENDS} backends are not in the pool within 30 s`);
-	await pause(REST_MS);
+	const startDaemon = async () => {
+		const daemon = await edge.startDaemon();
+		await allIn(probe, runtimeSocket);
+		await pause(REST_MS);
+		return daemon;
+	};
+	const daemon = await startDaemon();
 
 	// Whatever listens on this machine is the daemon's to look at, also what is none of this benchmark's.
 	let events = 0;
@@ -47,26 +55,35 @@ export async function idle(): Promise<Section> {
 				events += batch.length;
 			},
 			onRead() {},
-			onTrouble(message) {
-				throw new Error(message);
-			},
+			onTrouble() {},
 		}),
 	);
 	const ours = await use([daemon.pid, await workerPid(runtimeSocket)], app.pid, SECONDS);
 	const rss = await rssMb(daemon.pid);
+	const ofOthers = events;
 	// Only now: what is compared must not be among what is measured.
 	await daemon.close();
+	await edge.configure({ ...changes, settings: { hung: { after: "3s" } } });
+	const apart = owned.own(await addNetns("hoard"));
+	const hoard = owned.own(startDialogue([...enter(apart), await native("hoard"), "0", String(SOCKETS)]));
+	await hoard.next();
+	const watching = await startDaemon();
+	const looking = await use([watching.pid], app.pid, HUNG_SECONDS);
+	await watching.close();
+	await hoard.close();
 	const ports = Array.from({ length: BACKENDS }, (_, index) => FIRST + index);
 	const plain = owned.own(await openPlainHaproxy(ports.map((port) => `server${port} ${netns.address}:${port} check`)));
 	await pause(CHECKS_REST_MS);
 	const theirs = await use([await workerPid(plain.runtimeSocket)], app.pid, CHECKS_SECONDS);
 	const [daemonShare = 0, haproxyShare = 0] = ours.shares;
+	const [lookingShare = 0] = looking.shares;
 	const [checkingShare = 0] = theirs.shares;
 	const percent = (share: number) => `${share.toFixed(3)} % of a core`;
 	return {
 		title: `Idle, with ${BACKENDS} backends`,
 		text: `${SECONDS} s in which nothing changes: time on a CPU of all threads, and TCP segments that reach the namespace of the
-backends. After it, without the daemon, another HAProxy checks the same backends by itself for ${CHECKS_SECONDS} s, with default
+backends, with \`hung: false\`. Then the same for ${HUNG_SECONDS} s with \`hung: {after: 3s}\`, as it is by default, and ${SOCKETS.toLocaleString("en")} open TCP sockets
+on the host. After it, without the daemon, another HAProxy checks the same backends by itself for ${CHECKS_SECONDS} s, with default
 checks; what these send back are the answers to SYNs.`,
 		figures: [
 			{
@@ -75,7 +92,13 @@ checks; what these send back are the answers to SYNs.`,
 				goal: `≤ ${CPU_GOAL} %`,
 				met: daemonShare <= CPU_GOAL,
 			},
-			beside("– listeners that others opened or closed on this machine meanwhile", String(events)),
+			{
+				what: `CPU of the daemon with \`hung\` on, ${SOCKETS.toLocaleString("en")} open sockets on the host`,
+				measured: percent(lookingShare),
+				goal: `≤ ${HUNG_CPU_GOAL} %`,
+				met: lookingShare <= HUNG_CPU_GOAL,
+			},
+			beside("– listeners that others opened or closed on this machine meanwhile", String(ofOthers)),
 			beside("– CPU of its HAProxy", percent(haproxyShare)),
 			{
 				what: "packets to backends",
@@ -93,6 +116,11 @@ checks; what these send back are the answers to SYNs.`,
 			beside("– packets to its backends", `${theirs.received} (${(theirs.sent / CHECKS_SECONDS).toFixed(0)} SYN/s)`),
 		],
 	};
+}
+
+async function allIn(probe: Probe, runtimeSocket: string): Promise<void> {
+	const seenMs = await probe.count(runtimeSocket, "web", FIRST, BACKENDS, 30_000);
+	if (seenMs === undefined) throw new Error(`${BACKENDS} backends are not in the pool within 30 s`);
 }
 
 /** What processes use in so long, in percent of a core each, and the TCP segments of a namespace. */

@@ -2,11 +2,13 @@
  * An application that is measured: listens on ports FIRST … FIRST+COUNT-1, answers each request with NAME:PORT after
  * WORK_US, and closes the connection. Does what it is told on stdin, and says when: the time just before the system call.
  *
- *	app NAME ADDRESS FIRST COUNT WORK_US exit|stay
+ *	app NAME ADDRESS FIRST COUNT WORK_US exit|stay [BACKLOG]
  *
  *	listen [PORT]	→ listen NS_FIRST NS_LAST
  *	close [PORT]	→ close NS_FIRST NS_LAST
  *	term		→ term NS		sends itself SIGTERM
+ *	exit		→ exit NS		ends at once, whatever it has accepted
+ *	hang		→ hang NS		lives on, and neither accepts nor answers nor obeys any more
  *
  * On SIGTERM it stays, or it stops at once: takes what is queued, closes its listeners, answers, exits.
  */
@@ -29,7 +31,7 @@
 
 static const char *name;
 static struct in_addr address;
-static int first, count, epoll;
+static int first, count, epoll, backlog = 1024;
 static uint64_t work_ns;
 static int listener_of[MAX_FDS]; /* by index of the port; 0 when it does not listen */
 static int port_of[MAX_FDS];	 /* of a listener or a connection, by descriptor */
@@ -90,7 +92,7 @@ static void listen_on(int from, int to)
 			prepare(i);
 	for (int i = from; i < to; i++) {
 		last_ns = now_ns();
-		if (listen(listener_of[i], 1024) < 0)
+		if (listen(listener_of[i], backlog) < 0)
 			die("listen");
 		if (!first_ns)
 			first_ns = last_ns;
@@ -184,6 +186,13 @@ static void obey(char *line)
 
 		kill(getpid(), SIGTERM);
 		printf("term %" PRIu64 "\n", at_ns);
+	} else if (!strcmp(verb, "exit") || !strcmp(verb, "hang")) {
+		printf("%s %" PRIu64 "\n", verb, now_ns());
+		fflush(stdout);
+		if (!strcmp(verb, "exit"))
+			_exit(0);
+		for (;;)
+			pause();
 	} else
 		fprintf(stderr, "unknown command: %s\n", line);
 	fflush(stdout);
@@ -242,8 +251,8 @@ int main(int argc, char **argv)
 	sigset_t blocked, open;
 	int stays;
 
-	if (argc != 7 || inet_pton(AF_INET, argv[2], &address) != 1) {
-		fprintf(stderr, "usage: app NAME ADDRESS FIRST COUNT WORK_US exit|stay\n");
+	if (argc < 7 || argc > 8 || inet_pton(AF_INET, argv[2], &address) != 1) {
+		fprintf(stderr, "usage: app NAME ADDRESS FIRST COUNT WORK_US exit|stay [BACKLOG]\n");
 		return 2;
 	}
 	name = argv[1];
@@ -251,6 +260,8 @@ int main(int argc, char **argv)
 	count = atoi(argv[4]);
 	work_ns = strtoull(argv[5], NULL, 10) * 1000;
 	stays = !strcmp(argv[6], "stay");
+	if (argc == 8)
+		backlog = atoi(argv[7]);
 	getrlimit(RLIMIT_NOFILE, &files);
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);

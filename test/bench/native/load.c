@@ -2,7 +2,7 @@
  * A client that asks at fixed times, whatever became of the requests before: a new connection each, the time of an answer
  * counted from when the request was due.
  *
- *	load ADDRESS PORT PER_SECOND COUNT	→ a line for each request: STATUS MICROSECONDS, at the end
+ *	load ADDRESS PORT PER_SECOND COUNT	→ a line for each request: STATUS MICROSECONDS DUE_NS, at the end
  *
  * Asks no more when its standard input ends.
  * STATUS is 0 where there was no complete answer within 10 s.
@@ -123,6 +123,7 @@ int main(int argc, char **argv)
 			break;
 	}
 	for (int i = 0; i < count; i++)
-		printf("%d %" PRIu64 "\n", requests[i].status, requests[i].took_ns / 1000);
+		printf("%d %" PRIu64 " %" PRIu64 "\n", requests[i].status, requests[i].took_ns / 1000,
+		       requests[i].due_ns);
 	return 0;
 }

@@ -21,6 +21,8 @@ export interface AppOptions {
 	readonly workUs?: number;
 	/** Default: it stops at once, and answers what it has accepted. */
 	readonly onSigterm?: "exit" | "stay";
+	/** Of its listeners. Default: 1024. */
+	readonly backlog?: number;
 }
 
 /** When it called: the first of several ports, and the last. Milliseconds of CLOCK_MONOTONIC. */
@@ -38,6 +40,10 @@ export interface App extends AsyncDisposable {
 	shut(port?: number): Promise<CallTimes>;
 	/** Has it send itself a SIGTERM. Only where it stays. */
 	terminate(): Promise<CallTimes>;
+	/** Ends at once, whatever it has accepted. */
+	exit(): Promise<CallTimes>;
+	/** Lives on, and neither accepts nor answers any more. */
+	hang(): Promise<CallTimes>;
 	/** Sends a signal, and waits for its end. */
 	stop(signal: "SIGTERM" | "SIGKILL"): Promise<void>;
 	close(): Promise<void>;
@@ -46,7 +52,8 @@ export interface App extends AsyncDisposable {
 /** Starts it; it does not listen yet. */
 export async function startApp(options: AppOptions): Promise<App> {
 	const { name, netns, cgroup, address = "0.0.0.0", port, count = 1, workUs = 0, onSigterm = "exit" } = options;
-	const words = [name, address, port, count, workUs, onSigterm].map(String);
+	const { backlog = 1024 } = options;
+	const words = [name, address, port, count, workUs, onSigterm, backlog].map(String);
 	const into = [...(cgroup?.enter ?? []), ...enter(netns)];
 	const dialogue: Dialogue = startDialogue([...into, await native("app"), ...words]);
 	const { process } = dialogue;
@@ -66,6 +73,8 @@ export async function startApp(options: AppOptions): Promise<App> {
 		listen: (at) => call("listen", ...one(at)),
 		shut: (at) => call("close", ...one(at)),
 		terminate: () => call("term"),
+		exit: () => call("exit"),
+		hang: () => call("hang"),
 		stop,
 		close,
 		[Symbol.asyncDispose]: close,

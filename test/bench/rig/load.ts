@@ -4,7 +4,17 @@ import { execa } from "execa";
 import { percentile } from "../statistics.js";
 import { native } from "./native.js";
 
+export interface Request {
+	/** When it was due, in milliseconds of CLOCK_MONOTONIC. */
+	readonly dueMs: number;
+	/** Of the answer; 0 where there was none within 10 s. */
+	readonly status: number;
+	readonly tookMs: number;
+}
+
 export interface Load {
+	/** In the order in which they were due. */
+	readonly requests: readonly Request[];
 	readonly asked: number;
 	/** Answered with anything but 200, or not at all. */
 	readonly bad: number;
@@ -39,12 +49,16 @@ export async function startLoad(
 }
 
 function summed(lines: string): Load {
-	const requests = lines.split("\n").map((line) => line.split(" ").map(Number));
-	const times = requests.map(([, us = 0]) => us / 1000);
+	const requests = lines.split("\n").map((line): Request => {
+		const [status = 0, us = 0, dueNs = 0] = line.split(" ").map(Number);
+		return { dueMs: dueNs / 1e6, status, tookMs: us / 1000 };
+	});
+	const times = requests.map(({ tookMs }) => tookMs);
 	return {
+		requests,
 		asked: requests.length,
-		bad: requests.filter(([status]) => status !== 200).length,
-		broken: requests.filter(([status]) => status === 502).length,
+		bad: requests.filter(({ status }) => status !== 200).length,
+		broken: requests.filter(({ status }) => status === 502).length,
 		p50: percentile(times, 0.5),
 		p99: percentile(times, 0.99),
 		max: Math.max(...times),

@@ -8,7 +8,7 @@ const SOURCES = fileURLToPath(new URL("../native/", import.meta.url));
 const FOLDER = fileURLToPath(new URL("../../../node_modules/.cache/solistend/bench/", import.meta.url));
 
 /** Path of the program that `native/NAME.c` makes. */
-export async function native(name: "app" | "load" | "probe"): Promise<string> {
+export async function native(name: "app" | "crowd" | "flood" | "hoard" | "load" | "probe"): Promise<string> {
 	const source = `${SOURCES}${name}.c`;
 	const program = `${FOLDER}${name}`;
 	const made = [program, source, `${SOURCES}clock.h`, fileURLToPath(import.meta.url)];

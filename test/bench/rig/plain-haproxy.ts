@@ -14,13 +14,22 @@ export interface PlainHaproxy extends AsyncDisposable {
 	close(): Promise<void>;
 }
 
-/** @param servers lines of the backend `web` */
-export async function openPlainHaproxy(servers: readonly string[]): Promise<PlainHaproxy> {
+/**
+ * @param servers of the backend `web`
+ * @param backendLines what that has besides
+ */
+export async function openPlainHaproxy(
+	servers: readonly string[],
+	backendLines: readonly string[] = [],
+): Promise<PlainHaproxy> {
 	const folder = await tempFolder("solistend-bench");
 	const port = await freePort();
 	const runtimeSocket = join(folder.path, "runtime.sock");
 	const file = join(folder.path, "haproxy.cfg");
-	await writeFile(file, configuration(port, runtimeSocket, servers));
+	await writeFile(
+		file,
+		configuration(port, runtimeSocket, [...backendLines, ...servers.map((server) => `server ${server}`)]),
+	);
 	const haproxy = await startHaproxy({ dir: folder.path, configFiles: [file] });
 	const close = async () => {
 		await haproxy.stop();
@@ -29,7 +38,7 @@ export async function openPlainHaproxy(servers: readonly string[]): Promise<Plai
 	return { port, runtimeSocket, haproxy, close, [Symbol.asyncDispose]: close };
 }
 
-const configuration = (port: number, socket: string, servers: readonly string[]) => `global
+const configuration = (port: number, socket: string, lines: readonly string[]) => `global
 	stats socket ${socket} mode 600 level admin
 
 defaults
@@ -48,4 +57,4 @@ backend web
 	retries 3
 	option redispatch
 	retry-on conn-failure
-${servers.map((server) => `\tserver ${server}\n`).join("")}`;
+${lines.map((line) => `\t${line}\n`).join("")}`;

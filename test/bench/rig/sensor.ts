@@ -3,4 +3,5 @@
 const built = (module: string) => import(new URL(`../../../dist/sensor/${module}`, import.meta.url).href);
 
 export const { openSensor }: typeof import("../../../src/sensor/sensor.js") = await built("sensor.js");
+export const { openKernel }: typeof import("../../../src/sensor/kernel.js") = await built("kernel.js");
 export const { libbpfVersion }: typeof import("../../../src/sensor/libbpf.js") = await built("libbpf.js");

@@ -42,3 +42,25 @@ test("one whose opinion changes leaves its place to the next", () => {
 	expect(ejections.outcome(idOf(2))).toBeUndefined();
 	expect(ejections.listening).toBe(3);
 });
+
+test("who is stuck goes before all who were told to stop, whenever it became known; each comes out in its own way", () => {
+	const ejections = createEjections();
+	for (let n = 1; n <= 10; n++) ejections.file(idOf(n), { kind: "plain" });
+	ejections.file(idOf(1), unfit(10));
+	ejections.file(idOf(2), unfit(20));
+	ejections.file(idOf(3), { kind: "stuck", sinceMs: 40 });
+	ejections.file(idOf(4), { kind: "stuck", sinceMs: 30 });
+	expect(new Set(ejections.weigh(0.3))).toEqual(new Set([idOf(1), idOf(3), idOf(4)]));
+	expect([1, 2, 3, 4].map((n) => ejections.outcome(idOf(n)))).toEqual(["drain", "ready", "down", "down"]);
+	expect([...ejections.timed()].map(([id]) => id)).toEqual([idOf(1), idOf(2)]);
+	ejections.weigh(0.1);
+	expect([1, 2, 3, 4].map((n) => ejections.outcome(idOf(n)))).toEqual(["ready", "ready", "ready", "down"]);
+});
+
+test("those that are held out since they flap count, too", () => {
+	const ejections = createEjections();
+	for (let n = 1; n <= 10; n++) ejections.file(idOf(n), n < 3 ? { kind: "flapping", untilMs: 100 } : { kind: "plain" });
+	for (let n = 3; n <= 5; n++) ejections.file(idOf(n), { kind: "stuck", sinceMs: n });
+	ejections.weigh(0.4);
+	expect([1, 2, 3, 4, 5].map((n) => ejections.outcome(idOf(n)))).toEqual(["out", "out", "down", "down", "ready"]);
+});

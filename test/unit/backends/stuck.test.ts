@@ -63,7 +63,7 @@ describe("a backend that can't serve", () => {
 		const pools = webOf(1);
 		expect(put(pools, nth(1), 10, hung(10)).touched).toEqual([]);
 		expect(states(pools)).toEqual({ 1: "ready" });
-		expect(statusOf(pools, 1, 10)?.reason).toMatch(/^hung: .*; it stays: too many would be out$/);
+		expect(statusOf(pools, 1, 10)?.reason).toMatch(/^hung: .*; it stays: no other is ready$/);
 	});
 
 	test("is out alone where two of three are and the share is a third, the first one; both where it is two thirds", () => {
@@ -71,6 +71,7 @@ describe("a backend that can't serve", () => {
 		put(pools, nth(2), 10, paused(10));
 		put(pools, nth(1), 20, paused(20));
 		expect(states(pools)).toEqual({ 1: "ready", 2: "down", 3: "ready" });
+		expect(statusOf(pools, 1, 20)?.reason).toMatch(/^paused: .*; it stays: too many would be out$/);
 		pools.reconfigure(rules({ guard: { maxEjected: "67%" } }));
 		pools.commit(30);
 		expect(states(pools)).toEqual({ 1: "down", 2: "down", 3: "ready" });

@@ -154,6 +154,24 @@ describe("who listens", () => {
 		expect(procfs.reads.cgroup).toBe(1);
 		expect(identity({ pid: 101 })).toHaveProperty("unit", "next.service");
 	});
+
+	test("is read once for a burst of the process's sockets, and anew after 50 ms or once it was let expire", () => {
+		const { procfs, clock, identity, expire } = open(web);
+		for (const socket of ["1", "2", "3"]) expect(identity({ socket: socketId(socket) })).toHaveProperty("unit");
+		expect(procfs.reads.cgroup).toBe(1);
+		clock.ms += 50;
+		identity({ socket: socketId("4") });
+		expect(procfs.reads.cgroup).toBe(2);
+		expire();
+		identity({ socket: socketId("5") });
+		expect(procfs.reads.cgroup).toBe(3);
+	});
+
+	test("is not taken from a process that was looked at for another socket, and started after this one listened", () => {
+		const { identity } = open({ ...web, startedAtNs: base.atNs + 1 });
+		expect(identity({ socket: socketId("2"), atNs: base.atNs + 2 })).toHaveProperty("unit", "web.service");
+		expect(identity()).not.toHaveProperty("unit");
+	});
 });
 
 describe("a listener in the host's namespace", () => {

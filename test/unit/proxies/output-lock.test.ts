@@ -4,11 +4,11 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { lockOutput, type OutputLock } from "../../../src/proxies/output-lock.js";
+import { type FileLock, lockOutput } from "../../../src/proxies/output-lock.js";
 
 let folder: string;
 let output: string;
-let locks: OutputLock[];
+let locks: FileLock[];
 let others: ChildProcess[];
 
 beforeEach(async () => {
@@ -24,7 +24,7 @@ afterEach(async () => {
 	await rm(folder, { recursive: true });
 });
 
-async function lock(path = output): Promise<OutputLock> {
+async function lock(path = output): Promise<FileLock> {
 	const taken = await lockOutput(path);
 	locks.push(taken);
 	return taken;

@@ -31,6 +31,13 @@ describe("a host that several want", () => {
 		const { labelled } = decide(services, [first, declaring(2, "shop", HOST, { isAllowed: true })], before);
 		expect(hostsOf(labelled)).toEqual({ api: HOST, shop: [] });
 	});
+
+	test("is free once the configuration has the service that had it, and gives it other hosts", () => {
+		const both = [declaring(1, "web", HOST), declaring(2, "shop", HOST)];
+		const before = decide({}, [declaring(1, "web", HOST)], NONE).labelled;
+		expect(hostsOf(decide({}, both, before).labelled)).toEqual({ web: HOST });
+		expect(hostsOf(decide(services, both, before).labelled)).toEqual({ shop: HOST });
+	});
 });
 
 test("what was decided is decided so again, whatever was before", () => {
@@ -48,10 +55,11 @@ test("what was decided is decided so again, whatever was before", () => {
 			),
 		),
 	);
+	const configured = fc.constantFrom({}, services);
 	fc.assert(
-		fc.property(fc.array(containers, { maxLength: 3 }), containers, (earlier, now) => {
+		fc.property(fc.array(fc.tuple(configured, containers), { maxLength: 3 }), containers, (earlier, now) => {
 			let before = NONE;
-			for (const all of earlier) before = decide(services, all, before).labelled;
+			for (const [has, all] of earlier) before = decide(has, all, before).labelled;
 			const decided = decide(services, now, before);
 			expect(decide(services, now, decided.labelled)).toEqual(decided);
 		}),
