@@ -67,6 +67,7 @@ async function runKernel(name: string, initramfs: string): Promise<KernelResult>
 		const report = parseReport(line);
 		if (report === undefined) {
 			if (line.trim() !== "") unexpected.push(line);
+			if (values.verbose) say(`  ${line}`);
 			return;
 		}
 		switch (report.type) {

@@ -67,7 +67,7 @@ static void send_fd(int to, int fd)
 	must("sendmsg", sendmsg(to, &message, 0));
 }
 
-/* -1 when the other end is closed. */
+/* -1 when the other end is closed, or gone. */
 static int receive_fd(int from)
 {
 	char byte, control[CMSG_SPACE(sizeof(int))] = {};
@@ -75,7 +75,7 @@ static int receive_fd(int from)
 	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
 	int fd;
 
-	if (must("recvmsg", recvmsg(from, &message, 0)) == 0)
+	if (recvmsg(from, &message, 0) <= 0)
 		return -1;
 	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
 	return fd;

@@ -3,10 +3,10 @@
 import { release } from "node:os";
 import { messageOf } from "../../../src/errors.js";
 import { openBefore } from "./before.js";
-import type { Case, Group, Impossible, Where } from "./case.js";
+import type { Case, Group, Host, Impossible, Where } from "./case.js";
 import { GROUPS, sensorImpossible } from "./groups.js";
 import { type Outcome, type Report, reportLine, type Way, wayText } from "./report.js";
-import { openWatched } from "./watched.js";
+import { openWatched, type Watched } from "./watched.js";
 
 const WAYS: readonly Way[] = [
 	{ user: "root", memlock: "unlimited" },
@@ -32,16 +32,20 @@ async function outcomeOf(run: () => Promise<void>, impossible: Impossible | unde
 	return { kind: "failed", problem: `it works, and must not: ${impossible.because}` };
 }
 
-async function runCase(where: Where, group: string, { name, run, impossible }: Case, host: Parameters<Case["run"]>[0]) {
+async function timed(run: () => Promise<void>, impossible?: Impossible): Promise<{ outcome: Outcome; ms: number }> {
 	const startMs = performance.now();
+	const outcome = await outcomeOf(run, impossible);
+	return { outcome, ms: Math.round(performance.now() - startMs) };
+}
+
+/** Runs a case; where it failed, what the sensor said meanwhile is added. */
+async function runCase(where: Where, { run, impossible }: Case, host: Host) {
 	const { troubles } = host.watched;
 	const troublesBefore = troubles.length;
-	let outcome = await outcomeOf(() => run(host), impossible?.(where));
-	if (outcome.kind === "failed") {
-		const said = troubles.slice(troublesBefore).map(({ message }) => `\n    the sensor: ${message}`);
-		outcome = { ...outcome, problem: outcome.problem + said.join("") };
-	}
-	report({ type: "case", way: where.way, group, name, outcome, ms: Math.round(performance.now() - startMs) });
+	const { outcome, ms } = await timed(() => run(host), impossible?.(where));
+	if (outcome.kind !== "failed") return { outcome, ms };
+	const said = troubles.slice(troublesBefore).map(({ message }) => `\n    the sensor: ${message}`);
+	return { outcome: { ...outcome, problem: outcome.problem + said.join("") }, ms };
 }
 
 /** Which cases run, by `way; group; name`: all, but for who looks for the cause of one failure. */
@@ -50,29 +54,27 @@ const only = new RegExp(Buffer.from(process.env["SUITE_ONLY"] ?? "", "base64url"
 const casesOf = (way: Way, { name: group, cases }: Group) =>
 	cases.filter(({ name }) => only.test(`${wayText(way)}; ${group}; ${name}`));
 
+const SENSOR = "The sensor";
+
 /** Where the sensor can't start, that is what came of every case. */
 async function runWay(where: Where): Promise<void> {
 	const { way } = where;
 	if (!GROUPS.some((group) => casesOf(way, group).length > 0)) return;
 	await using before = await openBefore();
-	let watched: Awaited<ReturnType<typeof openWatched>> | undefined;
-	const started = await outcomeOf(async () => {
+	let watched: Watched | undefined;
+	const started = await timed(async () => {
 		watched = await openWatched(way);
 	}, sensorImpossible(where));
-	if (watched === undefined || started.kind === "failed") {
-		for (const group of GROUPS) {
-			for (const { name } of casesOf(way, group)) {
-				report({ type: "case", way, group: group.name, name, outcome: started, ms: 0 });
-			}
-		}
-	} else {
-		report({ type: "sensor", way, libbpf: watched.libbpf, hooks: watched.hooks });
-		const host = { watched, before };
-		for (const group of GROUPS) {
-			for (const one of casesOf(way, group)) await runCase(where, group.name, one, host);
+	report({ type: "case", way, group: SENSOR, name: "starts", ...started });
+	for (const group of GROUPS) {
+		for (const one of casesOf(way, group)) {
+			const { outcome, ms } = watched === undefined ? started : await runCase(where, one, { watched, before });
+			report({ type: "case", way, group: group.name, name: one.name, outcome, ms });
 		}
 	}
-	await watched?.close();
+	if (watched === undefined) return;
+	report({ type: "sensor", way, libbpf: watched.libbpf, hooks: watched.hooks });
+	report({ type: "case", way, group: SENSOR, name: "ends when it is closed", ...(await timed(watched.close)) });
 }
 
 const [major = 0, minor = 0] = release().split(".").map(Number);

@@ -11,7 +11,9 @@ export type Request =
 	/** The worker thread is to die, as if by an error that nobody thought of, at the next event. */
 	| { readonly type: "crash" }
 	/** The listeners whose accept queue is full. */
-	| { readonly type: "fullQueues" };
+	| { readonly type: "fullQueues" }
+	/** The end: the process goes once the sensor is closed. */
+	| { readonly type: "close" };
 
 /** What the sensor's process tells. */
 export type Told =

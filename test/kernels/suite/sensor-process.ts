@@ -9,10 +9,7 @@ import { libbpfVersion } from "../../../src/sensor/libbpf.js";
 import { openSensor, type Sensor } from "../../../src/sensor/sensor.js";
 import type { Request, Told } from "./protocol.js";
 
-/** Nobody listens any more while it is being closed. */
-const tell = (told: Told) => {
-	if (process.connected) process.send?.(told);
-};
+const tell = (told: Told) => void process.send?.(told);
 
 let worker: Worker | undefined;
 process.on("worker", (started: Worker) => {
@@ -48,10 +45,12 @@ if (sensor === undefined) {
 			case "fullQueues":
 				tell({ type: "fullQueues", queues: sensor.readFullQueues() });
 				return;
+			case "close":
+				void sensor.close().then(() => process.disconnect());
+				return;
 			default:
 				request satisfies never;
 		}
 	});
-	process.on("disconnect", () => void sensor.close());
 	tell({ type: "ready", hooks: sensor.hooks(), libbpf: libbpfVersion() });
 }

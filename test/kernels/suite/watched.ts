@@ -33,6 +33,7 @@ export interface Watched {
 	fullQueues(): Promise<readonly FullQueue[]>;
 	/** Makes the worker thread die at the next event. */
 	crash(): Promise<void>;
+	/** @throws Error when its process does not end by itself, and well */
 	close(): Promise<void>;
 }
 
@@ -73,7 +74,9 @@ export async function openWatched({ user, memlock }: Way): Promise<Watched> {
 	let crashes = 0;
 	let queues: readonly FullQueue[] | undefined;
 	let begun: Extract<Told, { type: "ready" | "failed" }> | undefined;
-	const ask = (request: Request) => void child.send(request);
+	const ask = (request: Request) => {
+		if (child.connected) child.send(request);
+	};
 	const take = ({ again }: Merged) => {
 		if (again) ask({ type: "read" });
 	};
@@ -141,8 +144,11 @@ export async function openWatched({ user, memlock }: Way): Promise<Watched> {
 			await eventually("the worker is to die", () => crashes > before, PATIENCE);
 		},
 		async close() {
-			child.disconnect();
-			await exited;
+			ask({ type: "close" });
+			await eventually("the sensor's process has ended", () => child.exitCode !== null, PATIENCE).finally(() =>
+				child.kill("SIGKILL"),
+			);
+			if (child.exitCode !== 0) throw new Error(`the sensor's process ended with ${child.exitCode}`);
 		},
 	};
 }
