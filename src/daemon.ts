@@ -121,7 +121,8 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 	const hooks = sensor.hooks();
 	for (const name of HOOK_NAMES) {
 		const hook = hooks[name];
-		if (hook.state !== "available") log.warn({ hook: name, reason: hook.why }, HOOKS[name].lack);
+		const { lack, isMinor } = HOOKS[name];
+		if (hook.state !== "available") log[isMinor ? "info" : "warn"]({ hook: name, reason: hook.why }, lack);
 	}
 	// services by label are there, then, before a proxy is touched
 	await engine.listed();

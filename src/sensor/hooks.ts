@@ -24,6 +24,8 @@ export interface Hook {
 	readonly gives: string;
 	/** What happens without it. */
 	readonly lack: string;
+	/** Whether nobody need care: many kernels lack it, and no backend is judged by it. */
+	readonly isMinor?: true;
 	/** The best first. */
 	readonly ways: readonly [HookWay, ...HookWay[]];
 }
@@ -52,6 +54,7 @@ export const HOOKS: Readonly<Record<HookName, Hook>> = {
 	relisten: {
 		gives: "another backlog of a socket that listens",
 		lack: "another backlog is noticed by a read",
+		isMinor: true,
 		ways: [
 			{ place: "fexit/inet_listen", programs: ["watch_relisten"] },
 			{ place: "kprobe/inet_listen", programs: ["enter_listen", "leave_listen"] },

@@ -200,6 +200,8 @@ export function createBook(isAsking: (id: string) => boolean, known: Iterable<Co
 		inspected({ container, isRunning, startedAtMs, publishes }) {
 			const { id } = container;
 			const entry = entryOf(id);
+			// asked since the list was: a change that it has missed leads to another one, and the list may be older
+			newer?.changed.add(id);
 			const isStartNews = entry.isStartNews;
 			entry.isStartNews = false;
 			entry.inspected = isRunning ? "running" : "early";

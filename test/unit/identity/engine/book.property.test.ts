@@ -161,6 +161,19 @@ function createWorld() {
 	return { book, real, told, look, act: doIt, reconnect, settle };
 }
 
+/** Seen once in some hundred thousand: the list is served before the container gets another name, and an inspect after it. */
+const RENAMED_WHILE_LISTED = [
+	{ op: "create", id: "green" },
+	{ op: "start", id: "green" },
+	{ op: "reconnect", id: "blue" },
+	{ op: "serveList", id: "blue" },
+	{ op: "rename", id: "green" },
+	{ op: "deliver", id: "blue" },
+	{ op: "lookup", id: "green" },
+	{ op: "serve", id: "green" },
+	{ op: "answer", id: "green" },
+];
+
 test("whatever order things come in, what is known of those that run is what the engine says in the end", () => {
 	fc.assert(
 		fc.property(story, (steps) => {
@@ -180,6 +193,6 @@ test("whatever order things come in, what is known of those that run is what the
 				expect(world.real.get(id)).toMatchObject(running.includes(id) || isAskedFor ? {} : { life: 0 });
 			}
 		}),
-		{ numRuns: 1000 },
+		{ numRuns: 1000, examples: [[RENAMED_WHILE_LISTED]] },
 	);
 });
