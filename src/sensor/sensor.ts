@@ -127,8 +127,9 @@ export function openSensor(options: SensorOptions): Sensor {
 	const readWhenDue = () => {
 		readTimer = undefined;
 		if (state.state === "down") return;
-		// As long as losses grow the read waits a little: one in their midst is outdated at once.
-		if (pace.isLosing(performance.now())) compare(kernel.losses());
+		// As long as losses grow the read waits a little: one in their midst is outdated at once. Whether they do is asked of
+		// the kernel: this thread or the other one may have stood still, so that nobody told of them yet.
+		compare(kernel.losses());
 		const waitMs = pace.waitMs(performance.now());
 		if (waitMs > 0) readIn(waitMs);
 		else if (!read()) readIn(READ_AGAIN_MS);
@@ -196,8 +197,8 @@ export function openSensor(options: SensorOptions): Sensor {
 
 	/** The kernel marks a limited namespace at most every 100 ms: what was dropped after its last mark is found so. */
 	const lookLater = () => {
-		lookTimer ??= setTimeout(() => {
-			lookTimer = undefined;
+		clearTimeout(lookTimer);
+		lookTimer = setTimeout(() => {
 			if (state.state === "up") compare(kernel.losses());
 		}, LIMITED_LOOK_MS);
 	};
