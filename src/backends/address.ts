@@ -31,8 +31,8 @@ export interface AddressQuestion {
 	readonly addresses: Addresses;
 	/** Those of them that another namespace has, too. */
 	readonly shared: readonly string[];
-	/** `addresses` of the configuration: prefixes, the most wanted first; none: IPv4 before IPv6. */
-	readonly preferred: readonly string[];
+	/** The most wanted first; none: IPv4 before IPv6. */
+	readonly preferred: Preferred;
 	/** Those of the proxy's namespace; what is in `preferred` needs none. */
 	readonly routes: Routes;
 	/**
@@ -40,6 +40,17 @@ export interface AddressQuestion {
 	 * no engine tells of them.
 	 */
 	readonly published: readonly PublishedPort[] | undefined;
+}
+
+/** `addresses` of the configuration, read once for all questions. */
+export type Preferred = readonly { readonly text: string; readonly cidr: Cidr }[];
+
+/** What is no prefix is left out. */
+export function readPreferred(prefixes: readonly string[]): Preferred {
+	return prefixes.flatMap((text) => {
+		const cidr = parseCidr(text);
+		return cidr === undefined ? [] : [{ text, cidr }];
+	});
 }
 
 /** `pending`: not now, but it may change without anything else changing; look again. `why` is a clause for people. */
@@ -78,7 +89,9 @@ function chooseForWildcard(question: AddressQuestion, isIpv4: boolean): AddressC
 	}
 	const wanted = preferred.length === 0 ? offered : inOrderOf(preferred, offered);
 	if (wanted.length > 0) return firstReached(wanted, question, serves);
-	return refuse(`none of its addresses (${offered.join(", ")}) is in addresses: ${preferred.join(", ")}`);
+	return refuse(
+		`none of its addresses (${offered.join(", ")}) is in addresses: ${preferred.map(({ text }) => text).join(", ")}`,
+	);
 }
 
 /** The first address that nothing speaks against. */
@@ -96,7 +109,7 @@ function firstReached(addresses: readonly string[], question: AddressQuestion, s
 /** What speaks against an address of another namespace. Routes may come at any time; who shares it is told of. */
 function refusalOf(address: string, { shared, preferred, routes }: AddressQuestion): Refusal | undefined {
 	if (shared.includes(address)) return refuse(`${address} belongs to another network namespace, too`);
-	if (inOrderOf(preferred, [address]).length > 0) return undefined;
+	if (rankOf(address, preferred) !== -1) return undefined;
 	const reach = routes.reach(address);
 	switch (reach) {
 		case "routed":
@@ -123,16 +136,18 @@ function throughHost({ published, port }: AddressQuestion, serves: Families, ref
 }
 
 /** Those in one of the prefixes, in the order of the prefixes; within one in the order of the addresses. */
-function inOrderOf(prefixes: readonly string[], addresses: readonly string[]): string[] {
-	const isWithin = (address: string, cidr: Cidr) => {
-		const ip = parseIp(address);
-		return ip !== undefined && isInCidr(ip, cidr);
-	};
-	const found = prefixes.flatMap((prefix) => {
-		const cidr = parseCidr(prefix);
-		return cidr === undefined ? [] : addresses.filter((address) => isWithin(address, cidr));
-	});
-	return [...new Set(found)];
+function inOrderOf(preferred: Preferred, addresses: readonly string[]): readonly string[] {
+	const ranked = addresses.map((address) => ({ address, rank: rankOf(address, preferred) }));
+	return ranked
+		.filter(({ rank }) => rank !== -1)
+		.sort((a, b) => a.rank - b.rank)
+		.map(({ address }) => address);
+}
+
+/** The first prefix that the address lies in; -1 when there is none. */
+function rankOf(address: string, preferred: Preferred): number {
+	const ip = parseIp(address);
+	return ip === undefined ? -1 : preferred.findIndex(({ cidr }) => isInCidr(ip, cidr));
 }
 
 function wait(why: string): Refusal {

@@ -8,7 +8,7 @@ import type { PublishedPort } from "../identity/container.js";
 import type { Resolved } from "../identity/resolver.js";
 import type { Routes } from "../identity/routes.js";
 import type { Endpoint } from "../listeners/table.js";
-import { chooseAddress } from "./address.js";
+import { chooseAddress, readPreferred } from "./address.js";
 import { type Backend, type BackendId, type BackendRef, type BackendState, backendId } from "./backend.js";
 import type { Decisions } from "./decisions.js";
 import type { Catalogue } from "./labels/catalogue.js";
@@ -75,7 +75,8 @@ export function createJudge(
 	config: Pick<Config, "services" | "addresses" | "proxies" | "discovery">,
 	catalogue?: Pick<Catalogue, "of" | "services">,
 ): Judge {
-	const { services, addresses: preferred, proxies, discovery } = config;
+	const { services, proxies, discovery } = config;
+	const preferred = readPreferred(config.addresses);
 	const proxyAt = proxyFinder(config);
 	const rules = Object.entries(services).map(([name, { weight, match }]) => ({
 		name,
@@ -147,7 +148,7 @@ export function createJudge(
 			refused.push({ pending, why: `${seen.map(({ name }) => name).join(", ")}: ${why}` });
 			decisions?.refused.push(...seen.map(({ name }) => ({ service: name, pending, why })));
 		}
-		return { verdict: verdictOf(backends, refused), backends, isWanted: true, ready };
+		return { verdict: verdictOf(backends, refused), backends, isWanted: true, ...(ready.size > 0 && { ready }) };
 	};
 }
 

@@ -74,9 +74,9 @@ interface Process {
 	readonly moment: Moment;
 }
 
-/** Names that were found, until they are looked at again. */
+/** Names that were found, or that there is none, until they are looked at again. */
 interface Named {
-	readonly names: Map<number, string>;
+	readonly names: Map<number, string | undefined>;
 	readonly moment: Moment | undefined;
 }
 
@@ -133,9 +133,8 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
 
 	const nameOf = (inode: number): string | undefined => {
 		if (!fresh.isFresh(named.moment)) named = { names: new Map(), moment: fresh.moment() };
-		const name = named.names.get(inode) ?? names.nameOf(inode);
-		if (name !== undefined) named.names.set(inode, name);
-		return name;
+		if (!named.names.has(inode)) named.names.set(inode, names.nameOf(inode));
+		return named.names.get(inode);
 	};
 
 	return {

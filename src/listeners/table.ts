@@ -190,7 +190,7 @@ export function createTable(): ListenerTable {
 			return;
 		}
 		if (entry !== undefined) unlink(entry.listener);
-		const { paused: _, ...plain } = listener;
+		const plain = withoutPause(listener);
 		link(plain);
 		tombstones.revive(listener.socket);
 		entries.set(listener.socket, {
@@ -316,6 +316,9 @@ export function createTable(): ListenerTable {
 			for (const row of rows) {
 				seen.set(row.socket, row.paused);
 				again ||= row.port === 0;
+				const known = entries.get(row.socket);
+				// nearly always: what was decoded at the read before
+				if (known?.listener === row && !known.missed && known.pauses === undefined) continue;
 				if (!canTake(row, beganNs)) continue;
 				setUp(withNewerBacklog(row, entries.get(row.socket), beganNs));
 				const entry = entries.get(row.socket);
@@ -347,6 +350,13 @@ export function createTable(): ListenerTable {
 		endpoints: () => [...byEndpoint.keys()].flatMap((key) => endpoint(key) ?? []),
 		sockets: () => [...entries.values()].map(({ listener }) => listener),
 	};
+}
+
+/** Few are paused: the others are not copied. */
+function withoutPause(listener: Listener): Omit<Listener, "paused"> {
+	if (listener.paused === undefined) return listener;
+	const { paused: _, ...plain } = listener;
+	return plain;
 }
 
 /** Whether two records of one socket tell a reader the same. */
