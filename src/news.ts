@@ -85,6 +85,8 @@ export function createNews({ log, recorder, pools, now, later, shown }: NewsOpti
 		status: pools.statusOf(ref, now()),
 		endpoints: pools.endpointsOf(ref),
 	});
+	/** At the start nobody is told of those that are simply ready. */
+	const isTold = (ref: BackendRef) => hasBegun || pools.statusOf(ref, now())?.state !== "ready";
 
 	return {
 		listens: (key) => step.push({ what: "begun", key }),
@@ -103,7 +105,7 @@ export function createNews({ log, recorder, pools, now, later, shown }: NewsOpti
 		tell(touched) {
 			if (step.length === 0 && touched.length === 0) return;
 			const told = step.flatMap((one) => (one.what === "begun" ? begun(one.key) : [one]));
-			const backends = touched.map(statusOf);
+			const backends = touched.filter(isTold).map(statusOf);
 			step = [];
 			const isNews = hasBegun;
 			const atMs = now();

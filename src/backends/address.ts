@@ -72,7 +72,10 @@ export function chooseAddress(question: AddressQuestion): AddressChoice {
 	if (isLoopback(ip) && !isLocal) return refuseBound("its own network namespace");
 	if (isLinkLocal(ip) && ip.length === 16) return refuseBound("its own link");
 	if (isLocal) return { ok: true, address, port };
-	return firstReached([address], question, { ipv4: ip.length === 4, ipv6: ip.length === 16 });
+	return firstReached([rankedIn(question.preferred, address)], question, {
+		ipv4: ip.length === 4,
+		ipv6: ip.length === 16,
+	});
 }
 
 /** A wildcard bind serves all addresses of the namespace; `isIpv4` also for one that is IPv4-mapped. */
@@ -87,7 +90,8 @@ function chooseForWildcard(question: AddressQuestion, isIpv4: boolean): AddressC
 		const why = `its network namespace has no global ${kind}address yet (it is bound to ${bound})`;
 		return throughHost(question, serves, wait(why));
 	}
-	const wanted = preferred.length === 0 ? offered : inOrderOf(preferred, offered);
+	const ranked = offered.map((address) => rankedIn(preferred, address));
+	const wanted = preferred.length === 0 ? ranked : inOrder(ranked);
 	if (wanted.length > 0) return firstReached(wanted, question, serves);
 	return refuse(
 		`none of its addresses (${offered.join(", ")}) is in addresses: ${preferred.map(({ text }) => text).join(", ")}`,
@@ -95,11 +99,11 @@ function chooseForWildcard(question: AddressQuestion, isIpv4: boolean): AddressC
 }
 
 /** The first address that nothing speaks against. */
-function firstReached(addresses: readonly string[], question: AddressQuestion, serves: Families): AddressChoice {
+function firstReached(ranked: readonly Ranked[], question: AddressQuestion, serves: Families): AddressChoice {
 	const refused: Refusal[] = [];
-	for (const address of addresses) {
-		const refusal = refusalOf(address, question);
-		if (refusal === undefined) return { ok: true, address, port: question.port };
+	for (const one of ranked) {
+		const refusal = refusalOf(one, question);
+		if (refusal === undefined) return { ok: true, address: one.address, port: question.port };
 		refused.push(refusal);
 	}
 	const why = refused.map((refusal) => refusal.why).join("; ");
@@ -107,9 +111,9 @@ function firstReached(addresses: readonly string[], question: AddressQuestion, s
 }
 
 /** What speaks against an address of another namespace. Routes may come at any time; who shares it is told of. */
-function refusalOf(address: string, { shared, preferred, routes }: AddressQuestion): Refusal | undefined {
+function refusalOf({ address, rank }: Ranked, { shared, routes }: AddressQuestion): Refusal | undefined {
 	if (shared.includes(address)) return refuse(`${address} belongs to another network namespace, too`);
-	if (rankOf(address, preferred) !== -1) return undefined;
+	if (rank !== -1) return undefined;
 	const reach = routes.reach(address);
 	switch (reach) {
 		case "routed":
@@ -135,19 +139,20 @@ function throughHost({ published, port }: AddressQuestion, serves: Families, ref
 	return { ...refusal, why: `${refusal.why}; no port of the host leads to it either (${mend})` };
 }
 
-/** Those in one of the prefixes, in the order of the prefixes; within one in the order of the addresses. */
-function inOrderOf(preferred: Preferred, addresses: readonly string[]): readonly string[] {
-	const ranked = addresses.map((address) => ({ address, rank: rankOf(address, preferred) }));
-	return ranked
-		.filter(({ rank }) => rank !== -1)
-		.sort((a, b) => a.rank - b.rank)
-		.map(({ address }) => address);
+/** An address, and which of the prefixes it is in: the first one's number, -1 where it is in none. */
+interface Ranked {
+	readonly address: string;
+	readonly rank: number;
 }
 
-/** The first prefix that the address lies in; -1 when there is none. */
-function rankOf(address: string, preferred: Preferred): number {
-	const ip = parseIp(address);
-	return ip === undefined ? -1 : preferred.findIndex(({ cidr }) => isInCidr(ip, cidr));
+function rankedIn(preferred: Preferred, address: string): Ranked {
+	const ip = preferred.length === 0 ? undefined : parseIp(address);
+	return { address, rank: ip === undefined ? -1 : preferred.findIndex(({ cidr }) => isInCidr(ip, cidr)) };
+}
+
+/** Those in one of the prefixes, in the order of the prefixes; within one in the order of the addresses. */
+function inOrder(ranked: readonly Ranked[]): readonly Ranked[] {
+	return ranked.filter(({ rank }) => rank !== -1).sort((a, b) => a.rank - b.rank);
 }
 
 function wait(why: string): Refusal {

@@ -130,10 +130,12 @@ export function createTable(): ListenerTable {
 	const keyOf = (listener: Listener) => endpointKey(listener.netns, listener.address, listener.port);
 
 	const derive = (key: EndpointKey): Endpoint | undefined => {
-		const [first, ...rest] = [...(byEndpoint.get(key)?.values() ?? [])].sort((a, b) => a.atNs - b.atNs);
-		if (first === undefined) return undefined;
-		const { netns, address, port } = first;
-		const all = [first, ...rest].map(({ socket }) => entries.get(socket));
+		const there = byEndpoint.get(key);
+		const sockets = there === undefined ? [] : [...there.values()];
+		if (!isSome(sockets)) return undefined;
+		if (sockets.length > 1) sockets.sort((a, b) => a.atNs - b.atNs);
+		const [{ netns, address, port }] = sockets;
+		const all = sockets.map(({ socket }) => entries.get(socket));
 		const stopping = toldToAll(all.map((entry) => entry?.stops));
 		const paused = pausedAll(all.map((entry) => entry?.pauses));
 		const hung = hungAll(all.map((entry) => entry?.hung));
@@ -142,7 +144,7 @@ export function createTable(): ListenerTable {
 			netns,
 			address,
 			port,
-			sockets: [first, ...rest],
+			sockets,
 			...(stopping !== undefined && { stopping }),
 			...(paused !== undefined && { paused }),
 			...(hung !== undefined && { hung }),
@@ -351,6 +353,8 @@ export function createTable(): ListenerTable {
 		sockets: () => [...entries.values()].map(({ listener }) => listener),
 	};
 }
+
+const isSome = <T>(all: T[]): all is [T, ...T[]] => all.length > 0;
 
 /** Few are paused: the others are not copied. */
 function withoutPause(listener: Listener): Omit<Listener, "paused"> {
