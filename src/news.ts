@@ -39,7 +39,7 @@ export interface News {
 export interface NewsOptions {
 	readonly log: Logger;
 	readonly recorder: Recorder;
-	readonly pools: Pick<Pools, "statusOf" | "endpointsOf">;
+	readonly pools: Pick<Pools, "statusOf" | "endpointsOf" | "backend">;
 	now(): number;
 	/** Does what need not be done before a change is acted on. */
 	later(work: () => void): void;
@@ -86,7 +86,7 @@ export function createNews({ log, recorder, pools, now, later, shown }: NewsOpti
 		endpoints: pools.endpointsOf(ref),
 	});
 	/** At the start nobody is told of those that are simply ready. */
-	const isTold = (ref: BackendRef) => hasBegun || pools.statusOf(ref, now())?.state !== "ready";
+	const isTold = (ref: BackendRef) => hasBegun || pools.backend(ref)?.state !== "ready";
 
 	return {
 		listens: (key) => step.push({ what: "begun", key }),

@@ -19,8 +19,10 @@ export interface CgroupPlace {
 
 /** A line: `hierarchy:controllers:path`. The path may itself hold colons. */
 interface Line {
-	readonly controllers: string;
 	readonly path: string;
+	/** How much is to be learnt from it; the lowest first. */
+	readonly rank: number;
+	readonly depth: number;
 }
 
 /**
@@ -71,22 +73,20 @@ export function parseCgroup(text: string): CgroupPlace {
 function parseLine(line: string): Line[] {
 	const [, controllers = "", path = ""] = /^\d+:([^:]*):(\/.*)$/.exec(line) ?? [];
 	// A cgroup that was removed while the process was in it.
-	return path === "" ? [] : [{ controllers, path: path.replace(/ \(deleted\)$/, "") }];
+	if (path === "") return [];
+	const there = path.replace(/ \(deleted\)$/, "");
+	return [{ path: there, rank: rankOf(controllers, there), depth: there.split("/").length }];
 }
 
 /** The unified hierarchy first, then systemd's own, then controllers, the deepest first; the root says nothing. */
 function byTrust(a: Line, b: Line): number {
-	return rank(a) - rank(b) || depth(b) - depth(a);
+	return a.rank - b.rank || b.depth - a.depth;
 }
 
-function rank({ controllers, path }: Line): number {
+function rankOf(controllers: string, path: string): number {
 	if (path === "/") return 3;
 	if (controllers === "") return 0;
 	return controllers === "name=systemd" ? 1 : 2;
-}
-
-function depth({ path }: Line): number {
-	return path.split("/").length;
 }
 
 /** The outermost container: the one that the host's own engine started. */
