@@ -108,6 +108,7 @@ interface Entry {
 
 interface Sight {
 	readonly beganNs: number;
+	readonly rows: Read["rows"];
 	readonly found: ReadonlyMap<SocketId, PausedBy | undefined>;
 }
 
@@ -118,7 +119,7 @@ export function createTable(): ListenerTable {
 	/** When the last complete read began. */
 	let readNs = Number.NEGATIVE_INFINITY;
 	/** The last read, with what it found of each socket: newer than any event before. */
-	let sight: Sight = { beganNs: 0, found: new Map() };
+	let sight: Sight = { beganNs: 0, rows: [], found: new Map() };
 	let isAnyHung = false;
 	const byEndpoint = new Map<EndpointKey, Map<SocketId, Listener>>();
 	const derived = new Map<EndpointKey, Endpoint>();
@@ -313,10 +314,10 @@ export function createTable(): ListenerTable {
 		},
 
 		merge({ rows, beganNs, complete }) {
-			const seen = new Map<SocketId, PausedBy | undefined>();
+			const seen =
+				rows === sight.rows ? sight.found : new Map(rows.map(({ socket, paused }) => [socket, paused] as const));
 			let again = false;
 			for (const row of rows) {
-				seen.set(row.socket, row.paused);
 				again ||= row.port === 0;
 				const known = entries.get(row.socket);
 				// nearly always: what was decoded at the read before
@@ -326,7 +327,7 @@ export function createTable(): ListenerTable {
 				const entry = entries.get(row.socket);
 				if (entry !== undefined) setPauses(entry, afterRead(entry.pauses, row.paused, beganNs));
 			}
-			sight = { beganNs, found: seen };
+			sight = { beganNs, rows, found: seen };
 			for (const [socket, entry] of entries) {
 				if (!complete || seen.has(socket) || entry.listener.atNs >= beganNs) continue;
 				if (entry.missed) setDown(socket);
