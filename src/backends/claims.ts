@@ -4,7 +4,7 @@
  */
 
 import type { EndpointKey } from "../listeners/ids.js";
-import { ADOPTED_NETNS, type Backend, type BackendRef, refKey } from "./backend.js";
+import { ADOPTED_NETNS, type Backend, type BackendId, type BackendRef } from "./backend.js";
 import type { Gate, Question } from "./gate.js";
 import type { Told } from "./stopping.js";
 import type { Stuck } from "./stuck.js";
@@ -56,17 +56,19 @@ export interface Claims {
 
 export function createClaims(): Claims {
 	const byEndpoint = new Map<EndpointKey, readonly Standing[]>();
-	/** By `refKey`. */
-	const byBackend = new Map<string, readonly Standing[]>();
+	const byService = new Map<string, Map<BackendId, readonly Standing[]>>();
 	const withheld = new Map<Standing, number>();
 
 	const remove = (standing: Standing) => {
 		withheld.delete(standing);
-		takeFrom(byBackend, refKey(standing.backend), standing);
-		takeFrom(byEndpoint, standing.backend.endpoint, standing);
+		const { service, id, endpoint } = standing.backend;
+		const byId = byService.get(service);
+		if (byId !== undefined) takeFrom(byId, id, standing);
+		if (byId?.size === 0) byService.delete(service);
+		takeFrom(byEndpoint, endpoint, standing);
 	};
 
-	const all = (ref: BackendRef) => byBackend.get(refKey(ref)) ?? NONE;
+	const all = ({ service, id }: BackendRef) => byService.get(service)?.get(id) ?? NONE;
 
 	return {
 		of: (endpoint) => byEndpoint.get(endpoint) ?? NONE,
@@ -80,12 +82,14 @@ export function createClaims(): Claims {
 		isOpen: (ref) => all(ref).some((standing) => isLive(standing) && standing.gate === undefined),
 		has: (standing) => byEndpoint.get(standing.backend.endpoint)?.includes(standing) === true,
 		put(claim) {
-			const { endpoint } = claim.backend;
+			const { service, id, endpoint } = claim.backend;
 			for (const standing of all(claim.backend)) {
 				if (standing.backend.endpoint === endpoint || standing.leaving !== undefined) remove(standing);
 			}
 			const standing: Standing = { ...claim };
-			addTo(byBackend, refKey(claim.backend), standing);
+			const byId = byService.get(service) ?? new Map<BackendId, readonly Standing[]>();
+			byService.set(service, byId);
+			addTo(byId, id, standing);
 			addTo(byEndpoint, endpoint, standing);
 		},
 		remove,

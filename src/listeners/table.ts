@@ -328,8 +328,9 @@ export function createTable(): ListenerTable {
 				if (entry !== undefined) setPauses(entry, afterRead(entry.pauses, row.paused, beganNs));
 			}
 			sight = { beganNs, rows, found: seen };
-			for (const [socket, entry] of entries) {
-				if (!complete || seen.has(socket) || entry.listener.atNs >= beganNs) continue;
+			for (const entry of complete ? entries.values() : []) {
+				const { socket, atNs } = entry.listener;
+				if (seen.has(socket) || atNs >= beganNs) continue;
 				if (entry.missed) setDown(socket);
 				else entries.set(socket, { ...entry, missed: true });
 				again ||= !entry.missed;
