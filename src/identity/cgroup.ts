@@ -31,6 +31,9 @@ interface Line {
  */
 const CONTAINER = /(?:^|[-:])([0-9a-f]{64})(?:\.scope)?$/;
 
+/** Most paths lead to none, and need no closer look. */
+const MAY_BE_CONTAINER = /[0-9a-f]{64}/;
+
 /** A container's monitor runs beside it, in a cgroup of nearly the same name. */
 const MONITOR = /-conmon-/;
 
@@ -46,6 +49,8 @@ const NSPAWN = /^(?:systemd-nspawn@(.+)\.service|machine-(.+)\.scope)$/;
 /** LXC 4 and newer: `lxc.payload.NAME`; before that the name has a component of its own. */
 const LXC = /^lxc\.payload\.(.+)$/;
 const LXC_PARENT = /^lxc(?:\.payload)?$/;
+
+const MAY_BE_MACHINE = /systemd-nspawn@|machine-|lxc/;
 
 /** Where the text says the process is. */
 export function parseCgroup(text: string): CgroupPlace {
@@ -103,6 +108,7 @@ function hostsPart(path: string): string {
 
 /** Which component of the path is the container's; -1 when it is in none. */
 function containerAt(path: string): number {
+	if (!MAY_BE_CONTAINER.test(path)) return -1;
 	return path.split("/").findIndex((component, at, all) => {
 		// without systemd, what is named so is Podman's pod
 		const isPod = all[at - 1] === "libpod_parent" && CONTAINER.test(all[at + 1] ?? "");
@@ -130,6 +136,7 @@ function podOf(path: string): string | undefined {
 
 /** The outermost nspawn or LXC container, as its host knows it; their monitors are outside. */
 function machineOf(path: string): string | undefined {
+	if (!MAY_BE_MACHINE.test(path)) return undefined;
 	const components = path.split("/");
 	for (const [at, component] of components.entries()) {
 		const below = components[at + 1];
