@@ -362,18 +362,18 @@ export function writeSingle(mapFd: number, value: Buffer): void {
 }
 
 /**
- * All values of a hash map, each as its own slice. `BPF_MAP_LOOKUP_BATCH` takes whole buckets under their lock, so
+ * All values of a hash map, one after the other. `BPF_MAP_LOOKUP_BATCH` takes whole buckets under their lock, so
  * no element that stays in the map is missed, however much else comes and goes.
  */
-export function readAll(mapFd: number, keySize: number, valueSize: number): Buffer[] {
+export function readAll(mapFd: number, keySize: number, valueSize: number): Buffer {
 	const c = native();
-	const result: Buffer[] = [];
-	let capacity = 1024;
+	const batches: Buffer[] = [];
+	let capacity = 4096;
 	let cursor: Buffer | null = null;
 	for (;;) {
 		const next = Buffer.alloc(8);
-		const keys = Buffer.alloc(capacity * keySize);
-		const values = Buffer.alloc(capacity * valueSize);
+		const keys = Buffer.allocUnsafeSlow(capacity * keySize);
+		const values = Buffer.allocUnsafeSlow(capacity * valueSize);
 		const count = Buffer.alloc(4);
 		count.writeUInt32LE(capacity);
 		const error = -c.bpf_map_lookup_batch(mapFd, cursor, next, keys, values, count, null);
@@ -383,9 +383,8 @@ export function readAll(mapFd: number, keySize: number, valueSize: number): Buff
 			continue;
 		}
 		if (error !== 0 && error !== ENOENT) throw errnoError("read a BPF map", error);
-		const got = count.readUInt32LE();
-		for (let i = 0; i < got; i++) result.push(values.subarray(i * valueSize, (i + 1) * valueSize));
-		if (error === ENOENT) return result;
+		batches.push(values.subarray(0, count.readUInt32LE() * valueSize));
+		if (error === ENOENT) return Buffer.concat(batches);
 		cursor = next;
 	}
 }
