@@ -36,6 +36,8 @@ export interface Kernel {
 	/** The listeners whose accept queue is full now; none where the hook is missing. Synchronous, and of about the cost of `read`. */
 	readFullQueues(): FullQueue[];
 	losses(): KernelLosses;
+	/** How often a program was passed over: then a row may be missing, and `seed` finds it. */
+	missed(): number;
 	close(): void;
 }
 
@@ -102,6 +104,7 @@ export function openKernel(objectPath: string = PACKAGED_OBJECT): Kernel {
 		},
 		readFullQueues: () => (fullQueues === undefined ? [] : decodeFullQueues(fullQueues.walk(), mask)),
 		losses,
+		missed: object.missed,
 		close: object.close,
 	};
 }

@@ -7,6 +7,8 @@ import type { KernelLosses } from "./record.js";
  * ever taken back.
  */
 export interface Losses extends KernelLosses {
+	/** Changes that the kernel passed over: on that CPU it was in the midst of telling another one. */
+	readonly missed: number;
 	/** Records of another version, or damaged. */
 	readonly undecodable: number;
 	/** How often the worker left records in the ring buffer, since the main thread took in too few. */
@@ -23,6 +25,7 @@ export const NO_LOSSES: Losses = {
 	ringFull: 0,
 	tableFull: 0,
 	limited: 0,
+	missed: 0,
 	undecodable: 0,
 	workerBehind: 0,
 	workerDeaths: 0,
@@ -34,6 +37,8 @@ const WORDS: Readonly<Record<LossReason, (count: number) => string>> = {
 	tableFull: (count) => `${count} listeners found no room in the kernel's table (removal waits for close events)`,
 	limited: (count) =>
 		`${count} events of a network namespace that has too many of them were passed over (reading the kernel's table)`,
+	missed: (count) =>
+		`${count} events were passed over by the kernel, since another one was being told (looking for listeners once more)`,
 	undecodable: (count) => `${count} records could not be decoded (is the BPF object of another version?)`,
 	workerBehind: (count) =>
 		`events came faster than they were taken in, ${count} times (reading the kernel's table in case some are lost)`,

@@ -17,8 +17,8 @@ export type { Losses } from "./losses.js";
 /** After a read that failed. */
 const READ_AGAIN_MS = 250;
 
-/** After the mark of a limited namespace: longer than the 100 ms between two of them. */
-const LIMITED_LOOK_MS = 120;
+/** After events, when what was lost beside them is looked for: longer than the 100 ms between two marks of a limited namespace. */
+const LOOK_MS = 120;
 
 /** Before another worker is started: doubled from the first to the last, and begun anew after one that lived so long. */
 const RESTART_MS = { first: 100, last: 5000, lived: 10_000 } as const;
@@ -69,6 +69,8 @@ export function openSensor(options: SensorOptions): Sensor {
 	const kernel = openKernel(options.objectPath);
 	const pace = createReadPace();
 	let losses = NO_LOSSES;
+	/** Of those that were missed, for how many the open files were looked through. */
+	let soughtFor = 0;
 	/** As of the last time that anybody was told. */
 	let told = NO_LOSSES;
 	let state: SensorState = { state: "up" };
@@ -78,6 +80,8 @@ export function openSensor(options: SensorOptions): Sensor {
 	let readTimer: NodeJS.Timeout | undefined;
 	let restartTimer: NodeJS.Timeout | undefined;
 	let lookTimer: NodeJS.Timeout | undefined;
+	/** Somebody asked for another look while one was due. */
+	let isLookDue = false;
 
 	/** One line for each reason, and in a flood of losses no more of them than there are reads. */
 	const tell = () => {
@@ -103,13 +107,26 @@ export function openSensor(options: SensorOptions): Sensor {
 		if (lostSince(losses, latest).length > 0) lose(latest);
 	};
 
+	/**
+	 * A program that is preempted, as newer kernels let it be, holds the place for its CPU: another task's change is passed
+	 * over there. Only the kernel knows, and nothing is told; the one that was preempted is, mostly later.
+	 */
+	const lookForMissed = () => {
+		const missed = kernel.missed();
+		if (missed > losses.missed) lose({ missed });
+	};
+
 	/** Reads the table once; false when it can't be read. Whatever was lost meanwhile leads to another read. */
 	const read = (): boolean => {
 		const beganMs = performance.now();
 		let result: Read;
 		try {
+			// What opened unseen has no row.
+			if (losses.missed > soughtFor) kernel.seed();
+			soughtFor = losses.missed;
 			result = kernel.read();
 			compare(kernel.losses());
+			lookForMissed();
 		} catch (error) {
 			options.onTrouble(messageOf(error), losses);
 			return false;
@@ -168,6 +185,7 @@ export function openSensor(options: SensorOptions): Sensor {
 			onEvents(events, damaged) {
 				if (damaged > 0) loseMore("undecodable", damaged);
 				options.onEvents(events);
+				lookLater();
 			},
 			onLosses: compare,
 			onLimited: () => lookLater(),
@@ -195,12 +213,26 @@ export function openSensor(options: SensorOptions): Sensor {
 		});
 	};
 
-	/** The kernel marks a limited namespace at most every 100 ms: what was dropped after its last mark is found so. */
+	/**
+	 * The kernel marks a limited namespace at most every 100 ms: what was dropped after its last mark is found so. Who was
+	 * passed over was so beside an event, mostly before it was told.
+	 */
 	const lookLater = () => {
-		clearTimeout(lookTimer);
+		if (lookTimer !== undefined) {
+			isLookDue = true;
+			return;
+		}
 		lookTimer = setTimeout(() => {
-			if (state.state === "up") compare(kernel.losses());
-		}, LIMITED_LOOK_MS);
+			lookTimer = undefined;
+			if (closed || state.state !== "up") return;
+			compare(kernel.losses());
+			lookForMissed();
+			// for whoever asked meanwhile it came too early
+			if (isLookDue) {
+				isLookDue = false;
+				lookLater();
+			}
+		}, LOOK_MS);
 	};
 
 	const stop = async () => {

@@ -44,7 +44,10 @@ async function runCase(where: Where, { run, impossible }: Case, host: Host) {
 	const troublesBefore = troubles.length;
 	const { outcome, ms } = await timed(() => run(host), impossible?.(where));
 	if (outcome.kind !== "failed") return { outcome, ms };
-	const said = troubles.slice(troublesBefore).map(({ message }) => `\n    the sensor: ${message}`);
+	const said = troubles
+		.slice(troublesBefore)
+		.slice(-10)
+		.map(({ message }) => `\n    the sensor: ${message}`);
 	return { outcome: { ...outcome, problem: outcome.problem + said.join("") }, ms };
 }
 

@@ -23,7 +23,7 @@ export interface Watched {
 	/** The sockets of one port, as the table has them. */
 	at(port: number): Listener[];
 	/** The events of a port's sockets, in order. */
-	eventsAt(port: number): SocketEvent[];
+	eventsAt(port: number): readonly SocketEvent[];
 	/** Waits for the table to have a listener at the port. */
 	listening(port: number): Promise<Listener>;
 	closed(port: number): Promise<true>;
@@ -68,12 +68,21 @@ export async function openWatched({ user, memlock }: Way): Promise<Watched> {
 
 	const table = createTable();
 	const events: KernelEvent[] = [];
+	const eventsByPort = new Map<number, SocketEvent[]>();
 	const troubles: { message: string; losses: Losses }[] = [];
 	let reads = 0;
 	let lastRead: Read | undefined;
 	let crashes = 0;
 	let queues: readonly FullQueue[] | undefined;
 	let begun: Extract<Told, { type: "ready" | "failed" }> | undefined;
+	const keep = (event: KernelEvent) => {
+		events.push(event);
+		if (!("listener" in event)) return;
+		const { port } = event.listener;
+		const ofPort = eventsByPort.get(port);
+		if (ofPort === undefined) eventsByPort.set(port, [event]);
+		else ofPort.push(event);
+	};
 	const ask = (request: Request) => {
 		if (child.connected) child.send(request);
 	};
@@ -87,7 +96,7 @@ export async function openWatched({ user, memlock }: Way): Promise<Watched> {
 				begun = told;
 				return;
 			case "events":
-				events.push(...told.events);
+				for (const event of told.events) keep(event);
 				take(table.fold(told.events));
 				return;
 			case "read":
@@ -124,8 +133,7 @@ export async function openWatched({ user, memlock }: Way): Promise<Watched> {
 		events,
 		troubles,
 		at,
-		eventsAt: (port) =>
-			events.filter((event): event is SocketEvent => "listener" in event && event.listener.port === port),
+		eventsAt: (port) => eventsByPort.get(port) ?? [],
 		listening: (port) => eventually(`a listener at ${port}`, () => at(port)[0], PATIENCE),
 		closed: (port) => eventually(`no listener at ${port}`, () => at(port).length === 0, PATIENCE),
 		async read() {

@@ -205,14 +205,16 @@ const cases: Case[] = [
 		name: "a namespace that floods: another one is told at once, and this one is right when it calms",
 		async run({ watched }) {
 			const limited = () => watched.troubles.at(-1)?.losses.limited ?? 0;
+			const missed = () => watched.troubles.at(-1)?.losses.missed ?? 0;
 			const before = limited();
+			const missedBefore = missed();
 			await using flood = await startProgram(["flood"]);
 			await eventually("the flood is limited", () => limited() > before, PATIENCE);
 			for (let i = 0; i < 3; i++) {
 				const port = await openAndClose(watched);
 				const kinds = () => watched.eventsAt(port).map(({ kind }) => kind);
-				// a read may have it first
-				await eventually("both were told", () => kinds().join() === "listen,close");
+				// A read may have it first. What the kernel passes over where it preempts, it counts: that is found by a read alone.
+				await eventually("both were told", () => kinds().join() === "listen,close" || missed() > missedBefore);
 			}
 			await flood.close();
 			await eventually("the table has nothing of it", () => portsOf(watched, flood.pid).length === 0, PATIENCE);
