@@ -124,6 +124,7 @@ interface Native {
 	eventfd(initial: number, flags: number): number;
 	eventfd_read(fd: number, value: Buffer): number;
 	eventfd_write(fd: number, value: number): number;
+	memcpy(to: Buffer, from: bigint, size: number): unknown;
 	poll(fds: object[], count: number, timeoutMs: number): number;
 	clock_gettime(clock: number, result: Buffer): number;
 	pthread_sigmask(how: number, set: Buffer, old: Buffer | null): number;
@@ -186,6 +187,7 @@ function bind(bpf: LibraryHandle, c: LibraryHandle): Native {
 		eventfd: c.func("int eventfd(unsigned int initial, int flags)"),
 		eventfd_read: c.func("int eventfd_read(int fd, void *value)"),
 		eventfd_write: c.func("int eventfd_write(int fd, uint64_t value)"),
+		memcpy: c.func("void *memcpy(void *to, void *from, size_t size)"),
 		poll: c.func("poll", "int", [pollFds, "unsigned long", "int"]),
 		clock_gettime: c.func("int clock_gettime(int clock, void *result)"),
 		pthread_sigmask: c.func("int pthread_sigmask(int how, void *set, void *old)"),
@@ -351,10 +353,14 @@ function advance(program: string, fd: number, sink: Buffer): number | undefined 
 /** Consumes the ring buffer `mapFd`; `onRecord` gets each record's bytes, valid during the call, and must not throw. */
 export function openRing(mapFd: number, onRecord: (bytes: Buffer) => boolean): Ring {
 	const c = native();
-	const sample = koffi.register(
-		(_context: Pointer, data: bigint, size: number) => (onRecord(Buffer.from(koffi.view(data, size))) ? 0 : -EPERM),
-		koffi.pointer(SampleFn),
-	);
+	// Copied, and always to the same place: what is made of a view of foreign memory (`koffi.view`) is freed by the event loop,
+	// and that of a thread that only waits here never turns.
+	let room = Buffer.alloc(0);
+	const sample = koffi.register((_context: Pointer, data: bigint, size: number) => {
+		if (room.length !== size) room = Buffer.alloc(size);
+		c.memcpy(room, data, size);
+		return onRecord(room) ? 0 : -EPERM;
+	}, koffi.pointer(SampleFn));
 	const ring = c.ring_buffer__new(mapFd, sample, null, null);
 	if (ring === null) {
 		koffi.unregister(sample);

@@ -4,7 +4,6 @@ import { startDialogue } from "./dialogue.js";
 import { native } from "./native.js";
 
 export interface Flood extends AsyncDisposable {
-	readonly pid: number;
 	/** So many listeners more come, and as many go; how many events that was, and when the last of them was over. */
 	run(pairs: number): Promise<{ readonly events: number; readonly lastMs: number }>;
 	/** What listens in its namespaces, as the kernel's `/proc/net/tcp` has it: `INODE:PORT`. */
@@ -17,7 +16,6 @@ export async function startFlood(namespaces: number, keep: number): Promise<Floo
 	const dialogue = startDialogue([await native("flood"), String(namespaces), String(keep)]);
 	await dialogue.next();
 	return {
-		pid: dialogue.process.pid,
 		async run(pairs) {
 			const [, events, lastNs] = (await dialogue.ask(`run ${pairs}`)).split(" ");
 			return { events: Number(events), lastMs: Number(lastNs) / 1e6 };
