@@ -12,9 +12,10 @@
 #include "maps.h"
 #include "describe.h"
 #include "publish.h"
+/* programs are loaded in this order: those that a kernel refuses, first, cost the least */
+#include "relisten.h"
 #include "pause.h"
 #include "reads.h"
-#include "relisten.h"
 
 #define MAX_SIGNAL 64
 

@@ -104,11 +104,18 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 	const failed = new Promise<SolistendError>((resolve) => {
 		fail = resolve;
 	});
+	/** Aborted once everything is to close: from then on nothing is taken in, or a flood would hold up the end. */
+	const closing = new AbortController();
+	const untilClosing =
+		<T>(take: (value: T) => void) =>
+		(value: T) => {
+			if (!closing.signal.aborted) take(value);
+		};
 	let sensor: Sensor | undefined;
 	sensor = openSensor({
 		workerUrl,
-		onEvents: pipeline.onEvents,
-		onRead: pipeline.onRead,
+		onEvents: untilClosing(pipeline.onEvents),
+		onRead: untilClosing(pipeline.onRead),
 		onTrouble: (message, losses) => log.warn({ losses }, message),
 		onState(state) {
 			if (state.state === "up") log.info("the sensor is up again: all that listens was read, and pools go on");
@@ -199,7 +206,6 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 		.then(() => []);
 	await reloading;
 
-	const closing = new AbortController();
 	const timeout = pause(READY_TIMEOUT_MS, undefined, { ref: false, signal: closing.signal }).catch(() => undefined);
 	const ready = Promise.race([proxies.firstRound, timeout]).then(() => {
 		if (closing.signal.aborted) return;

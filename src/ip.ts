@@ -14,11 +14,11 @@ export function parseIp(text: string): Ip | undefined {
 	return text.includes(":") ? parseIpv6(text) : parseIpv4(text);
 }
 
+const IPV4 = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/;
+
 function parseIpv4(text: string): Ip | undefined {
-	const parts = text.split(".");
-	if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part))) return undefined;
-	const bytes = parts.map(Number);
-	return bytes.every((byte) => byte <= 255) ? bytes : undefined;
+	const bytes = IPV4.exec(text)?.slice(1).map(Number);
+	return bytes?.every((byte) => byte <= 255) ? bytes : undefined;
 }
 
 function parseIpv6(text: string): Ip | undefined {
@@ -103,10 +103,9 @@ export function parseCidr(text: string): Cidr | undefined {
 /** Whether an address lies in a prefix of its own family. */
 export function isInCidr(ip: Ip, { network, bits }: Cidr): boolean {
 	if (ip.length !== network.length) return false;
-	return network.every((byte, index) => {
-		const covered = Math.min(8, Math.max(0, bits - index * 8));
-		return ((byte ^ (ip[index] ?? 0)) & (0xff << (8 - covered)) & 0xff) === 0;
-	});
+	const whole = bits >> 3;
+	for (let index = 0; index < whole; index++) if (ip[index] !== network[index]) return false;
+	return (((ip[whole] ?? 0) ^ (network[whole] ?? 0)) & (0xff00 >> (bits & 7)) & 0xff) === 0;
 }
 
 /** `0.0.0.0` or `::`. */

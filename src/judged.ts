@@ -16,7 +16,7 @@ import { DEFAULT_STOP_SIGNAL, signalNames, toldToStop } from "./backends/stoppin
 import { stuckOf } from "./backends/stuck.js";
 import type { Config } from "./config/schema.js";
 import { createIndex } from "./endpoint-index.js";
-import type { ContainerLookup } from "./identity/container.js";
+import { sameLookup } from "./identity/container.js";
 import type { Place } from "./identity/presence.js";
 import type { Resolved, Resolver } from "./identity/resolver.js";
 import type { Routes } from "./identity/routes.js";
@@ -30,7 +30,7 @@ export interface JudgedListener {
 	readonly resolved: Resolved;
 	readonly verdict: Verdict;
 	/** No rule matches it, and that is all. */
-	readonly isUnmatched?: boolean;
+	readonly isUnmatched?: boolean | undefined;
 }
 
 /** The same with what it leads to. */
@@ -44,8 +44,8 @@ export interface Looked {
 }
 
 /** The same, with what it was found by. */
-interface Found extends Known, Judgement {
-	readonly verdict: Verdict;
+interface Found extends Known {
+	readonly judgement: Judgement;
 	readonly routes: readonly Routes[];
 	readonly isLowest: boolean;
 }
@@ -137,10 +137,12 @@ export function createJudged(
 			const asks = ready && questionOf(backend, ready, service?.hosts);
 			return { backend, told: told && { ...told, atMs: toMs(told.atNs) }, stuck, asks };
 		});
-		const looked = {
-			...judgement,
+		const looked: Found = {
 			endpoint,
 			resolved,
+			verdict: judgement.verdict,
+			isUnmatched: judgement.isUnmatched,
+			judgement,
 			claims,
 			routes: by,
 			isLowest: isLowest(endpoint, resolved),
@@ -166,7 +168,7 @@ export function createJudged(
 			sameResolved(before.resolved, resolved);
 		if (!isSame) return judgeAnew(endpoint, resolved, by);
 		// A look at all of them finds mostly what is known.
-		return before.endpoint === endpoint ? before : remember(endpoint, before.resolved, before, by);
+		return before.endpoint === endpoint ? before : remember(endpoint, before.resolved, before.judgement, by);
 	};
 
 	return {
@@ -176,7 +178,7 @@ export function createJudged(
 			const before = known.get(endpoint.key);
 			// A process that is about to stop, or is paused, leaves no time for another look at its namespace.
 			return before !== undefined && sameSockets(before.endpoint, endpoint)
-				? remember(endpoint, before.resolved, before, before.routes)
+				? remember(endpoint, before.resolved, before.judgement, before.routes)
 				: look(endpoint);
 		},
 		get: (key) => known.get(key),
@@ -198,10 +200,10 @@ export function createJudged(
 		hasAt(place) {
 			let isPassedOn = false;
 			let waits = false;
-			for (const { endpoint, resolved, verdict, backends } of known.values()) {
+			for (const { endpoint, resolved, verdict, judgement } of known.values()) {
 				waits ||= resolved.container?.state === "waiting";
 				if (verdict.state === "pending") continue;
-				if (backends.some((backend) => isAt(backend, place, proxies))) return true;
+				if (judgement.backends.some((backend) => isAt(backend, place, proxies))) return true;
 				if (endpoint.port !== place.port || !leadsTo(endpoint, resolved, place)) continue;
 				if (!isPortProxy({ ...resolved.identity, isHost: resolved.isHost })) return true;
 				isPassedOn = true;
@@ -235,19 +237,14 @@ function sameSockets({ sockets: a }: Endpoint, { sockets: b }: Endpoint): boolea
 }
 
 function sameResolved(a: Resolved, b: Resolved): boolean {
+	if (a === b) return true;
 	return (
 		a.isHost === b.isHost &&
 		a.addresses === b.addresses &&
 		a.shared === b.shared &&
-		sameContainer(a.container, b.container) &&
+		sameLookup(a.container, b.container) &&
 		isDeepStrictEqual(a.identity, b.identity)
 	);
-}
-
-/** What an engine knows of a container is another value once something about it is new. */
-function sameContainer(a: ContainerLookup | undefined, b: ContainerLookup | undefined): boolean {
-	if (a?.state === "known") return b?.state === "known" && a.container === b.container;
-	return a?.state === b?.state && a?.why === (b?.state === "waiting" ? b.why : undefined);
 }
 
 /** From where proxies see their services. */

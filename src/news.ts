@@ -39,7 +39,7 @@ export interface News {
 export interface NewsOptions {
 	readonly log: Logger;
 	readonly recorder: Recorder;
-	readonly pools: Pick<Pools, "statusOf" | "endpointsOf">;
+	readonly pools: Pick<Pools, "statusOf" | "endpointsOf" | "backend">;
 	now(): number;
 	/** Does what need not be done before a change is acted on. */
 	later(work: () => void): void;
@@ -85,6 +85,8 @@ export function createNews({ log, recorder, pools, now, later, shown }: NewsOpti
 		status: pools.statusOf(ref, now()),
 		endpoints: pools.endpointsOf(ref),
 	});
+	/** At the start nobody is told of those that are simply ready. */
+	const isTold = (ref: BackendRef) => hasBegun || pools.backend(ref)?.state !== "ready";
 
 	return {
 		listens: (key) => step.push({ what: "begun", key }),
@@ -103,7 +105,7 @@ export function createNews({ log, recorder, pools, now, later, shown }: NewsOpti
 		tell(touched) {
 			if (step.length === 0 && touched.length === 0) return;
 			const told = step.flatMap((one) => (one.what === "begun" ? begun(one.key) : [one]));
-			const backends = touched.map(statusOf);
+			const backends = touched.filter(isTold).map(statusOf);
 			step = [];
 			const isNews = hasBegun;
 			const atMs = now();

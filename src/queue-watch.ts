@@ -53,9 +53,10 @@ export function createQueueWatch({ hung, readFullQueues, onHung, log, now }: Que
 	};
 
 	const alarm = createAlarm(now, () => {
+		const beganMs = now();
 		const full = read();
 		const nowMs = now();
-		const found = full && watch?.look(full, nowMs);
+		const found = full && watch?.look(full, beganMs, nowMs);
 		// a look that failed leaves the time of a decision in the past
 		const dueMs = found === undefined ? undefined : watch?.dueMs;
 		alarm.set(Math.min(nowMs + LOOK_MS, dueMs ?? Number.POSITIVE_INFINITY));

@@ -31,8 +31,8 @@ export interface AddressQuestion {
 	readonly addresses: Addresses;
 	/** Those of them that another namespace has, too. */
 	readonly shared: readonly string[];
-	/** `addresses` of the configuration: prefixes, the most wanted first; none: IPv4 before IPv6. */
-	readonly preferred: readonly string[];
+	/** The most wanted first; none: IPv4 before IPv6. */
+	readonly preferred: Preferred;
 	/** Those of the proxy's namespace; what is in `preferred` needs none. */
 	readonly routes: Routes;
 	/**
@@ -40,6 +40,17 @@ export interface AddressQuestion {
 	 * no engine tells of them.
 	 */
 	readonly published: readonly PublishedPort[] | undefined;
+}
+
+/** `addresses` of the configuration, read once for all questions. */
+export type Preferred = readonly { readonly text: string; readonly cidr: Cidr }[];
+
+/** What is no prefix is left out. */
+export function readPreferred(prefixes: readonly string[]): Preferred {
+	return prefixes.flatMap((text) => {
+		const cidr = parseCidr(text);
+		return cidr === undefined ? [] : [{ text, cidr }];
+	});
 }
 
 /** `pending`: not now, but it may change without anything else changing; look again. `why` is a clause for people. */
@@ -61,7 +72,10 @@ export function chooseAddress(question: AddressQuestion): AddressChoice {
 	if (isLoopback(ip) && !isLocal) return refuseBound("its own network namespace");
 	if (isLinkLocal(ip) && ip.length === 16) return refuseBound("its own link");
 	if (isLocal) return { ok: true, address, port };
-	return firstReached([address], question, { ipv4: ip.length === 4, ipv6: ip.length === 16 });
+	return firstReached([rankedIn(question.preferred, address)], question, {
+		ipv4: ip.length === 4,
+		ipv6: ip.length === 16,
+	});
 }
 
 /** A wildcard bind serves all addresses of the namespace; `isIpv4` also for one that is IPv4-mapped. */
@@ -76,17 +90,20 @@ function chooseForWildcard(question: AddressQuestion, isIpv4: boolean): AddressC
 		const why = `its network namespace has no global ${kind}address yet (it is bound to ${bound})`;
 		return throughHost(question, serves, wait(why));
 	}
-	const wanted = preferred.length === 0 ? offered : inOrderOf(preferred, offered);
+	const ranked = offered.map((address) => rankedIn(preferred, address));
+	const wanted = preferred.length === 0 ? ranked : inOrder(ranked);
 	if (wanted.length > 0) return firstReached(wanted, question, serves);
-	return refuse(`none of its addresses (${offered.join(", ")}) is in addresses: ${preferred.join(", ")}`);
+	return refuse(
+		`none of its addresses (${offered.join(", ")}) is in addresses: ${preferred.map(({ text }) => text).join(", ")}`,
+	);
 }
 
 /** The first address that nothing speaks against. */
-function firstReached(addresses: readonly string[], question: AddressQuestion, serves: Families): AddressChoice {
+function firstReached(ranked: readonly Ranked[], question: AddressQuestion, serves: Families): AddressChoice {
 	const refused: Refusal[] = [];
-	for (const address of addresses) {
-		const refusal = refusalOf(address, question);
-		if (refusal === undefined) return { ok: true, address, port: question.port };
+	for (const one of ranked) {
+		const refusal = refusalOf(one, question);
+		if (refusal === undefined) return { ok: true, address: one.address, port: question.port };
 		refused.push(refusal);
 	}
 	const why = refused.map((refusal) => refusal.why).join("; ");
@@ -94,9 +111,9 @@ function firstReached(addresses: readonly string[], question: AddressQuestion, s
 }
 
 /** What speaks against an address of another namespace. Routes may come at any time; who shares it is told of. */
-function refusalOf(address: string, { shared, preferred, routes }: AddressQuestion): Refusal | undefined {
+function refusalOf({ address, rank }: Ranked, { shared, routes }: AddressQuestion): Refusal | undefined {
 	if (shared.includes(address)) return refuse(`${address} belongs to another network namespace, too`);
-	if (inOrderOf(preferred, [address]).length > 0) return undefined;
+	if (rank !== -1) return undefined;
 	const reach = routes.reach(address);
 	switch (reach) {
 		case "routed":
@@ -122,17 +139,20 @@ function throughHost({ published, port }: AddressQuestion, serves: Families, ref
 	return { ...refusal, why: `${refusal.why}; no port of the host leads to it either (${mend})` };
 }
 
+/** An address, and which of the prefixes it is in: the first one's number, -1 where it is in none. */
+interface Ranked {
+	readonly address: string;
+	readonly rank: number;
+}
+
+function rankedIn(preferred: Preferred, address: string): Ranked {
+	const ip = preferred.length === 0 ? undefined : parseIp(address);
+	return { address, rank: ip === undefined ? -1 : preferred.findIndex(({ cidr }) => isInCidr(ip, cidr)) };
+}
+
 /** Those in one of the prefixes, in the order of the prefixes; within one in the order of the addresses. */
-function inOrderOf(prefixes: readonly string[], addresses: readonly string[]): string[] {
-	const isWithin = (address: string, cidr: Cidr) => {
-		const ip = parseIp(address);
-		return ip !== undefined && isInCidr(ip, cidr);
-	};
-	const found = prefixes.flatMap((prefix) => {
-		const cidr = parseCidr(prefix);
-		return cidr === undefined ? [] : addresses.filter((address) => isWithin(address, cidr));
-	});
-	return [...new Set(found)];
+function inOrder(ranked: readonly Ranked[]): readonly Ranked[] {
+	return ranked.filter(({ rank }) => rank !== -1).sort((a, b) => a.rank - b.rank);
 }
 
 function wait(why: string): Refusal {

@@ -4,7 +4,7 @@
  */
 
 import type { EndpointKey } from "../listeners/ids.js";
-import { ADOPTED_NETNS, type Backend, type BackendRef, refKey } from "./backend.js";
+import { ADOPTED_NETNS, type Backend, type BackendId, type BackendRef } from "./backend.js";
 import type { Gate, Question } from "./gate.js";
 import type { Told } from "./stopping.js";
 import type { Stuck } from "./stuck.js";
@@ -55,43 +55,42 @@ export interface Claims {
 }
 
 export function createClaims(): Claims {
-	const byEndpoint = new Map<EndpointKey, Set<Standing>>();
-	const byBackend = new Map<string, Map<EndpointKey, Standing>>();
+	const byEndpoint = new Map<EndpointKey, readonly Standing[]>();
+	const byService = new Map<string, Map<BackendId, readonly Standing[]>>();
 	const withheld = new Map<Standing, number>();
 
 	const remove = (standing: Standing) => {
 		withheld.delete(standing);
-		const { endpoint } = standing.backend;
-		const key = refKey(standing.backend);
-		const there = byBackend.get(key);
-		if (there?.get(endpoint) === standing) there.delete(endpoint);
-		if (there?.size === 0) byBackend.delete(key);
-		const had = byEndpoint.get(endpoint);
-		had?.delete(standing);
-		if (had?.size === 0) byEndpoint.delete(endpoint);
+		const { service, id, endpoint } = standing.backend;
+		const byId = byService.get(service);
+		if (byId !== undefined) takeFrom(byId, id, standing);
+		if (byId?.size === 0) byService.delete(service);
+		takeFrom(byEndpoint, endpoint, standing);
 	};
 
-	const all = (ref: BackendRef) => [...(byBackend.get(refKey(ref))?.values() ?? [])];
+	const all = ({ service, id }: BackendRef) => byService.get(service)?.get(id) ?? NONE;
 
 	return {
-		of: (endpoint) => [...(byEndpoint.get(endpoint) ?? [])],
+		of: (endpoint) => byEndpoint.get(endpoint) ?? NONE,
 		to(ref) {
 			const there = all(ref);
-			const live = there.filter(({ leaving }) => leaving === undefined);
+			if (there.every(isLive)) return there;
+			const live = there.filter(isLive);
 			return live.length > 0 ? live : there;
 		},
 		all,
-		isOpen: (ref) => letIn(all(ref)).some(({ leaving }) => leaving === undefined),
-		has: (standing) => byEndpoint.get(standing.backend.endpoint)?.has(standing) === true,
+		isOpen: (ref) => all(ref).some((standing) => isLive(standing) && standing.gate === undefined),
+		has: (standing) => byEndpoint.get(standing.backend.endpoint)?.includes(standing) === true,
 		put(claim) {
-			const { endpoint } = claim.backend;
-			const key = refKey(claim.backend);
+			const { service, id, endpoint } = claim.backend;
 			for (const standing of all(claim.backend)) {
 				if (standing.backend.endpoint === endpoint || standing.leaving !== undefined) remove(standing);
 			}
 			const standing: Standing = { ...claim };
-			byBackend.set(key, (byBackend.get(key) ?? new Map<EndpointKey, Standing>()).set(endpoint, standing));
-			byEndpoint.set(endpoint, (byEndpoint.get(endpoint) ?? new Set<Standing>()).add(standing));
+			const byId = byService.get(service) ?? new Map<BackendId, readonly Standing[]>();
+			byService.set(service, byId);
+			addTo(byId, id, standing);
+			addTo(byEndpoint, endpoint, standing);
 		},
 		remove,
 		withhold(standing, nowMs) {
@@ -101,23 +100,41 @@ export function createClaims(): Claims {
 	};
 }
 
+const NONE: readonly Standing[] = [];
+
+const isLive = ({ leaving }: Standing): boolean => leaving === undefined;
+
+/** Lists are replaced, not changed: whoever walks through one may put in and take out meanwhile. */
+function addTo<K>(lists: Map<K, readonly Standing[]>, key: K, standing: Standing): void {
+	const before = lists.get(key);
+	lists.set(key, before === undefined ? [standing] : [...before, standing]);
+}
+
+function takeFrom<K>(lists: Map<K, readonly Standing[]>, key: K, standing: Standing): void {
+	const left = lists.get(key)?.filter((other) => other !== standing);
+	if (left === undefined || left.length === 0) lists.delete(key);
+	else lists.set(key, left);
+}
+
 /**
  * True when two namespaces lead to the same address: nobody knows which one answers. One that was adopted may be in any
  * of them.
  */
 export function isContested(standings: readonly Standing[]): boolean {
+	if (standings.length < 2) return false;
 	const [first, ...others] = standings.map(({ backend }) => backend.netns).filter((netns) => netns !== ADOPTED_NETNS);
 	return others.some((netns) => netns !== first);
 }
 
 /** Those before which no gate is shut. */
 export function letIn(standings: readonly Standing[]): readonly Standing[] {
-	return standings.filter(({ gate }) => gate === undefined);
+	const isLetIn = ({ gate }: Standing) => gate === undefined;
+	return standings.every(isLetIn) ? standings : standings.filter(isLetIn);
 }
 
 /** The gate before all of them: one that may still open, where there is one. Undefined while one of them is let in. */
 export function gateOf(standings: readonly Standing[]): Gate | undefined {
-	if (letIn(standings).length > 0) return undefined;
+	if (standings.some(({ gate }) => gate === undefined)) return undefined;
 	const gates = standings.flatMap(({ gate = [] }) => gate);
 	return gates.find(({ state }) => state === "waiting") ?? gates[0];
 }

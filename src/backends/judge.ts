@@ -8,7 +8,7 @@ import type { PublishedPort } from "../identity/container.js";
 import type { Resolved } from "../identity/resolver.js";
 import type { Routes } from "../identity/routes.js";
 import type { Endpoint } from "../listeners/table.js";
-import { chooseAddress } from "./address.js";
+import { chooseAddress, readPreferred } from "./address.js";
 import { type Backend, type BackendId, type BackendRef, type BackendState, backendId } from "./backend.js";
 import type { Decisions } from "./decisions.js";
 import type { Catalogue } from "./labels/catalogue.js";
@@ -75,7 +75,8 @@ export function createJudge(
 	config: Pick<Config, "services" | "addresses" | "proxies" | "discovery">,
 	catalogue?: Pick<Catalogue, "of" | "services">,
 ): Judge {
-	const { services, addresses: preferred, proxies, discovery } = config;
+	const { services, proxies, discovery } = config;
+	const preferred = readPreferred(config.addresses);
 	const proxyAt = proxyFinder(config);
 	const rules = Object.entries(services).map(([name, { weight, match }]) => ({
 		name,
@@ -88,12 +89,12 @@ export function createJudge(
 		const who = { ...resolved.identity, isHost: resolved.isHost };
 		const reasons: string[] = [];
 		const refused: { readonly pending: boolean; readonly why: string }[] = [];
-		const matched = new Map<string, Wanting>();
+		const matched: Wanting[] = [];
 		const ready = new Map<string, ReadyConfig>();
 		for (const rule of rules) {
 			const result = rule.match(endpoint, who, resolved.container);
 			decisions?.rules.push({ service: rule.name, ...result });
-			if (result.matched) matched.set(rule.name, rule);
+			if (result.matched) matched.push(rule);
 			else if (result.pending) refused.push({ pending: true, why: `${rule.name}: ${result.why}` });
 			else reasons.push(`${rule.name}: ${result.why}`);
 		}
@@ -112,10 +113,10 @@ export function createJudge(
 			for (const { service: name, weight, ready: gate } of proxy === undefined ? said.grants : []) {
 				if (gate !== undefined) ready.set(name, gate);
 				const wanted = weight ?? catalogue.services[name]?.weight ?? SERVICE_DEFAULTS.weight;
-				matched.set(name, { name, weight: wanted, seenFrom: netnsOfService(name, proxies) });
+				put(matched, { name, weight: wanted, seenFrom: netnsOfService(name, proxies) });
 			}
 		}
-		if (matched.size === 0) {
+		if (matched.length === 0) {
 			if (refused.length === 0) {
 				const why = summary(reasons);
 				return { verdict: { state: "out", why }, backends: [], isWanted: false, isUnmatched };
@@ -125,8 +126,11 @@ export function createJudge(
 		}
 
 		const backends: Backend[] = [];
-		for (const netns of new Set([...matched.values()].map(({ seenFrom }) => seenFrom))) {
-			const seen = [...matched.values()].filter(({ seenFrom }) => seenFrom === netns);
+		for (const one of matched) {
+			const netns = one.seenFrom;
+			const seen = matched.filter(({ seenFrom }) => seenFrom === netns);
+			// the first of them has asked for all
+			if (seen[0] !== one) continue;
 			const choice = chooseAddress({
 				bound: endpoint.address,
 				port: endpoint.port,
@@ -147,8 +151,15 @@ export function createJudge(
 			refused.push({ pending, why: `${seen.map(({ name }) => name).join(", ")}: ${why}` });
 			decisions?.refused.push(...seen.map(({ name }) => ({ service: name, pending, why })));
 		}
-		return { verdict: verdictOf(backends, refused), backends, isWanted: true, ready };
+		return { verdict: verdictOf(backends, refused), backends, isWanted: true, ...(ready.size > 0 && { ready }) };
 	};
+}
+
+/** What a container says of a service stands over what the configuration does. */
+function put(matched: Wanting[], wanting: Wanting): void {
+	const at = matched.findIndex(({ name }) => name === wanting.name);
+	if (at === -1) matched.push(wanting);
+	else matched[at] = wanting;
 }
 
 function backendOf(

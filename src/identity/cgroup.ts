@@ -19,8 +19,10 @@ export interface CgroupPlace {
 
 /** A line: `hierarchy:controllers:path`. The path may itself hold colons. */
 interface Line {
-	readonly controllers: string;
 	readonly path: string;
+	/** How much is to be learnt from it; the lowest first. */
+	readonly rank: number;
+	readonly depth: number;
 }
 
 /**
@@ -28,6 +30,9 @@ interface Line {
  * alone, or after a prefix (`docker-…`, `libpod-payload-…`, `…slice:cri-containerd:…`), as a scope or not.
  */
 const CONTAINER = /(?:^|[-:])([0-9a-f]{64})(?:\.scope)?$/;
+
+/** Most paths lead to none, and need no closer look. */
+const MAY_BE_CONTAINER = /[0-9a-f]{64}/;
 
 /** A container's monitor runs beside it, in a cgroup of nearly the same name. */
 const MONITOR = /-conmon-/;
@@ -44,6 +49,8 @@ const NSPAWN = /^(?:systemd-nspawn@(.+)\.service|machine-(.+)\.scope)$/;
 /** LXC 4 and newer: `lxc.payload.NAME`; before that the name has a component of its own. */
 const LXC = /^lxc\.payload\.(.+)$/;
 const LXC_PARENT = /^lxc(?:\.payload)?$/;
+
+const MAY_BE_MACHINE = /systemd-nspawn@|machine-|lxc/;
 
 /** Where the text says the process is. */
 export function parseCgroup(text: string): CgroupPlace {
@@ -71,22 +78,20 @@ export function parseCgroup(text: string): CgroupPlace {
 function parseLine(line: string): Line[] {
 	const [, controllers = "", path = ""] = /^\d+:([^:]*):(\/.*)$/.exec(line) ?? [];
 	// A cgroup that was removed while the process was in it.
-	return path === "" ? [] : [{ controllers, path: path.replace(/ \(deleted\)$/, "") }];
+	if (path === "") return [];
+	const there = path.replace(/ \(deleted\)$/, "");
+	return [{ path: there, rank: rankOf(controllers, there), depth: there.split("/").length }];
 }
 
 /** The unified hierarchy first, then systemd's own, then controllers, the deepest first; the root says nothing. */
 function byTrust(a: Line, b: Line): number {
-	return rank(a) - rank(b) || depth(b) - depth(a);
+	return a.rank - b.rank || b.depth - a.depth;
 }
 
-function rank({ controllers, path }: Line): number {
+function rankOf(controllers: string, path: string): number {
 	if (path === "/") return 3;
 	if (controllers === "") return 0;
 	return controllers === "name=systemd" ? 1 : 2;
-}
-
-function depth({ path }: Line): number {
-	return path.split("/").length;
 }
 
 /** The outermost container: the one that the host's own engine started. */
@@ -103,6 +108,7 @@ function hostsPart(path: string): string {
 
 /** Which component of the path is the container's; -1 when it is in none. */
 function containerAt(path: string): number {
+	if (!MAY_BE_CONTAINER.test(path)) return -1;
 	return path.split("/").findIndex((component, at, all) => {
 		// without systemd, what is named so is Podman's pod
 		const isPod = all[at - 1] === "libpod_parent" && CONTAINER.test(all[at + 1] ?? "");
@@ -130,6 +136,7 @@ function podOf(path: string): string | undefined {
 
 /** The outermost nspawn or LXC container, as its host knows it; their monitors are outside. */
 function machineOf(path: string): string | undefined {
+	if (!MAY_BE_MACHINE.test(path)) return undefined;
 	const components = path.split("/");
 	for (const [at, component] of components.entries()) {
 		const below = components[at + 1];

@@ -39,6 +39,12 @@ export type ContainerLookup =
 	/** The engine was asked and has not answered, or does not know it; it is asked again. `why` is a clause for people. */
 	| { readonly state: "waiting"; readonly why: string };
 
+/** What an engine knows of a container is another value once something about it is new. */
+export function sameLookup(a: ContainerLookup | undefined, b: ContainerLookup | undefined): boolean {
+	if (a?.state === "known") return b?.state === "known" && a.container === b.container;
+	return a?.state === b?.state && a?.why === (b?.state === "waiting" ? b.why : undefined);
+}
+
 /** Something about a container is not as it was. */
 export interface ContainerChange {
 	readonly id: string;

@@ -89,7 +89,7 @@ function namespaceOf(link: string): number | undefined {
 
 /** Field 22 of proc_pid_stat(5). The command name before it may hold spaces and parentheses. */
 function startTime(stat: string | undefined): number | undefined {
-	const ticks = stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+	const ticks = stat?.slice(stat.lastIndexOf(")") + 2).split(" ", 20)[19];
 	return ticks === undefined || !/^\d+$/.test(ticks) ? undefined : Number(ticks) * NS_PER_TICK;
 }
 

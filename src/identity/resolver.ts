@@ -7,7 +7,7 @@ import type { networkInterfaces } from "node:os";
 import type { Listener } from "../listeners/event.js";
 import type { NetnsKey, SocketId } from "../listeners/ids.js";
 import { type CgroupPlace, parseCgroup } from "./cgroup.js";
-import type { Container, ContainerLookup } from "./container.js";
+import { type Container, type ContainerLookup, sameLookup } from "./container.js";
 import { createFresh, type Moment } from "./fresh.js";
 import type { Addresses, Identity } from "./identity.js";
 import { createKin } from "./kin.js";
@@ -63,6 +63,8 @@ export interface ResolverOptions {
 	readonly interfaces?: typeof networkInterfaces;
 }
 
+const NOWHERE: CgroupPlace = {};
+
 /** How many sockets' places are remembered. */
 const MAX_PLACES = 16_384;
 
@@ -74,9 +76,18 @@ interface Process {
 	readonly moment: Moment;
 }
 
-/** Names that were found, until they are looked at again. */
+/** All that was found of a listener. */
+interface Found extends Pick<Resolved, "addresses" | "isHost"> {
+	readonly listener: Listener;
+	readonly place: CgroupPlace;
+	readonly name: string | undefined;
+	readonly container: ContainerLookup | undefined;
+	readonly shared: readonly string[] | undefined;
+}
+
+/** Names that were found, or that there is none, until they are looked at again. */
 interface Named {
-	readonly names: Map<number, string>;
+	readonly names: Map<number, string | undefined>;
 	readonly moment: Moment | undefined;
 }
 
@@ -126,17 +137,19 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
 		const own = isStillThere ? process.place : undefined;
 		if (own === undefined && learnt !== undefined) return learnt.place;
 		const place = own ?? placeOfKin(listener);
-		if (place === undefined) return {};
+		if (place === undefined) return NOWHERE;
 		places.set(listener.socket, { pid: listener.pid, place });
 		return place;
 	};
 
 	const nameOf = (inode: number): string | undefined => {
 		if (!fresh.isFresh(named.moment)) named = { names: new Map(), moment: fresh.moment() };
-		const name = named.names.get(inode) ?? names.nameOf(inode);
-		if (name !== undefined) named.names.set(inode, name);
-		return name;
+		if (!named.names.has(inode)) named.names.set(inode, names.nameOf(inode));
+		return named.names.get(inode);
 	};
+
+	/** The one that was resolved last: listeners of one process come together, and share what is known of it. */
+	let latest: { readonly found: Found; readonly resolved: Resolved } | undefined;
 
 	return {
 		expire: fresh.expire,
@@ -157,22 +170,43 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
 					: undefined;
 			const addresses = namespaces.addressesOf(listener);
 			const shared = namespaces.sharedOf(listener.netns);
-			return {
-				identity: {
-					comm: sanitize(listener.comm),
-					hostname: sanitize(listener.hostname),
-					...place,
-					...(container?.state === "known" && namesOf(container.container)),
-					...(name !== undefined && { netnsName: sanitize(name) }),
-					netnsInode: listener.netnsInode,
-				},
-				addresses,
-				isHost,
-				...(container !== undefined && { container }),
-				...(shared !== undefined && { shared }),
-			};
+			const found = { listener, place, name, isHost, container, addresses, shared };
+			if (latest === undefined || !sameFound(latest.found, found)) latest = { found, resolved: resolvedBy(found) };
+			return latest.resolved;
 		},
 	};
+}
+
+function resolvedBy({ listener, place, name, isHost, container, addresses, shared }: Found): Resolved {
+	return {
+		identity: {
+			comm: sanitize(listener.comm),
+			hostname: sanitize(listener.hostname),
+			...place,
+			...(container?.state === "known" && namesOf(container.container)),
+			...(name !== undefined && { netnsName: sanitize(name) }),
+			netnsInode: listener.netnsInode,
+		},
+		addresses,
+		isHost,
+		...(container !== undefined && { container }),
+		...(shared !== undefined && { shared }),
+	};
+}
+
+/** Whether the same is known by both. */
+function sameFound(a: Found, b: Found): boolean {
+	return (
+		a.listener.comm === b.listener.comm &&
+		a.listener.hostname === b.listener.hostname &&
+		a.listener.netnsInode === b.listener.netnsInode &&
+		a.place === b.place &&
+		a.name === b.name &&
+		a.isHost === b.isHost &&
+		a.addresses === b.addresses &&
+		a.shared === b.shared &&
+		sameLookup(a.container, b.container)
+	);
 }
 
 /** Of one whose process nobody could look at it is not known whether it is in a container. */

@@ -20,12 +20,13 @@ export interface Hung {
 
 export interface HungWatch {
 	/**
-	 * Takes in a look. One that failed must not be told: what is unknown changes nothing.
+	 * Takes in a look. One that failed must not be told: what is unknown changes nothing. A look takes some time, and when in it
+	 * a queue was seen is not known: a time counts from the end of the first one to the beginning of the last one.
 	 *
 	 * @param full all queues that are full now
 	 * @returns those that are hung; of each the same value again for as long as it is
 	 */
-	look(full: readonly FullQueue[], nowMs: number): ReadonlyMap<SocketId, Hung>;
+	look(full: readonly FullQueue[], beganMs: number, endedMs?: number): ReadonlyMap<SocketId, Hung>;
 	/** When one of those that are full will have been so long enough; undefined when none is on the way. */
 	readonly dueMs: number | undefined;
 }
@@ -35,17 +36,17 @@ export function createHungWatch(afterMs: number): HungWatch {
 	let full = new Map<SocketId, Hung & { readonly head: string }>();
 	let dueMs: number | undefined;
 	return {
-		look(found, nowMs) {
+		look(found, beganMs, endedMs = beganMs) {
 			const before = full;
 			full = new Map();
 			dueMs = undefined;
 			const hung = new Map<SocketId, Hung>();
 			for (const { socket, queued, head } of found) {
 				const known = before.get(socket);
-				const now = known?.head === head ? known : { head, queued, sinceMs: nowMs };
+				const now = known?.head === head ? known : { head, queued, sinceMs: endedMs };
 				full.set(socket, now);
 				const overMs = now.sinceMs + afterMs;
-				if (overMs <= nowMs) hung.set(socket, now);
+				if (overMs <= beganMs) hung.set(socket, now);
 				else dueMs = Math.min(dueMs ?? overMs, overMs);
 			}
 			return hung;

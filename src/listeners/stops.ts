@@ -23,8 +23,9 @@ export function toldSince(atNs: number, stops: Stops | undefined): Stops | undef
 
 /** What all of them have, each with its latest time. */
 export function toldToAll([first, ...rest]: readonly (Stops | undefined)[]): Stops | undefined {
+	if (first === undefined) return undefined;
 	const told = new Map<number, number>();
-	for (const [signal, atNs] of first ?? []) {
+	for (const [signal, atNs] of first) {
 		const times = [atNs, ...rest.flatMap((stops) => stops?.get(signal) ?? [])];
 		if (times.length === rest.length + 1) told.set(signal, Math.max(...times));
 	}

@@ -108,6 +108,7 @@ interface Entry {
 
 interface Sight {
 	readonly beganNs: number;
+	readonly rows: Read["rows"];
 	readonly found: ReadonlyMap<SocketId, PausedBy | undefined>;
 }
 
@@ -118,7 +119,7 @@ export function createTable(): ListenerTable {
 	/** When the last complete read began. */
 	let readNs = Number.NEGATIVE_INFINITY;
 	/** The last read, with what it found of each socket: newer than any event before. */
-	let sight: Sight = { beganNs: 0, found: new Map() };
+	let sight: Sight = { beganNs: 0, rows: [], found: new Map() };
 	let isAnyHung = false;
 	const byEndpoint = new Map<EndpointKey, Map<SocketId, Listener>>();
 	const derived = new Map<EndpointKey, Endpoint>();
@@ -130,10 +131,12 @@ export function createTable(): ListenerTable {
 	const keyOf = (listener: Listener) => endpointKey(listener.netns, listener.address, listener.port);
 
 	const derive = (key: EndpointKey): Endpoint | undefined => {
-		const [first, ...rest] = [...(byEndpoint.get(key)?.values() ?? [])].sort((a, b) => a.atNs - b.atNs);
-		if (first === undefined) return undefined;
-		const { netns, address, port } = first;
-		const all = [first, ...rest].map(({ socket }) => entries.get(socket));
+		const there = byEndpoint.get(key);
+		const sockets = there === undefined ? [] : [...there.values()];
+		if (!isSome(sockets)) return undefined;
+		if (sockets.length > 1) sockets.sort((a, b) => a.atNs - b.atNs);
+		const [{ netns, address, port }] = sockets;
+		const all = sockets.map(({ socket }) => entries.get(socket));
 		const stopping = toldToAll(all.map((entry) => entry?.stops));
 		const paused = pausedAll(all.map((entry) => entry?.pauses));
 		const hung = hungAll(all.map((entry) => entry?.hung));
@@ -142,7 +145,7 @@ export function createTable(): ListenerTable {
 			netns,
 			address,
 			port,
-			sockets: [first, ...rest],
+			sockets,
 			...(stopping !== undefined && { stopping }),
 			...(paused !== undefined && { paused }),
 			...(hung !== undefined && { hung }),
@@ -190,7 +193,7 @@ export function createTable(): ListenerTable {
 			return;
 		}
 		if (entry !== undefined) unlink(entry.listener);
-		const { paused: _, ...plain } = listener;
+		const plain = withoutPause(listener);
 		link(plain);
 		tombstones.revive(listener.socket);
 		entries.set(listener.socket, {
@@ -311,19 +314,23 @@ export function createTable(): ListenerTable {
 		},
 
 		merge({ rows, beganNs, complete }) {
-			const seen = new Map<SocketId, PausedBy | undefined>();
+			const seen =
+				rows === sight.rows ? sight.found : new Map(rows.map(({ socket, paused }) => [socket, paused] as const));
 			let again = false;
 			for (const row of rows) {
-				seen.set(row.socket, row.paused);
 				again ||= row.port === 0;
+				const known = entries.get(row.socket);
+				// nearly always: what was decoded at the read before
+				if (known?.listener === row && !known.missed && known.pauses === undefined) continue;
 				if (!canTake(row, beganNs)) continue;
 				setUp(withNewerBacklog(row, entries.get(row.socket), beganNs));
 				const entry = entries.get(row.socket);
 				if (entry !== undefined) setPauses(entry, afterRead(entry.pauses, row.paused, beganNs));
 			}
-			sight = { beganNs, found: seen };
-			for (const [socket, entry] of entries) {
-				if (!complete || seen.has(socket) || entry.listener.atNs >= beganNs) continue;
+			sight = { beganNs, rows, found: seen };
+			for (const entry of complete ? entries.values() : []) {
+				const { socket, atNs } = entry.listener;
+				if (seen.has(socket) || atNs >= beganNs) continue;
 				if (entry.missed) setDown(socket);
 				else entries.set(socket, { ...entry, missed: true });
 				again ||= !entry.missed;
@@ -347,6 +354,15 @@ export function createTable(): ListenerTable {
 		endpoints: () => [...byEndpoint.keys()].flatMap((key) => endpoint(key) ?? []),
 		sockets: () => [...entries.values()].map(({ listener }) => listener),
 	};
+}
+
+const isSome = <T>(all: T[]): all is [T, ...T[]] => all.length > 0;
+
+/** Few are paused: the others are not copied. */
+function withoutPause(listener: Listener): Omit<Listener, "paused"> {
+	if (listener.paused === undefined) return listener;
+	const { paused: _, ...plain } = listener;
+	return plain;
 }
 
 /** Whether two records of one socket tell a reader the same. */

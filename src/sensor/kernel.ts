@@ -55,7 +55,7 @@ export function openKernel(objectPath: string = PACKAGED_OBJECT): Kernel {
 	const lossesFd = object.mapFd("losses");
 	const stopSignalsFd = object.mapFd("stop_signals");
 	const seed = object.attachIterator(object.refused.has("seed") ? "seed_tcp" : "seed");
-	const decodeRows = createRowDecoder();
+	const decodeRows = createRowDecoder(ROW_SIZE);
 	const refresh = object.attachIterator("refresh", listenersFd);
 	const fullQueues = object.refused.has("full_queues") ? undefined : object.attachIterator("full_queues", listenersFd);
 	// Tokens of queues are addresses: what is shown of them leads nowhere.

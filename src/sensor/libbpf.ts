@@ -124,6 +124,7 @@ interface Native {
 	eventfd(initial: number, flags: number): number;
 	eventfd_read(fd: number, value: Buffer): number;
 	eventfd_write(fd: number, value: number): number;
+	memcpy(to: Buffer, from: bigint, size: number): unknown;
 	poll(fds: object[], count: number, timeoutMs: number): number;
 	clock_gettime(clock: number, result: Buffer): number;
 	pthread_sigmask(how: number, set: Buffer, old: Buffer | null): number;
@@ -186,6 +187,7 @@ function bind(bpf: LibraryHandle, c: LibraryHandle): Native {
 		eventfd: c.func("int eventfd(unsigned int initial, int flags)"),
 		eventfd_read: c.func("int eventfd_read(int fd, void *value)"),
 		eventfd_write: c.func("int eventfd_write(int fd, uint64_t value)"),
+		memcpy: c.func("void *memcpy(void *to, void *from, size_t size)"),
 		poll: c.func("poll", "int", [pollFds, "unsigned long", "int"]),
 		clock_gettime: c.func("int clock_gettime(int clock, void *result)"),
 		pthread_sigmask: c.func("int pthread_sigmask(int how, void *set, void *old)"),
@@ -351,10 +353,14 @@ function advance(program: string, fd: number, sink: Buffer): number | undefined 
 /** Consumes the ring buffer `mapFd`; `onRecord` gets each record's bytes, valid during the call, and must not throw. */
 export function openRing(mapFd: number, onRecord: (bytes: Buffer) => boolean): Ring {
 	const c = native();
-	const sample = koffi.register(
-		(_context: Pointer, data: bigint, size: number) => (onRecord(Buffer.from(koffi.view(data, size))) ? 0 : -EPERM),
-		koffi.pointer(SampleFn),
-	);
+	// Copied, and always to the same place: what is made of a view of foreign memory (`koffi.view`) is freed by the event loop,
+	// and that of a thread that only waits here never turns.
+	let room = Buffer.alloc(0);
+	const sample = koffi.register((_context: Pointer, data: bigint, size: number) => {
+		if (room.length !== size) room = Buffer.alloc(size);
+		c.memcpy(room, data, size);
+		return onRecord(room) ? 0 : -EPERM;
+	}, koffi.pointer(SampleFn));
 	const ring = c.ring_buffer__new(mapFd, sample, null, null);
 	if (ring === null) {
 		koffi.unregister(sample);
@@ -386,18 +392,18 @@ export function writeSingle(mapFd: number, value: Buffer): void {
 }
 
 /**
- * All values of a hash map, each as its own slice. `BPF_MAP_LOOKUP_BATCH` takes whole buckets under their lock, so
+ * All values of a hash map, one after the other. `BPF_MAP_LOOKUP_BATCH` takes whole buckets under their lock, so
  * no element that stays in the map is missed, however much else comes and goes.
  */
-export function readAll(mapFd: number, keySize: number, valueSize: number): Buffer[] {
+export function readAll(mapFd: number, keySize: number, valueSize: number): Buffer {
 	const c = native();
-	const result: Buffer[] = [];
-	let capacity = 1024;
+	const batches: Buffer[] = [];
+	let capacity = 4096;
 	let cursor: Buffer | null = null;
 	for (;;) {
 		const next = Buffer.alloc(8);
-		const keys = Buffer.alloc(capacity * keySize);
-		const values = Buffer.alloc(capacity * valueSize);
+		const keys = Buffer.allocUnsafeSlow(capacity * keySize);
+		const values = Buffer.allocUnsafeSlow(capacity * valueSize);
 		const count = Buffer.alloc(4);
 		count.writeUInt32LE(capacity);
 		const error = -c.bpf_map_lookup_batch(mapFd, cursor, next, keys, values, count, null);
@@ -407,9 +413,8 @@ export function readAll(mapFd: number, keySize: number, valueSize: number): Buff
 			continue;
 		}
 		if (error !== 0 && error !== ENOENT) throw errnoError("read a BPF map", error);
-		const got = count.readUInt32LE();
-		for (let i = 0; i < got; i++) result.push(values.subarray(i * valueSize, (i + 1) * valueSize));
-		if (error === ENOENT) return result;
+		batches.push(values.subarray(0, count.readUInt32LE() * valueSize));
+		if (error === ENOENT) return Buffer.concat(batches);
 		cursor = next;
 	}
 }

@@ -4,9 +4,14 @@
  * that confirms it. Pure: time is an argument, in milliseconds of one clock; knows nothing of what is read.
  */
 
-/** Reads that may be done at once after quiet, and how long one takes to come back. */
+/** Reads that may be done at once after quiet. */
 const CAPACITY = 4;
-const REFILL_MS = 250;
+
+/**
+ * How long one takes to come back: so many times as long as the last one took, so that most of the time is left to others,
+ * and within these bounds. One that a stalled host made long must not put off the next one for as long again.
+ */
+const REFILL = { times: 5, leastMs: 250, mostMs: 2000 } as const;
 
 /** What is left for the end, while events are being lost: a read in the midst of it is outdated when it ends. */
 const RESERVE = 2;
@@ -14,8 +19,8 @@ const RESERVE = 2;
 /** Losses that did not grow for so long are over. */
 const CALM_MS = 50;
 
-/** Pause after a read; after one that took long, most of the time is left to others. */
-const REST = { ms: 20, times: 4 } as const;
+/** After a read, also after a long one: events are taken in meanwhile, and whoever waits for a second word has it soon. */
+const REST_MS = 20;
 
 export interface ReadPace {
 	/** Losses have grown. */
@@ -30,15 +35,16 @@ export interface ReadPace {
 
 export function createReadPace(): ReadPace {
 	let tokens = CAPACITY;
+	let refillMs: number = REFILL.leastMs;
 	let countedMs = Number.NEGATIVE_INFINITY;
 	let calmMs = Number.NEGATIVE_INFINITY;
 	let restedMs = Number.NEGATIVE_INFINITY;
 
 	const refill = (nowMs: number) => {
-		tokens = Math.min(CAPACITY, tokens + (nowMs - countedMs) / REFILL_MS);
+		tokens = Math.min(CAPACITY, tokens + (nowMs - countedMs) / refillMs);
 		countedMs = nowMs;
 	};
-	const msUntil = (count: number) => Math.max(0, (count - tokens) * REFILL_MS);
+	const msUntil = (count: number) => Math.max(0, (count - tokens) * refillMs);
 
 	return {
 		lost(nowMs) {
@@ -53,7 +59,8 @@ export function createReadPace(): ReadPace {
 		took(beganMs, endedMs) {
 			refill(endedMs);
 			tokens -= 1;
-			restedMs = endedMs + Math.max(REST.ms, REST.times * (endedMs - beganMs));
+			refillMs = Math.min(Math.max(REFILL.leastMs, REFILL.times * (endedMs - beganMs)), REFILL.mostMs);
+			restedMs = endedMs + REST_MS;
 		},
 	};
 }

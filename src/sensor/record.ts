@@ -112,8 +112,8 @@ function decodeListener(bytes: Buffer): Listener | undefined {
 	if (family !== AF_INET && family !== AF_INET6) return undefined;
 	const paused = PAUSED_BY.get(bytes.readUInt8(RECORD_FIELDS.paused[0]));
 	return {
-		socket: socketId(bytes.readBigUInt64LE(RECORD_FIELDS.cookie[0])),
-		netns: netnsKey(bytes.readBigUInt64LE(RECORD_FIELDS.netns_cookie[0])),
+		socket: socketId(decimal(bytes, RECORD_FIELDS.cookie[0])),
+		netns: netnsKey(decimal(bytes, RECORD_FIELDS.netns_cookie[0])),
 		netnsInode: bytes.readUInt32LE(RECORD_FIELDS.netns[0]),
 		taskNetnsInode: bytes.readUInt32LE(RECORD_FIELDS.task_netns[0]),
 		family: family === AF_INET ? "ipv4" : "ipv6",
@@ -126,7 +126,7 @@ function decodeListener(bytes: Buffer): Listener | undefined {
 		comm: text(bytes, RECORD_FIELDS.comm),
 		hostname: text(bytes, RECORD_FIELDS.hostname),
 		pidNamespace: bytes.readUInt32LE(RECORD_FIELDS.pidns[0]),
-		cgroupId: bytes.readBigUInt64LE(RECORD_FIELDS.cgroup[0]).toString(),
+		cgroupId: decimal(bytes, RECORD_FIELDS.cgroup[0]),
 		atNs: Number(bytes.readBigUInt64LE(RECORD_FIELDS.at_ns[0])),
 		...(paused !== undefined && { paused }),
 	};
@@ -170,6 +170,13 @@ export function decodeLosses(bytes: Buffer): KernelLosses {
 	return { ringFull: count(0), tableFull: count(1), limited: count(2) };
 }
 
+/** A number of 64 bits; nearly all of them are small enough to do without a BigInt. */
+function decimal(bytes: Buffer, offset: number): string {
+	const high = bytes.readUInt32LE(offset + 4);
+	if (high >= 2 ** 21) return bytes.readBigUInt64LE(offset).toString();
+	return (high * 2 ** 32 + bytes.readUInt32LE(offset)).toString();
+}
+
 /** A NUL-terminated string in a fixed field. */
 function text(bytes: Buffer, [offset, size]: readonly [number, number]): string {
 	const end = bytes.indexOf(0, offset);
@@ -179,7 +186,8 @@ function text(bytes: Buffer, [offset, size]: readonly [number, number]): string 
 /** An IPv4-mapped address keeps its dotted quad: `::ffff:10.0.0.1`. */
 function addressText(bytes: Buffer, size: 4 | 16): string {
 	const [offset] = RECORD_FIELDS.addr;
+	if (size === 4) return `${bytes[offset]}.${bytes[offset + 1]}.${bytes[offset + 2]}.${bytes[offset + 3]}`;
 	const ip = [...bytes.subarray(offset, offset + size)];
 	const plain = unmapIp(ip);
-	return plain.length === size ? formatIp(ip) : `::ffff:${formatIp(plain)}`;
+	return plain === ip ? formatIp(ip) : `::ffff:${formatIp(plain)}`;
 }

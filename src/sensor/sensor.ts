@@ -80,6 +80,8 @@ export function openSensor(options: SensorOptions): Sensor {
 	let readTimer: NodeJS.Timeout | undefined;
 	let restartTimer: NodeJS.Timeout | undefined;
 	let lookTimer: NodeJS.Timeout | undefined;
+	/** Somebody asked for another look while one was due. */
+	let isLookDue = false;
 
 	/** One line for each reason, and in a flood of losses no more of them than there are reads. */
 	const tell = () => {
@@ -142,8 +144,9 @@ export function openSensor(options: SensorOptions): Sensor {
 	const readWhenDue = () => {
 		readTimer = undefined;
 		if (state.state === "down") return;
-		// As long as losses grow the read waits a little: one in their midst is outdated at once.
-		if (pace.isLosing(performance.now())) compare(kernel.losses());
+		// As long as losses grow the read waits a little: one in their midst is outdated at once. Whether they do is asked of
+		// the kernel: this thread or the other one may have stood still, so that nobody told of them yet.
+		compare(kernel.losses());
 		const waitMs = pace.waitMs(performance.now());
 		if (waitMs > 0) readIn(waitMs);
 		else if (!read()) readIn(READ_AGAIN_MS);
@@ -215,11 +218,20 @@ export function openSensor(options: SensorOptions): Sensor {
 	 * passed over was so beside an event, mostly before it was told.
 	 */
 	const lookLater = () => {
-		lookTimer ??= setTimeout(() => {
+		if (lookTimer !== undefined) {
+			isLookDue = true;
+			return;
+		}
+		lookTimer = setTimeout(() => {
 			lookTimer = undefined;
 			if (closed || state.state !== "up") return;
 			compare(kernel.losses());
 			lookForMissed();
+			// for whoever asked meanwhile it came too early
+			if (isLookDue) {
+				isLookDue = false;
+				lookLater();
+			}
 		}, LOOK_MS);
 	};
 

@@ -5,20 +5,27 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 
 const SOURCES = fileURLToPath(new URL("../native/", import.meta.url));
+const HEADERS = [`${SOURCES}clock.h`, fileURLToPath(new URL("../../../bpf/kernel.h", import.meta.url))];
 const FOLDER = fileURLToPath(new URL("../../../node_modules/.cache/solistend/bench/", import.meta.url));
 
-/** Path of the program that `native/NAME.c` makes. */
-export async function native(name: "app" | "crowd" | "flood" | "hoard" | "load" | "probe"): Promise<string> {
-	const source = `${SOURCES}${name}.c`;
-	const program = `${FOLDER}${name}`;
-	const made = [program, source, `${SOURCES}clock.h`, fileURLToPath(import.meta.url)];
-	const [built, ...sources] = await Promise.all(made.map(changedMs));
-	if (built !== undefined && sources.every((ms) => ms !== undefined && ms < built)) return program;
+/** Path of the program that `native/NAME.c` makes. Static: so that it runs in a container that has nothing else, too. */
+export const native = (name: "app" | "crowd" | "flood" | "hoard" | "load" | "probe"): Promise<string> =>
+	made(`${name}.c`, name, ["-static", "-Wextra"]);
+
+/** Path of the BPF object that `native/NAME.bpf.c` makes. */
+export const nativeBpf = (name: "changes"): Promise<string> =>
+	made(`${name}.bpf.c`, `${name}.bpf.o`, ["-target", "bpf", "-g", "-c"]);
+
+async function made(from: string, to: string, flags: readonly string[]): Promise<string> {
+	const source = `${SOURCES}${from}`;
+	const output = `${FOLDER}${to}`;
+	const files = [output, source, ...HEADERS, fileURLToPath(import.meta.url)];
+	const [built, ...sources] = await Promise.all(files.map(changedMs));
+	if (built !== undefined && sources.every((ms) => ms !== undefined && ms < built)) return output;
 	await mkdir(FOLDER, { recursive: true });
-	// Static: so that it runs in a container that has nothing else, too.
-	await execa("clang", ["-O2", "-static", "-Wall", "-Wextra", "-o", `${program}.new`, source]);
-	await rename(`${program}.new`, program);
-	return program;
+	await execa("clang", ["-O2", "-Wall", ...flags, "-o", `${output}.new`, source]);
+	await rename(`${output}.new`, output);
+	return output;
 }
 
 const changedMs = (path: string) =>

@@ -4,4 +4,5 @@ const built = (module: string) => import(new URL(`../../../dist/sensor/${module}
 
 export const { openSensor }: typeof import("../../../src/sensor/sensor.js") = await built("sensor.js");
 export const { openKernel }: typeof import("../../../src/sensor/kernel.js") = await built("kernel.js");
-export const { libbpfVersion }: typeof import("../../../src/sensor/libbpf.js") = await built("libbpf.js");
+export const { libbpfVersion, openObject, readSingle, writeSingle }: typeof import("../../../src/sensor/libbpf.js") =
+	await built("libbpf.js");

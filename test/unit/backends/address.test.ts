@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type AddressQuestion, chooseAddress } from "../../../src/backends/address.js";
+import { type AddressQuestion, chooseAddress, readPreferred } from "../../../src/backends/address.js";
 import type { Addresses } from "../../../src/identity/identity.js";
 import { type Reach, type Routes, UNKNOWN_ROUTES } from "../../../src/identity/routes.js";
 import { isInCidr, parseCidr, parseIp } from "../../../src/ip.js";
@@ -22,7 +22,8 @@ const wildcard: AddressQuestion = {
 	published: undefined,
 };
 
-const ask = (question: Partial<AddressQuestion>) => chooseAddress({ ...wildcard, ...question });
+const ask = ({ preferred = [], ...question }: Partial<Omit<AddressQuestion, "preferred">> & { preferred?: string[] }) =>
+	chooseAddress({ ...wildcard, ...question, preferred: readPreferred(preferred) });
 const ok = (address: string) => ({ ok: true, address, port: 80 });
 
 describe("a specific bind", () => {

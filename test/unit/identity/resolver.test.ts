@@ -431,6 +431,8 @@ describe("the name of a namespace", () => {
 		const name = () => resolver.resolve({ ...base, netnsInode }).identity.netnsName;
 		expect(name()).toBeUndefined();
 		symlinkSync("/proc/self/ns/uts", join(folder, "blue"));
+		expect(name()).toBeUndefined();
+		clock.ms += 50;
 		expect(name()).toBe("blue");
 		renameSync(join(folder, "blue"), join(folder, "red"));
 		clock.ms += 49;

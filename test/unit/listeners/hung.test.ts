@@ -15,6 +15,14 @@ test("a queue that is full with the same head for long enough is that of a hung 
 	expect(watch.dueMs).toBeUndefined();
 });
 
+test("looks take time: it counts from the end of the first one to the beginning of the one that decides", () => {
+	const watch = createHungWatch(1000);
+	watch.look([full(1, "a")], 0, 300);
+	expect(watch.look([full(1, "a")], 1200, 1400).size).toBe(0);
+	expect(watch.dueMs).toBe(1300);
+	expect(watch.look([full(1, "a")], 1300, 1500).size).toBe(1);
+});
+
 test("a head that moved says that something was accepted: it begins anew", () => {
 	const watch = createHungWatch(3000);
 	watch.look([full(1, "a")], 0);

@@ -13,9 +13,14 @@ function row(cookie: bigint, port: number, kind = 1): Buffer {
 	return bytes;
 }
 
+const decoder = () => {
+	const decode = createRowDecoder(RECORD_SIZE);
+	return (rows: readonly Buffer[]) => decode(Buffer.concat(rows));
+};
+
 describe("rows of the kernel's table", () => {
 	test("that have not changed are the same values as at the read before", () => {
-		const decode = createRowDecoder();
+		const decode = decoder();
 		const first = decode([row(1n, 80), row(2n, 443)]);
 		const second = decode([row(2n, 443), row(1n, 80)]);
 		expect(first.map(({ port }) => port)).toEqual([80, 443]);
@@ -23,21 +28,35 @@ describe("rows of the kernel's table", () => {
 		expect(second[1]).toBe(first[0]);
 	});
 
+	test("that have come, gone and changed leave the others as they were", () => {
+		const decode = decoder();
+		const first = decode([row(1n, 80), row(2n, 81), row(3n, 82), row(4n, 83)]);
+		const second = decode([row(9n, 90), row(1n, 80), row(3n, 8082), row(4n, 83)]);
+		expect(second.map(({ port }) => port)).toEqual([90, 80, 8082, 83]);
+		expect(second[1]).toBe(first[0]);
+		expect(second[3]).toBe(first[3]);
+	});
+
+	test("are the same all together where none is another", () => {
+		const decode = decoder();
+		expect(decode([row(1n, 80), row(2n, 81)])).toBe(decode([row(1n, 80), row(2n, 81)]));
+	});
+
 	test("are decoded anew when any byte is another", () => {
-		const decode = createRowDecoder();
+		const decode = decoder();
 		decode([row(1n, 0)]);
 		expect(decode([row(1n, 8080)])).toMatchObject([{ port: 8080 }]);
 	});
 
 	test("are told apart by the whole cookie", () => {
-		const decode = createRowDecoder();
+		const decode = decoder();
 		const [first] = decode([row(1n, 80)]);
 		const [second] = decode([row(1n + 2n ** 60n, 80)]);
 		expect([first?.socket, second?.socket]).toEqual(["1", String(1n + 2n ** 60n)]);
 	});
 
 	test("that are gone for one read are forgotten", () => {
-		const decode = createRowDecoder();
+		const decode = decoder();
 		const [first] = decode([row(1n, 80)]);
 		expect(decode([])).toEqual([]);
 		const [again] = decode([row(1n, 80)]);
@@ -46,7 +65,7 @@ describe("rows of the kernel's table", () => {
 	});
 
 	test("that are no listener's are left out, at every read", () => {
-		const decode = createRowDecoder();
+		const decode = decoder();
 		const other = row(1n, 80, 3);
 		expect(decode([other, Buffer.from(other), row(2n, 80)])).toHaveLength(1);
 		expect(decode([other, row(2n, 80)])).toHaveLength(1);
