@@ -44,7 +44,7 @@ for (const [signal, code] of [
 	["SIGTERM", 143],
 	["SIGHUP", 129],
 ] as const) {
-	process.once(signal, () => void folder.close().finally(() => process.exit(code)));
+	process.on(signal, () => void folder.close().finally(() => process.exit(code)));
 }
 
 let lastProblem = "";

@@ -1,7 +1,7 @@
 /** From what the suites told to the page docs/kernels.md. Pure. */
 
 import { HOOK_NAMES, HOOKS, type HookState } from "../../src/sensor/hooks.js";
-import { type Outcome, type Report, type Way, wayText } from "./suite/report.js";
+import { type Outcome, type Report, SENSOR, type Way, wayText } from "./suite/report.js";
 
 type CaseReport = Extract<Report, { type: "case" }>;
 type SensorReport = Extract<Report, { type: "sensor" }>;
@@ -40,14 +40,11 @@ export function tables(results: readonly KernelResult[], date: string): string {
 }
 
 function ran(results: readonly KernelResult[], date: string): string {
-	const kernels = results.map((result) => `| ${shortName(result)} | \`${result.package}\` |`);
+	const kernels = results.map((result) => [shortName(result), `\`${result.package}\``]);
 	const programs = new Set(
 		results.flatMap(({ host, sensors }) => sensors.map(({ libbpf }) => `Node ${host.node}, libbpf ${libbpf}`)),
 	);
-	return [
-		`Run on ${date} with ${[...programs].join("; ")}.`,
-		["| kernel | package |", "| --- | --- |", ...kernels].join("\n"),
-	].join("\n\n");
+	return [`Run on ${date} with ${[...programs].join("; ")}.`, table(["kernel", "package"], kernels)].join("\n\n");
 }
 
 function groupTables(results: readonly KernelResult[], notes: Notes): string[] {
@@ -58,10 +55,10 @@ function groupTables(results: readonly KernelResult[], notes: Notes): string[] {
 	return [...groups].flatMap(([group, names]) => {
 		const rows = [...names].map((name) => [
 			name,
-			...results.map(({ cases }) =>
+			...results.map((result) =>
 				cell(
-					cases
-						.filter((one) => one.group === group && one.name === name)
+					result.cases
+						.filter((one) => one.group === group && one.name === name && (group === SENSOR || started(result, one)))
 						.map(({ way, outcome }) => ({ way, text: outcomeText(outcome, notes) })),
 				),
 			),
@@ -79,6 +76,10 @@ function hookTable(results: readonly KernelResult[], notes: Notes): string {
 	]);
 	return table(["hook", ...results.map(shortName)], rows);
 }
+
+/** Where it did not start, one row says so; the others are of the ways in which it did. */
+const started = ({ sensors }: KernelResult, { way }: CaseReport): boolean =>
+	sensors.some((sensor) => wayText(sensor.way) === wayText(way));
 
 const shortName = ({ host }: KernelResult): string => /^\d+\.\d+/.exec(host.release)?.[0] ?? host.release;
 
@@ -108,9 +109,16 @@ function cell(ways: readonly { readonly way: Way; readonly text: string }[]): st
 	return [usual[0], ...others.map(([text, which]) => `${text} (${which.map(wayText).join("; ")})`)].join("; ");
 }
 
+/** With columns of one width, as the formatter has them. */
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-	const line = (cells: readonly string[]) => `| ${cells.map((text) => text.replaceAll("|", "\\|")).join(" | ")} |`;
-	return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+	const widths = head.map((_, i) => Math.max(3, ...[head, ...rows].map((row) => row[i]?.length ?? 0)));
+	const line = (cells: readonly string[], fill: string) =>
+		`| ${cells.map((text, i) => text.padEnd(widths[i] ?? 0, fill)).join(" | ")} |`;
+	const rule = line(
+		head.map(() => ""),
+		"-",
+	);
+	return [line(head, " "), rule, ...rows.map((row) => line(row, " "))].join("\n");
 }
 
 /** What is explained below the tables, once each. */

@@ -5,7 +5,7 @@ import { messageOf } from "../../../src/errors.js";
 import { openBefore } from "./before.js";
 import type { Case, Group, Host, Impossible, Where } from "./case.js";
 import { GROUPS, sensorImpossible } from "./groups.js";
-import { type Outcome, type Report, reportLine, type Way, wayText } from "./report.js";
+import { type Outcome, type Report, reportLine, SENSOR, type Way, wayText } from "./report.js";
 import { openWatched, type Watched } from "./watched.js";
 
 const WAYS: readonly Way[] = [
@@ -56,8 +56,6 @@ const only = new RegExp(Buffer.from(process.env["SUITE_ONLY"] ?? "", "base64url"
 
 const casesOf = (way: Way, { name: group, cases }: Group) =>
 	cases.filter(({ name }) => only.test(`${wayText(way)}; ${group}; ${name}`));
-
-const SENSOR = "The sensor";
 
 /** Where the sensor can't start, that is what came of every case. */
 async function runWay(where: Where): Promise<void> {

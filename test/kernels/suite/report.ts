@@ -5,6 +5,9 @@ import type { Hooks } from "../../../src/sensor/hooks.js";
 /** Before each line that is meant for {@link parseReport}; whatever else the VM writes has none. */
 const MARK = "@@report ";
 
+/** The group of the cases that are about its start and end. */
+export const SENSOR = "The sensor";
+
 /** As whom the sensor runs, and how much memory it may lock. */
 export interface Way {
 	readonly user: "root" | "capabilities";
