@@ -85,6 +85,7 @@ export function startWatcher(options: WatcherOptions): Watcher {
 		worker.once("exit", () => {
 			gone = true;
 			clearInterval(pinging);
+			process.off("exit", askToEnd);
 			wake.close();
 			resolve(true);
 			if (!isClosing) options.onDeath(reason ?? "the worker thread ended");
@@ -104,11 +105,17 @@ export function startWatcher(options: WatcherOptions): Watcher {
 		return hasEnded;
 	};
 
+	const askToEnd = () => {
+		Atomics.store(counters, Shared.stop, 1);
+		wake.signal();
+	};
+	// Node waits for its threads, whatever the process ends by; this one waits in the kernel.
+	process.once("exit", askToEnd);
+
 	/** By itself where it can, so that it frees the ring buffer; else by force. False when it is stuck. */
 	const endWorker = async (): Promise<boolean> => {
 		clearInterval(pinging);
-		Atomics.store(counters, Shared.stop, 1);
-		wake.signal();
+		askToEnd();
 		if (await endsWithin(STOP_TIMEOUT_MS)) return true;
 		void worker.terminate();
 		return endsWithin(TERMINATE_TIMEOUT_MS);

@@ -1,12 +1,16 @@
 /** The sensor's worker thread dies, or hangs: what follows, in the sensor alone. */
 
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { eventually } from "../host/eventually.js";
 import { type Fault, type FaultyWorker, faultyWorker } from "../host/fault.js";
 import { type Lifetime, lifetime } from "../host/lifetime.js";
 import { requirePrivileges, skipPrivileged } from "../host/privileges.js";
+import { type Exit, startProcess } from "../host/process.js";
 import { type RawSocket, rawSocket } from "../host/raw-socket.js";
 import { openWatchedTable, type WatchedTable } from "../host/table.js";
+import { tempFolder } from "../host/temp-folder.js";
 
 requirePrivileges();
 
@@ -111,4 +115,27 @@ test.skipIf(skipPrivileged)("a main thread that stands still is counted, and the
 	await eventually("the stall was noticed", () => watched.sensor.losses().mainStalls === 1);
 	await eventually("the table was read", () => watched.reads > reads);
 	expect(state()).toBe("up");
+});
+
+test.skipIf(skipPrivileged)("a process that fails, or exits without closing anything, ends all the same", async () => {
+	const sensor = new URL("../../dist/sensor/sensor.js", import.meta.url).href;
+	const begin = `import { openSensor } from "${sensor}";
+		let reads = 0;
+		const sensor = openSensor({ onEvents() {}, onTrouble() {}, onRead() { if (reads++ > 0) leave(); } });
+		// the worker waits by then
+		setTimeout(() => sensor.requestRead(), 500);`;
+	for (const [leave, code] of [
+		[`() => { throw new Error("a fault of the test"); }`, 1],
+		["() => process.exit(3)", 3],
+	] as const) {
+		const file = join(owned.own(await tempFolder()).path, "leave.mjs");
+		await writeFile(file, `${begin} const leave = ${leave};`);
+		await using failing = startProcess(["node", file]);
+		let exit: Exit | undefined;
+		failing.exited.then((is) => {
+			exit = is;
+		});
+		await eventually(`it ends: ${failing.lastLines()}`, () => exit !== undefined);
+		expect(exit).toEqual({ code, signal: undefined });
+	}
 });
