@@ -67,6 +67,8 @@ export function openLoop(options: LoopOptions): Loop {
 	let settling = changed(SETTLED, now());
 	/** When to look again although nothing changed: after a failure, or once the limiter allows. */
 	let againAtMs: number | undefined;
+	/** When newcomers are old enough; what changes until then is gathered as ever, and they go with it. */
+	let grownAtMs: number | undefined;
 	/** Whether it is the limiter that `againAtMs` waits for. */
 	let limited = false;
 	let failures = 0;
@@ -92,7 +94,8 @@ export function openLoop(options: LoopOptions): Loop {
 
 	/** Time of the next round; undefined when there is nothing to do. */
 	const nextMs = (): number | undefined => {
-		const times = [dueAtMs(settling, policy), againAtMs].filter((time) => time !== undefined);
+		const dueMs = dueAtMs(settling, policy);
+		const times = [dueMs ?? grownAtMs, againAtMs].filter((time) => time !== undefined);
 		return times.length > 0 ? Math.min(...times) : undefined;
 	};
 
@@ -196,6 +199,7 @@ export function openLoop(options: LoopOptions): Loop {
 			}
 			settling = acted(settling, now());
 			againAtMs = undefined;
+			grownAtMs = undefined;
 			limited = false;
 			const since = cause;
 			const asked = task;
@@ -208,9 +212,8 @@ export function openLoop(options: LoopOptions): Loop {
 				if (abort.signal.aborted) return;
 				ledger.failed(error, "what it has, which was not touched", again());
 			}
-			const grownAtMs = againAtMs === undefined ? newcomers?.dueMs(policy.quiet) : undefined;
+			grownAtMs = againAtMs === undefined ? newcomers?.dueMs(policy.quiet) : undefined;
 			if (isThrough && grownAtMs === undefined) continue;
-			againAtMs ??= grownAtMs;
 			cause = since ?? cause;
 			ask("plan");
 		}

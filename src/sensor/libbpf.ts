@@ -131,6 +131,7 @@ interface Native {
 	getrlimit(resource: number, limits: Buffer): number;
 	setrlimit(resource: number, limits: Buffer): number;
 	strerror(errno: number): string;
+	malloc_trim(pad: number): number;
 	vsnprintf(text: Buffer, size: number, format: Pointer, args: Pointer): number;
 }
 
@@ -194,6 +195,7 @@ function bind(bpf: LibraryHandle, c: LibraryHandle): Native {
 		getrlimit: c.func("int getrlimit(int resource, void *limits)"),
 		setrlimit: c.func("int setrlimit(int resource, void *limits)"),
 		strerror: c.func("const char *strerror(int errnum)"),
+		malloc_trim: c.func("int malloc_trim(size_t pad)"),
 		vsnprintf: c.func("int vsnprintf(void *text, size_t size, void *format, void *args)"),
 	};
 }
@@ -223,7 +225,11 @@ export function openObject(path: string, optional: readonly string[] = []): BpfO
 	const refused = new Map<string, Refusal>();
 	for (;;) {
 		const load = tryToLoad(path, refused);
-		if ("loaded" in load) return bpfObject(path, load.loaded, refused);
+		if ("loaded" in load) {
+			// The kernel's own BTF was read for it, some ten megabytes: freed by now, and the C library keeps them.
+			native().malloc_trim(0);
+			return bpfObject(path, load.loaded, refused);
+		}
 		const { culprit, refusal, error } = load;
 		if (culprit === undefined || !optional.includes(culprit) || refused.has(culprit)) throw error;
 		refused.set(culprit, refusal);
