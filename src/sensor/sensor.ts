@@ -188,7 +188,6 @@ export function openSensor(options: SensorOptions): Sensor {
 				lookLater();
 			},
 			onLosses: compare,
-			onLimited: () => lookLater(),
 			onBehind: (times) => loseMore("workerBehind", times),
 			onStall: () => loseMore("mainStalls"),
 			onHung: (reason) => down(`the watcher thread hangs: ${reason}`),

@@ -37,8 +37,6 @@ export interface WatcherOptions {
 	onEvents(events: readonly KernelEvent[], undecodable: number): void;
 	/** The kernel's counters have grown. */
 	onLosses(losses: KernelLosses): void;
-	/** A network namespace is over its rate: events of it are dropped, and may go on being so for 100 ms without a word. */
-	onLimited(): void;
 	/** So many times more the worker left records in the ring buffer, since the main thread took in too few. */
 	onBehind(times: number): void;
 	/** The main thread itself did nothing for so long, beyond the second between two pings. */
@@ -172,7 +170,6 @@ export function startWatcher(options: WatcherOptions): Watcher {
 				return;
 			case "events":
 				options.onEvents(message.events, message.records - message.events.length - message.limited.length);
-				if (message.limited.length > 0) options.onLimited();
 				acknowledge(message.records);
 				return;
 			case "losses":

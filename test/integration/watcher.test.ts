@@ -14,7 +14,6 @@ describe.skipIf(skipPrivileged)("a worker that can't read the ring buffer", () =
 				onWatching: () => undefined,
 				onEvents: () => undefined,
 				onLosses: () => undefined,
-				onLimited: () => undefined,
 				onBehind: () => undefined,
 				onStall: () => undefined,
 				onHung: () => undefined,

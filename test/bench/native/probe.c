@@ -146,7 +146,7 @@ int main(void)
 
 	while (fgets(line, sizeof(line), stdin)) {
 		const char *last = strrchr(line, ' ');
-		uint64_t began_ns = now_ns(), until_ns = began_ns + strtoull(last ? last : "0", NULL, 10) * 1000000;
+		uint64_t until_ns = now_ns() + strtoull(last ? last : "0", NULL, 10) * 1000000;
 		uint64_t seen_ns = 0;
 		int looks = 0;
 
@@ -154,9 +154,8 @@ int main(void)
 			looks++;
 			if (look(line))
 				seen_ns = now_ns();
-			else {
+			else
 				usleep(PAUSE_US);
-			}
 		}
 		if (seen_ns)
 			printf("%" PRIu64 " %d\n", seen_ns, looks);
