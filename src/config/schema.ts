@@ -8,38 +8,10 @@
 
 import { hostname } from "node:os";
 import { z } from "zod";
-import { parseDuration } from "../duration.js";
-import { DNS_NAME, LONGEST_MS, NAME, REQUEST_PATH } from "./rules.js";
+import { fleetSchema } from "./fleet-schema.js";
+import { absolutePath, duration, name, network, oneOrMany, percentage } from "./kinds.js";
+import { DNS_NAME, REQUEST_PATH } from "./rules.js";
 import { mustBe } from "./wording.js";
-
-/** Written as `250ms`, `2s`, `5m`; milliseconds once parsed. Not shorter than `least`, where 0 would be a busy loop. */
-const duration = (fallback: string, least = "0s") =>
-	z
-		.string({ error: mustBe("a duration with its unit (250ms, 2s, 5m or 1h)") })
-		.regex(/^\d+(\.\d+)?(ms|s|m|h)$/, { error: mustBe("a duration with its unit (250ms, 2s, 5m or 1h)") })
-		.meta({ title: "duration" })
-		.default(fallback)
-		.transform((text, context) => {
-			const ms = parseDuration(text);
-			if (ms !== undefined && ms >= (parseDuration(least) ?? 0) && ms <= LONGEST_MS) return ms;
-			context.addIssue({ code: "custom", message: `must be a duration from ${least} to 24h, not ${text}` });
-			return z.NEVER;
-		});
-
-/** A name that can stand in a proxy's configuration unquoted. */
-const name = (what: string) =>
-	z
-		.string()
-		.regex(NAME, {
-			error: mustBe(`${what} of letters, digits and _ . : - (63 at most, the first a letter, digit or _)`),
-		})
-		.meta({ title: "name" });
-
-/** One value or a list of them; always a list once parsed. */
-const oneOrMany = <T extends z.ZodType>(item: T, what: string) =>
-	z.union([item.transform((one) => [one]), z.array(item).min(1, "an empty list matches nothing (leave the key out)")], {
-		error: mustBe(what),
-	});
 
 const portNumber = z.int().min(1).max(65_535);
 
@@ -109,20 +81,6 @@ const match = z
 const options = z
 	.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.union([z.string(), z.number()]))]))
 	.default({});
-
-/** Written as `50%`; a share from 0 to 1 once parsed. */
-const percentage = (fallback: string) =>
-	z
-		.string({ error: mustBe("a percentage such as 50%") })
-		.regex(/^\d{1,3}%$/, { error: mustBe("a percentage such as 50%") })
-		.meta({ title: "percentage" })
-		.default(fallback)
-		.transform((text, context) => {
-			const percent = Number(text.slice(0, -1));
-			if (percent <= 100) return percent / 100;
-			context.addIssue({ code: "custom", message: `must be a percentage from 0% to 100%, not ${text}` });
-			return z.NEVER;
-		});
 
 /** The signals that programs take for a request to stop; SIGKILL and SIGSTOP can't be handled, so they announce nothing. */
 export const STOP_SIGNALS = [
@@ -194,6 +152,10 @@ const service = z.strictObject({
 		.default([])
 		.describe("routed by Host, where the template has a frontend"),
 	weight: z.int().min(0).max(256).default(100).describe("weight of each of its backends; 0 takes no new traffic"),
+	prefer: z
+		.enum(["any", "local", "zone"])
+		.default("any")
+		.describe("who gets the traffic while one of them is ready, others being a backup: this host, or this zone"),
 	lastGrace: duration("3s").describe("how long the last backend stays in after it closed"),
 	drainTimeout: duration("30s").describe("one that was told to stop and still listens after so long is ready again"),
 	stopSignals: z
@@ -212,11 +174,6 @@ const command = z
 	})
 	.min(1, "must name a program (write [program, argument, …])")
 	.meta({ title: "command" });
-
-const absolutePath = z
-	.string()
-	.regex(/^\//, { error: mustBe("an absolute path") })
-	.meta({ title: "absolute path" });
 
 const proxyKeys = z.strictObject({
 	name: name("a proxy's name").describe("how commands, logs and metrics call it"),
@@ -269,8 +226,6 @@ const TEMPLATES = { haproxy: "haproxy-backends.cfg.hbs", nginx: "nginx-upstreams
 
 const proxy = proxyKeys.transform((keys) => ({ ...keys, template: keys.template ?? TEMPLATES[keys.type] }));
 
-const network = { error: mustBe("a network, such as 10.0.0.0/8 or fd00::/8") };
-
 /** The whole configuration file. */
 export const configSchema = z.strictObject({
 	host: name("a host's name")
@@ -278,7 +233,7 @@ export const configSchema = z.strictObject({
 		.transform((given) => given ?? hostname().replace(/[^A-Za-z0-9_.:-]/g, "_"))
 		.describe("name of this host; default: its hostname"),
 	addresses: z
-		.array(z.union([z.cidrv4(network), z.cidrv6(network)], network).meta({ title: "network" }))
+		.array(network)
 		.default([])
 		.describe("which of a namespace's addresses to use, in order of preference; none: IPv4 before IPv6"),
 	templates: absolutePath.optional().describe("folder of your own templates; default: templates/ beside this file"),
@@ -354,6 +309,9 @@ export const configSchema = z.strictObject({
 		.describe("bounds on what may leave a service at once"),
 	resync: duration("60s", "1s").describe("how often the kernel's own table is read and compared"),
 	proxies: z.array(proxy).default([]).describe("the proxies that follow"),
+	fleet: fleetSchema
+		.optional()
+		.describe("other hosts, whose backends are shared through Redis; absent: this host alone"),
 	state: absolutePath
 		.default("/var/lib/solistend")
 		.describe("folder for what must outlive a restart: the operator's word on backends, and the services by label"),
@@ -385,5 +343,6 @@ export const SERVICE_DEFAULTS: Service = service.omit({ match: true }).parse({})
 export type MatchConfig = z.output<typeof match>;
 export type ProxyConfig = z.output<typeof proxy>;
 export type ReadyConfig = z.output<typeof readySchema>;
+export type FleetConfig = NonNullable<Config["fleet"]>;
 export type DiscoveryConfig = Config["discovery"];
 export type Options = ServiceConfig["options"];
