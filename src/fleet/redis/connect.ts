@@ -9,7 +9,7 @@ import { type ChainableCommander, Cluster, type CommonRedisOptions, Redis } from
 import { messageOf } from "../../errors.js";
 import { reconnectDelayMs } from "./backoff.js";
 import type { Script } from "./script.js";
-import { type RedisConfig, redisTrouble } from "./trouble.js";
+import { type RedisConfig, redisPlace, redisTrouble } from "./trouble.js";
 
 /** A command's name, in lower case, and its arguments. */
 export type Command = readonly [name: string, ...args: (string | number)[]];
@@ -47,7 +47,7 @@ export const COMMAND_TIMEOUT_MS = 2000;
 export const SILENCE_MS = { commands: 3000, blocking: 5000 } as const satisfies Record<Purpose, number>;
 
 /** What an ioredis client says when asked while not connected: its last error says more. */
-const NOT_CONNECTED = /enableOfflineQueue|Connection is closed|aborted due to connection close|None of startup nodes/;
+const NOT_CONNECTED = /enableOfflineQueue|^Connection is closed|aborted due to connection close|^None of startup nodes/;
 
 /** Opens a connection; it is not made yet when this returns. */
 export function openLink(config: RedisConfig, { purpose, onUp, onDown }: LinkOptions): Link {
@@ -56,7 +56,7 @@ export function openLink(config: RedisConfig, { purpose, onUp, onDown }: LinkOpt
 	let failures = 0;
 	let closed = false;
 	let isUp = false;
-	let lastWhy = "not connected yet";
+	let lastWhy = `not connected to ${redisPlace(config)} yet (does Redis run there? see fleet.redis)`;
 
 	const why = (error: unknown) =>
 		NOT_CONNECTED.test(messageOf(error)) && !isUp ? lastWhy : redisTrouble(error, config);
@@ -69,8 +69,12 @@ export function openLink(config: RedisConfig, { purpose, onUp, onDown }: LinkOpt
 		failures++;
 		timer = setTimeout(connect, reconnectDelayMs(failures, Math.random()));
 	};
+	/** The last error of a client that says what is the matter, and not only that it is not connected. */
+	const told = (error: unknown) => {
+		const cause = lastNodeError(error) ?? error;
+		if (!NOT_CONNECTED.test(messageOf(cause))) lastWhy = redisTrouble(cause, config);
+	};
 	const connect = () => {
-		lastWhy = "Redis closed the connection";
 		let made: Redis | Cluster;
 		try {
 			made = createClient(config, purpose);
@@ -80,17 +84,14 @@ export function openLink(config: RedisConfig, { purpose, onUp, onDown }: LinkOpt
 			return lost();
 		}
 		client = made;
-		made.on("error", (error: unknown) => {
-			lastWhy = redisTrouble(error, config);
-		});
+		made.on("error", told);
 		// Of a Cluster, the words of its nodes say more than its own.
-		made.on("node error", (error: unknown) => {
-			lastWhy = redisTrouble(error, config);
-		});
+		made.on("node error", told);
 		made.once("ready", () => {
 			if (client !== made) return;
 			isUp = true;
 			failures = 0;
+			lastWhy = "Redis closed the connection";
 			onUp?.();
 		});
 		made.once("end", () => {
@@ -119,10 +120,14 @@ export function openLink(config: RedisConfig, { purpose, onUp, onDown }: LinkOpt
 		async run({ text, sha1 }, keys, args) {
 			const rest = [keys.length, ...keys, ...args];
 			try {
-				return await connected().call("evalsha", sha1, ...rest);
+				return await connected()
+					.call("evalsha", sha1, ...rest)
+					.catch((error: unknown) => {
+						if (!messageOf(error).includes("NOSCRIPT")) throw error;
+						return connected().call("eval", text, ...rest);
+					});
 			} catch (error) {
-				if (!messageOf(error).startsWith("NOSCRIPT")) throw error;
-				return connected().call("eval", text, ...rest);
+				throw namingCommand(error, text);
 			}
 		},
 		why,
@@ -134,6 +139,19 @@ export function openLink(config: RedisConfig, { purpose, onUp, onDown }: LinkOpt
 		},
 	};
 }
+
+/** What a missing right within a script is told without: the command. Redis tells the line. */
+function namingCommand(error: unknown, text: string): unknown {
+	const [, line] =
+		/can't run this command.*@user_script: ?(\d+)|@user_script: ?(\d+).*can't run this command/s
+			.exec(messageOf(error))
+			?.filter((part) => part !== undefined) ?? [];
+	const [, command] = /redis\.call\(["'](\w+)["']/.exec(text.split("\n")[Number(line) - 1] ?? "") ?? [];
+	return command === undefined ? error : new Error(`no permissions to run the '${command.toLowerCase()}' command`);
+}
+
+const lastNodeError = (error: unknown): unknown =>
+	error instanceof Error && "lastNodeError" in error ? error.lastNodeError : undefined;
 
 function createClient(config: RedisConfig, purpose: Purpose): Redis | Cluster {
 	const { url, sentinels, cluster, master = "mymaster" } = config;

@@ -22,8 +22,8 @@ interface RedisTls {
 
 /** Where Redis is, as people name it. */
 export function redisPlace({ url, sentinels, cluster, master = "mymaster" }: RedisConfig): string {
-	if (sentinels !== undefined) return `${master} by the Sentinels ${sentinels.join(", ")}`;
-	return cluster === undefined ? (url ?? "") : `the Redis Cluster of ${cluster.join(", ")}`;
+	if (sentinels !== undefined) return `${master} of the Sentinels at ${sentinels.join(", ")}`;
+	return cluster === undefined ? (url ?? "") : `the Redis Cluster at ${cluster.join(", ")}`;
 }
 
 type Words = (facts: { config: RedisConfig; place: string; text: string; match: RegExpExecArray }) => string;
@@ -77,9 +77,8 @@ const BY_TEXT: readonly (readonly [pattern: RegExp, words: Words])[] = [
 	],
 	[/max number of clients/, () => "Redis has as many clients as it takes (raise its maxclients)"],
 	[
-		/All sentinels are unreachable.*?(?:Last error: (.*))?$/s,
-		({ config, match: [, last] }) =>
-			`none of the Sentinels ${config.sentinels?.join(", ")} knows where ${config.master ?? "mymaster"} is${last === undefined ? "" : `: ${last}`} (see fleet.redis.sentinels and master)`,
+		/All sentinels are unreachable/,
+		({ place }) => `nobody tells where ${place} is (do the Sentinels run, and know it? see fleet.redis)`,
 	],
 	[
 		/Command timed out|Socket timeout/,
@@ -104,9 +103,6 @@ const BY_CODE: Readonly<Record<string, (place: string) => string>> = {
 /** Why something failed, as a clause with its mend; of anything that a `Link` throws or tells. */
 export function redisTrouble(error: unknown, config: RedisConfig): string {
 	const place = redisPlace(config);
-	// A Cluster that can't be asked tells what its last node said.
-	const cause = error instanceof Error && "lastNodeError" in error ? error.lastNodeError : undefined;
-	if (cause instanceof Error) return redisTrouble(cause, config);
 	const text = messageOf(error);
 	for (const [pattern, words] of BY_TEXT) {
 		const match = pattern.exec(text);
