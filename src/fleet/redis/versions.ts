@@ -25,6 +25,8 @@ export interface Versions {
 	 * older after that has begun to count anew, and is taken (its number comes from a clock, which was set back)
 	 */
 	read(host: string, version: Version, nowMs: number, leaseMs: number): ReadVerdict;
+	/** What was older than known is not there any more. */
+	undoubt(host: string): void;
 	/** It is no more; what was known of it is not taken again. */
 	gone(host: string): void;
 	/** Undefined when it is not known, or gone. */
@@ -98,6 +100,7 @@ export function createVersions(): Versions {
 			const known = live.get(host);
 			if (known !== undefined) bury(host, known);
 		},
+		undoubt: (host) => void older.delete(host),
 		of: (host) => live.get(host),
 		due: (nowMs) => [...older].filter(([, { sinceMs, leaseMs }]) => nowMs - sinceMs >= leaseMs).map(([host]) => host),
 	};
