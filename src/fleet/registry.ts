@@ -49,6 +49,8 @@ export interface MemberOptions {
 	/** Whether it tells of itself, and whether it is told of others. */
 	readonly publish: boolean;
 	readonly subscribe: boolean;
+	/** How long edges may take to drain this host, in milliseconds: the longest of its services. Default: 30 s. */
+	drainTimeout?(): number;
 	/** Takes in what is told of others; several at once belong to one step. */
 	onChange(changes: readonly HostChange[]): void;
 	/**
@@ -58,6 +60,10 @@ export interface MemberOptions {
 	onComplete(beganMs: number): void;
 	/** The registry can't be reached, or takes nothing, since now; or it is well again. */
 	onState(state: RegistryState): void;
+	/** The address of this host on the connection to the registry, with each connection that has one; not over a unix socket. */
+	onLocalAddress?(address: string): void;
+	/** Something that another host told can't be used: a line for the log, not too many. */
+	onRejected?(line: string): void;
 	/** Milliseconds of a clock that does not jump. */
 	now(): number;
 }
