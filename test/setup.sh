@@ -31,11 +31,12 @@ need_command haproxy haproxy
 need_command nginx nginx
 [ -e /usr/lib/nginx/modules/ngx_stream_module.so ] || need libnginx-mod-stream
 need_command caddy caddy
+need_command redis-server redis-server
 need_command ip iproute2
 need_command curl curl
 # A unit that was there before is the host's own affair.
 units=
-for unit in haproxy nginx caddy; do case " $missing " in *" $unit "*) units="$units $unit.service" ;; esac; done
+for unit in haproxy nginx caddy redis-server; do case " $missing " in *" $unit "*) units="$units $unit.service" ;; esac; done
 # shellcheck disable=SC2086 # a list of names
 install_missing $units
 
