@@ -49,6 +49,8 @@ export interface MemberOptions {
 	/** Whether it tells of itself, and whether it is told of others. */
 	readonly publish: boolean;
 	readonly subscribe: boolean;
+	/** How long edges may take to drain this host, in milliseconds: the longest of its services. Default: 30 s. */
+	drainTimeout?(): number;
 	/** Takes in what is told of others; several at once belong to one step. */
 	onChange(changes: readonly HostChange[]): void;
 	/**

@@ -1,0 +1,283 @@
+/**
+ * The half of a member that tells: keeps what its host offers, and brings it to Redis one step after the other; what comes
+ * while one is on its way goes with the next. Knows nothing of what is told of others.
+ */
+
+import { messageOf } from "../../errors.js";
+import { version } from "../../version.js";
+import type { OfferedService } from "../offer.js";
+import type { Member, MemberOptions, MemberStatus } from "../registry.js";
+import { reconnectDelayMs } from "./backoff.js";
+import { openLink } from "./connect.js";
+import { FIELDS, type Keys } from "./keys.js";
+import type { ProcessIdentity } from "./process-identity.js";
+import { type Answer, createTeller, type Tenure } from "./tell.js";
+import type { RedisConfig } from "./trouble.js";
+import { createUntold } from "./untold.js";
+import { readAbout, writeAbout } from "./wire.js";
+
+export interface PublisherOptions {
+	readonly redis: RedisConfig;
+	readonly keys: Keys;
+	readonly identity: ProcessIdentity;
+	readonly options: Pick<MemberOptions, "host" | "zone" | "lease" | "drainTimeout" | "now">;
+	/** What it told can't be brought to Redis, as a clause; or it can again. Called when that changes. */
+	onTrouble(why: string | undefined): void;
+}
+
+export interface Publisher extends Pick<Member, "offer" | "declare" | "settled" | "drain" | "close"> {
+	status(): Pick<MemberStatus, "publishing" | "draining" | "offers" | "publishMs">;
+}
+
+/** A lease is renewed so many times within its length. */
+const RENEWALS = 3;
+/** How many figures `publishMs` has. */
+const FIGURES = 256;
+const DRAIN_TIMEOUT_MS = 30_000;
+/** Edges take no more services of one host than that (see wire.ts). */
+const MOST_SERVICES = 1024;
+
+/** Connects, and claims the host as soon as it can. */
+export function openPublisher({ redis, keys, identity, options, onTrouble }: PublisherOptions): Publisher {
+	const { host, zone, lease, now } = options;
+	const untold = createUntold();
+	/** What this process told last, also when it tells no more; and whether it still does. */
+	let tenure: Tenure | undefined;
+	let holds = false;
+	let services: readonly OfferedService[] = [];
+	let draining = false;
+	/** It is to say goodbye; it has. */
+	let leaves = false;
+	let hasLeft = false;
+	let about = "";
+	let toldAbout: string | undefined;
+	let trouble: string | undefined;
+	let refused: string | undefined;
+	let failures = 0;
+	let isBusy = false;
+	let isClosed = false;
+	/** Nothing is tried before. */
+	let notBeforeMs = 0;
+	let renewAtMs = 0;
+	/** When the oldest of what waits came. */
+	let waitsSinceMs: number | undefined = now();
+	const publishMs: number[] = [];
+	let asked: ((why: string | undefined) => void)[] = [];
+	let timer: NodeJS.Timeout | undefined;
+	let drainTimer: NodeJS.Timeout | undefined;
+
+	const link = openLink(redis, {
+		purpose: "commands",
+		onUp() {
+			// It may be another Redis, or an emptied one: asked at once.
+			renewAtMs = 0;
+			if (refused === undefined) notBeforeMs = 0;
+			void pump();
+		},
+		onDown: (why) => troubled(why),
+	});
+	const teller = createTeller(link, keys, host, lease);
+
+	const troubled = (why: string | undefined) => {
+		if (why === trouble) return;
+		trouble = why;
+		onTrouble(why);
+	};
+	const describe = () => {
+		about = writeAbout({
+			version,
+			...(zone !== undefined && { zone }),
+			lease,
+			draining,
+			services: services.slice(0, MOST_SERVICES).map((service) => ({ ...service, hosts: [...service.hosts] })),
+		});
+	};
+	describe();
+
+	const claim = async () => {
+		const isFirst = tenure === undefined && !untold.isSettled;
+		const offers = isFirst ? undefined : untold.all();
+		const sent = about;
+		const answer = await teller.claim({ mine: tenure?.incarnation, identity, about: sent, offers });
+		if (answer.kind === "refused") {
+			refused =
+				answer.by === "later"
+					? `a later daemon on this machine tells for ${host} (end one of the two, or give them names of their own with host:)`
+					: `another host calls itself ${host} (give one of the two another name with host:)`;
+			notBeforeMs = now() + Math.min(Math.max(answer.leaseLeftMs, lease / RENEWALS), lease);
+			return;
+		}
+		refused = undefined;
+		tenure = { incarnation: answer.incarnation, sequence: 1 };
+		holds = true;
+		renewAtMs = now() + lease / RENEWALS;
+		if (offers !== undefined) {
+			toldAbout = sent;
+			untold.has(offers);
+			return;
+		}
+		toldAbout = answer.fields.get(FIELDS.about);
+		untold.has(new Map([...answer.fields].filter(([field]) => !field.startsWith("@"))));
+		const before = readAbout(toldAbout ?? "");
+		if (before.ok && before.value.draining && !draining) {
+			draining = true;
+			describe();
+			leaveLater();
+		}
+	};
+	/** Takes in what became of a step; whatever is not as it was told is claimed again, and told as a whole. */
+	const took = (answer: Answer, told?: () => void) => {
+		if (answer !== "ok") {
+			holds = false;
+			// A flushed Redis knows of no goodbye either.
+			if (answer === "gone" && leaves) hasLeft = true;
+			return;
+		}
+		renewAtMs = now() + lease / RENEWALS;
+		if (told === undefined || tenure === undefined) return;
+		tenure = { ...tenure, sequence: tenure.sequence + 1 };
+		told();
+	};
+	const tellAbout = async (held: Tenure) => {
+		const sent = about;
+		took(await teller.change(held, { kind: "about", about: sent }), () => {
+			toldAbout = sent;
+		});
+	};
+	const tellOffers = async (held: Tenure) => {
+		const delta = untold.delta();
+		if (delta === undefined) return;
+		const sinceMs = waitsSinceMs ?? now();
+		waitsSinceMs = undefined;
+		try {
+			took(await teller.change(held, { kind: "offers", delta }), () => {
+				untold.told(delta);
+				publishMs.push(now() - sinceMs);
+				if (publishMs.length > FIGURES) publishMs.shift();
+			});
+		} finally {
+			if (untold.isPending) waitsSinceMs = sinceMs;
+		}
+	};
+	const sayBye = async (held: Tenure) => {
+		took(await teller.bye(held), () => {
+			holds = false;
+			hasLeft = true;
+		});
+	};
+	const isTold = () => hasLeft || (holds && !leaves && about === toldAbout && !untold.isPending);
+	/** The next step, if there is any to take now. */
+	const step = (): Promise<void> | undefined => {
+		if (isClosed || hasLeft || !link.isUp || now() < notBeforeMs) return;
+		if (!holds || tenure === undefined) return claim();
+		if (leaves) return sayBye(tenure);
+		if (about !== toldAbout) return tellAbout(tenure);
+		if (untold.isPending) return tellOffers(tenure);
+		if (now() >= renewAtMs) return teller.renew(tenure).then(took);
+		return;
+	};
+	const pump = async () => {
+		if (isBusy) return;
+		isBusy = true;
+		try {
+			for (let taken = step(); taken !== undefined; taken = step()) {
+				await taken;
+				failures = 0;
+				troubled(undefined);
+			}
+			if (isTold()) waitsSinceMs = undefined;
+		} catch (error) {
+			failures++;
+			notBeforeMs = now() + reconnectDelayMs(failures, Math.random());
+			troubled(link.why(error));
+			// It was the primary once: who is it now?
+			if (messageOf(error).includes("READONLY")) link.reset();
+		}
+		isBusy = false;
+		const why = refused ?? trouble;
+		if (why !== undefined || isTold()) {
+			for (const answer of asked) answer(why);
+			asked = [];
+		}
+		rest();
+	};
+	/** Wakes up for the next attempt or the next renewal; a connection that comes back wakes it, too. */
+	const rest = () => {
+		clearTimeout(timer);
+		if (isClosed || hasLeft || !link.isUp) return;
+		const dueMs = Math.max(notBeforeMs, holds ? renewAtMs : 0);
+		timer = setTimeout(() => void pump(), Math.max(1, dueMs - now()));
+	};
+	const leaveLater = () => {
+		clearTimeout(drainTimer);
+		const longestMs = Math.max(
+			options.drainTimeout?.() ?? DRAIN_TIMEOUT_MS,
+			...services.map(({ drainTimeout }) => drainTimeout),
+		);
+		drainTimer = setTimeout(() => {
+			leaves = true;
+			void pump();
+		}, longestMs);
+	};
+	const waits = () => {
+		waitsSinceMs ??= now();
+		void pump();
+	};
+
+	return {
+		offer(changes) {
+			untold.change(changes);
+			waits();
+		},
+		declare(declared) {
+			services = declared;
+			describe();
+			waits();
+		},
+		settled() {
+			untold.settle();
+			waits();
+		},
+		async drain(isDraining) {
+			clearTimeout(drainTimer);
+			leaves = isDraining && draining;
+			if (!isDraining) hasLeft = false;
+			draining = isDraining;
+			describe();
+			if (isDraining && !leaves) leaveLater();
+			if (refused === undefined) notBeforeMs = 0;
+			const told = new Promise<string | undefined>((resolve) => asked.push(resolve));
+			waits();
+			const why = await told;
+			return why === undefined ? undefined : `${why}; it is told as soon as that is mended`;
+		},
+		status: () => ({
+			publishing: publishingNow(),
+			draining,
+			offers: untold.offers,
+			publishMs: [...publishMs],
+		}),
+		async close() {
+			clearTimeout(timer);
+			clearTimeout(drainTimer);
+			if (draining && !hasLeft && holds && refused === undefined) {
+				leaves = true;
+				const gone = new Promise<unknown>((resolve) => asked.push(resolve));
+				void pump();
+				await gone;
+			}
+			isClosed = true;
+			clearTimeout(timer);
+			link.close();
+		},
+	};
+
+	function publishingNow(): MemberStatus["publishing"] {
+		if (refused !== undefined) return { state: "refused", why: refused };
+		if (isTold() && trouble === undefined && tenure !== undefined) {
+			const { incarnation, sequence } = tenure;
+			return { state: "current", incarnation: Number(incarnation), sequence };
+		}
+		return { state: "behind", sinceMs: waitsSinceMs ?? now(), why: trouble ?? "it is being told" };
+	}
+}
