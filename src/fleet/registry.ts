@@ -60,6 +60,8 @@ export interface MemberOptions {
 	onComplete(beganMs: number): void;
 	/** The registry can't be reached, or takes nothing, since now; or it is well again. */
 	onState(state: RegistryState): void;
+	/** The address of this host on the connection to the registry, with each connection that has one; not over a unix socket. */
+	onLocalAddress?(address: string): void;
 	/** Milliseconds of a clock that does not jump. */
 	now(): number;
 }
