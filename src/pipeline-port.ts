@@ -3,12 +3,16 @@
 import type { Logger } from "pino";
 import type { Afterwards } from "./afterwards.js";
 import type { AdoptedServer } from "./backends/adopted.js";
+import type { Advertised } from "./backends/advertise.js";
 import type { Backend, BackendRef, DesiredChange, DesiredSet, Hold } from "./backends/backend.js";
 import type { Decisions } from "./backends/decisions.js";
 import type { ServiceStatus } from "./backends/status.js";
 import type { Config } from "./config/schema.js";
 import type { History } from "./explain/history.js";
+import type { OfferChange } from "./fleet/offer.js";
+import type { HostChange } from "./fleet/registry.js";
 import type { Container, ContainerChange } from "./identity/container.js";
+import type { Addresses } from "./identity/identity.js";
 import type { Place, Presence } from "./identity/presence.js";
 import type { Resolver } from "./identity/resolver.js";
 import type { JudgedListener, Known } from "./judged.js";
@@ -42,6 +46,10 @@ export interface PipelineOptions {
 	onRemember?(remembered: Remembered): void;
 	/** The kernel's table should be read again, soon. */
 	requestRead(): void;
+	/** Other hosts are to be told; never while `fleet.publish` is not set. */
+	onOffer?(changes: readonly OfferChange[]): void;
+	/** The addresses of this host's own namespace; default: unknown. */
+	ownAddresses?(): Addresses;
 }
 
 export interface Pipeline {
@@ -79,6 +87,20 @@ export interface Pipeline {
 	decisions(listener: JudgedListener): Decisions;
 	/** What happened to endpoints since the first read. */
 	readonly history: Pick<History, "of" | "departed">;
+	/** Other hosts offer these, or no longer. Goes on while the sensor is down: it is their sensors' word. */
+	onRemote(changes: readonly HostChange[]): void;
+	/** The registry was read in full; it began then. */
+	onRemoteComplete(beganMs: number): void;
+	/** There are no others any more: what they offered goes. */
+	forgetRemote(): void;
+	/** This host's address on its connection to the registry. */
+	onLocalAddress(address: string): void;
+	/** All that others are to be told of this host, as of the last step. */
+	offers(): OfferChange[];
+	/** Whether more is to be known of listeners before all that this host has is offered: `engine` can take any time. */
+	isUnsure(): "engine" | "pending" | undefined;
+	/** Where others reach a listener; undefined while none are told. */
+	elsewhere(listener: JudgedListener): Advertised | undefined;
 	/** A time of the kernel's clock, in that of `now`. */
 	toMs(atNs: number): number;
 	close(): void;

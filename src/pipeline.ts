@@ -21,9 +21,11 @@ import { atNsOf } from "./listeners/event.js";
 import type { EndpointKey } from "./listeners/ids.js";
 import { createTable, type Endpoint, type Merged } from "./listeners/table.js";
 import { createNews } from "./news.js";
+import { createOffering } from "./offering.js";
 import type { Pipeline, PipelineOptions } from "./pipeline-port.js";
 import { createQueueWatch } from "./queue-watch.js";
 import { createGates, type GateEnd } from "./readiness/gates.js";
+import { createRemote } from "./remote.js";
 import { createRetry } from "./retry.js";
 import type { Remembered } from "./state.js";
 
@@ -40,9 +42,20 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	let { proxies } = config;
 	const discovery = createDiscovery({ config, remembered: remembered?.services ?? [], containers, log });
 	const { catalogue } = discovery;
-	const rulesOf = ({ guard, flap }: Config) => ({ guard, flap, services: catalogue.services });
+	const rulesOf = ({ guard, flap, fleet }: Config) => ({
+		guard,
+		flap,
+		services: catalogue.services,
+		zone: fleet?.zone,
+	});
 	let rules = rulesOf(config);
-	const pools = createPools(rules, remembered?.holds);
+	const remote = createRemote(config, now);
+	const pools = createPools(rules, remembered?.holds, (standing, is) => {
+		const { local, id, endpoint } = standing.backend;
+		if (!local) return;
+		offering.touch(endpoint);
+		if (standing.gate === undefined) remote.local(id, is);
+	});
 	/** A time of the kernel's clock in that of `now`. */
 	const toMs = (atNs: number) => now() - (bootTimeNs() - atNs) / 1e6;
 	const history = createHistory();
@@ -54,12 +67,26 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		later: (work) => (afterwards === undefined ? work() : afterwards.add(work)),
 		shown: (key) => shown(key),
 	});
-	const judged = createJudged(config, resolver, toMs, catalogue, news.renewed);
+	const judged = createJudged(config, resolver, toMs, catalogue, (before, after) => {
+		news.renewed(before, after);
+		offering.touch(after.endpoint.key);
+	});
+	const offering = createOffering({
+		config,
+		ownAddresses: options.ownAddresses ?? (() => ({ state: "unknown", why: "nobody reads this host's addresses" })),
+		known: (key) => judged.get(key),
+		listeners: () => judged.all(),
+		leads: (key) => pools.leads(key),
+		holdOf: (ref) => pools.holdOf(ref),
+		onOffer: (changes) => options.onOffer?.(changes),
+	});
 	/** A listener that the kernel's table has was judged already: an old file must not overrule its verdict. */
 	const presenceOf = ({ service, address, port }: AdoptedServer): Presence => {
 		const place = { address, port, netns: netnsOfService(service, proxies) };
 		if (judged.hasAt(place)) return "closed";
 		const presence = options.presenceOf(place);
+		// another host's, then, of which the registry has yet to tell
+		if (presence === "elsewhere" && remote.isAwaited) return "unknown";
 		// engines need no process to publish a port: nobody listens there, then
 		return presence === "closed" && judged.mayPassOn(place) ? "unknown" : presence;
 	};
@@ -139,12 +166,17 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	/** Ends a step: arms the timer for what ends by itself, and tells of the change. */
 	const settle = ({ kernelAtNs, isAny = false }: { kernelAtNs?: number | undefined; isAny?: boolean } = {}) => {
 		lookAtDisturbed();
-		const { touched, removal, withheld } = pools.commit(frozenMs ?? now());
+		remote.step(pools);
+		const { touched, removal, withheld } = pools.commit(frozenMs ?? now(), now());
+		offering.tell();
 		if (closed) return;
 		expiry.set(frozenMs === undefined ? pools.dueMs : undefined);
-		if (withheld) {
+		if (withheld.local) {
 			log.warn("too many backends would leave at once: they stay until the kernel's table confirms it");
 			requestRead();
+		}
+		if (withheld.remote) {
+			log.warn("too many backends of other hosts would leave at once: they stay until the registry confirms it");
 		}
 		if (touched.length > 0 || isAny) {
 			onChange({
@@ -191,8 +223,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 				if (listener !== undefined) news.closed(listener, source);
 				judged.forget(key);
 				gates?.forget(key);
-				if (source === "event") pools.close(key, now());
-				else pools.set(key, [], "the kernel's table no longer has it", now());
+				if (source === "event") {
+					offering.closed(key);
+					pools.close(key, now());
+				} else pools.set(key, [], "the kernel's table no longer has it", now());
 			}
 		}
 		if (pending) retry.soon();
@@ -222,11 +256,24 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		onRemember?.(toRemember());
 	};
 
+	/** Other rules; what other hosts offer for services that there were not is put in. */
+	const reconfigurePools = (next: typeof rules) => {
+		const before = rules.services;
+		rules = next;
+		pools.reconfigure(rules);
+		for (const name of Object.keys(rules.services)) if (!Object.hasOwn(before, name)) remote.serve(name);
+	};
+
+	/** Once the registry was heard, what a proxy has of other hosts and no host offers goes. */
+	const awaited = createAlarm(now, () => {
+		adopted.review(pools);
+		settle();
+	});
+
 	/** Other services, or other containers that may serve them; and endpoints of which more is known. */
 	const onCatalogue = (change: CatalogueChange, others: readonly Endpoint[] = []) => {
 		if (change.services) {
-			rules = { ...rules, services: catalogue.services };
-			pools.reconfigure(rules);
+			reconfigurePools({ ...rules, services: catalogue.services });
 		}
 		new Set([...change.containers.flatMap(judged.ofContainer), ...others]).forEach(lookAgain);
 		adopted.yield(pools);
@@ -244,6 +291,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	};
 
 	const recheck = () => {
+		offering.recheck();
 		lookAnew(table.endpoints());
 		adopted.review(pools);
 		settle();
@@ -265,7 +313,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			take({ changes: byNamespace(changes, ({ endpoint }) => endpoint.netns), again }, "read");
 			if (read.complete) {
 				if (waiting.length > 0) lookAnew(waiting.flatMap((key) => judged.get(key)?.endpoint ?? []));
-				pools.confirm(beganMs);
+				pools.confirm(beganMs, true);
 			}
 			adopted.review(pools);
 			settle();
@@ -300,8 +348,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			({ proxies } = next);
 			discovery.reconfigure(next);
 			judged.reconfigure(next);
-			rules = rulesOf(next);
-			pools.reconfigure(rules);
+			remote.reconfigure(next);
+			reconfigurePools(rulesOf(next));
+			offering.reconfigure(next);
 			lookAnew(table.endpoints());
 			adopted.yield(pools);
 			const carried = adopted.servers();
@@ -313,10 +362,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		},
 		hold(ref, state) {
 			pools.hold({ service: ref.service, id: ref.id, state });
+			pools.endpointsOf(ref).forEach(offering.touch);
 			tellHolds();
 		},
 		release(ref) {
 			const wasHeld = pools.release(ref);
+			pools.endpointsOf(ref).forEach(offering.touch);
 			if (wasHeld) tellHolds();
 			return wasHeld;
 		},
@@ -330,7 +381,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		remembered: toRemember,
 		desired: () => (hasRead ? pools.desired() : undefined),
 		backend: (ref) => (hasRead ? pools.backend(ref) : undefined),
-		status: () => pools.status(now()),
+		status: () => remote.withRefused(pools.status(now())),
 		listeners: () => [...judged.all()].map(withPools),
 		listenerCount: () => judged.count(),
 		decisions: (listener) => judged.decisions(listener),
@@ -339,10 +390,41 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			return history;
 		},
 		toMs,
+		onRemote(changes) {
+			remote.take(changes);
+			remote.step(pools);
+			adopted.yield(pools);
+			settle();
+		},
+		onRemoteComplete(beganMs) {
+			pools.confirm(beganMs, false);
+			awaited.set(remote.heard());
+			settle();
+		},
+		forgetRemote() {
+			remote.clear();
+			adopted.review(pools);
+			settle();
+		},
+		onLocalAddress(address) {
+			offering.onLocalAddress(address);
+			settle();
+		},
+		offers: offering.all,
+		isUnsure() {
+			let isPending = false;
+			for (const { resolved, verdict } of judged.all()) {
+				if (resolved.container?.state === "waiting") return "engine";
+				isPending ||= verdict.state === "pending";
+			}
+			return isPending ? "pending" : undefined;
+		},
+		elsewhere: offering.placeOf,
 		close() {
 			closed = true;
 			gates?.close();
 			expiry.close();
+			awaited.close();
 			retry.close();
 			queues?.close();
 		},

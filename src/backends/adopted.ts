@@ -35,6 +35,7 @@ export interface Adopted {
 	servers(): AdoptedServer[];
 }
 
+/** @param presenceOf whether somebody listens there; of another host's server `elsewhere`, which goes */
 export function createAdopted(presenceOf: (server: AdoptedServer) => Presence): Adopted {
 	const adopted = new Map<EndpointKey, Backend>();
 
@@ -46,7 +47,7 @@ export function createAdopted(presenceOf: (server: AdoptedServer) => Presence): 
 		}
 	};
 	const review = (pools: Pools) =>
-		dropWhere(pools, (backend) => pools.hasOthers(backend) || presenceOf(backend) === "closed");
+		dropWhere(pools, (backend) => pools.hasOthers(backend) || isGone(presenceOf(backend)));
 
 	return {
 		adopt(servers, pools, nowMs) {
@@ -60,6 +61,10 @@ export function createAdopted(presenceOf: (server: AdoptedServer) => Presence): 
 					weight,
 					state: "ready",
 					held: false,
+					backup: false,
+					host: "",
+					zone: "",
+					local: false,
 					endpoint: key,
 					netns: ADOPTED_NETNS,
 					identity,
@@ -80,3 +85,5 @@ export function createAdopted(presenceOf: (server: AdoptedServer) => Presence): 
 		servers: () => [...adopted.values()],
 	};
 }
+
+const isGone = (presence: Presence): boolean => presence === "closed" || presence === "elsewhere";

@@ -63,6 +63,13 @@ export interface Backend {
 	readonly state: BackendState;
 	/** True when the state is a person's word, kept until it is released. */
 	readonly held: boolean;
+	/** Others of the service are preferred and ready: it gets nothing while they are. */
+	readonly backup: boolean;
+	/** The name of its host, and of the zone of that; `""` where it is not known. */
+	readonly host: string;
+	readonly zone: string;
+	/** Whether it is on this host. */
+	readonly local: boolean;
 	readonly endpoint: EndpointKey;
 	readonly netns: NetnsKey;
 	readonly identity: Identity;
@@ -78,6 +85,10 @@ export function sameBackend(a: Backend | undefined, b: Backend | undefined): boo
 		a.weight === b.weight &&
 		a.state === b.state &&
 		a.held === b.held &&
+		a.backup === b.backup &&
+		a.host === b.host &&
+		a.zone === b.zone &&
+		a.local === b.local &&
 		shown(a.identity) === shown(b.identity)
 	);
 }

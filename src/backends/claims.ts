@@ -4,7 +4,7 @@
  */
 
 import type { EndpointKey } from "../listeners/ids.js";
-import { ADOPTED_NETNS, type Backend, type BackendId, type BackendRef } from "./backend.js";
+import { ADOPTED_NETNS, type Backend, type BackendId, type BackendRef, type Hold } from "./backend.js";
 import type { Gate, Question } from "./gate.js";
 import type { Told } from "./stopping.js";
 import type { Stuck } from "./stuck.js";
@@ -12,10 +12,12 @@ import type { Stuck } from "./stuck.js";
 /** An endpoint leads to a backend. */
 export interface Claim {
 	readonly backend: Backend;
-	/** Set when its processes were told to stop; `atMs` in the clock of the pools. */
-	readonly told?: (Told & { readonly atMs: number }) | undefined;
+	/** Set when its processes were told to stop, or its host says goodbye; `atMs` in the clock of the pools. */
+	readonly told?: (Told & { readonly atMs: number; readonly isGoodbye?: boolean }) | undefined;
 	/** Set while it listens and can't serve. */
 	readonly stuck?: Stuck | undefined;
+	/** A person's word on its own host. */
+	readonly held?: Hold["state"] | undefined;
 	/** What it has to answer before it joins; nothing where this is undefined. */
 	readonly asks?: Question | undefined;
 	/** Set while it has not answered. */
@@ -50,11 +52,14 @@ export interface Claims {
 	remove(standing: Standing): void;
 	/** Lets one that is leaving wait. */
 	withhold(standing: Standing, nowMs: number): void;
-	/** Those that wait since before then. */
-	withheldBefore(ms: number): Standing[];
+	/** Those of this host, or those of others, that wait since before then. */
+	withheldBefore(ms: number, local: boolean): Standing[];
 }
 
-export function createClaims(): Claims {
+/** Is told of each claim that comes or goes. */
+export type OnClaim = (standing: Standing, is: "in" | "out") => void;
+
+export function createClaims(onClaim: OnClaim = () => {}): Claims {
 	const byEndpoint = new Map<EndpointKey, readonly Standing[]>();
 	const byService = new Map<string, Map<BackendId, readonly Standing[]>>();
 	const withheld = new Map<Standing, number>();
@@ -66,6 +71,7 @@ export function createClaims(): Claims {
 		if (byId !== undefined) takeFrom(byId, id, standing);
 		if (byId?.size === 0) byService.delete(service);
 		takeFrom(byEndpoint, endpoint, standing);
+		onClaim(standing, "out");
 	};
 
 	const all = ({ service, id }: BackendRef) => byService.get(service)?.get(id) ?? NONE;
@@ -91,12 +97,16 @@ export function createClaims(): Claims {
 			byService.set(service, byId);
 			addTo(byId, id, standing);
 			addTo(byEndpoint, endpoint, standing);
+			onClaim(standing, "in");
 		},
 		remove,
 		withhold(standing, nowMs) {
 			withheld.set(standing, nowMs);
 		},
-		withheldBefore: (ms) => [...withheld].filter(([, sinceMs]) => sinceMs < ms).map(([standing]) => standing),
+		withheldBefore: (ms, local) =>
+			[...withheld]
+				.filter(([{ backend }, sinceMs]) => sinceMs < ms && backend.local === local)
+				.map(([standing]) => standing),
 	};
 }
 
@@ -145,6 +155,10 @@ export const toldOf = (standings: readonly Standing[]): Claim["told"] => lastOfA
 /** What the last of all that lead to a backend is stuck by; undefined while one can serve. */
 export const stuckOfAll = (standings: readonly Standing[]): Claim["stuck"] =>
 	lastOfAll(standings.map(({ stuck }) => stuck));
+
+/** What a person said of all that lead to a backend, on their own hosts; undefined while one is not held. */
+export const heldOf = (standings: readonly Standing[]): Claim["held"] =>
+	standings.every(({ held }) => held !== undefined) ? standings[0]?.held : undefined;
 
 /** The latest, where there is one for each. */
 function lastOfAll<T extends { readonly atMs: number }>(all: readonly (T | undefined)[]): T | undefined {

@@ -72,12 +72,13 @@ const MAX_REASONS = 3;
  * @param catalogue what containers declare; default: nothing
  */
 export function createJudge(
-	config: Pick<Config, "services" | "addresses" | "proxies" | "discovery">,
+	config: Pick<Config, "services" | "addresses" | "proxies" | "discovery" | "host" | "fleet">,
 	catalogue?: Pick<Catalogue, "of" | "services">,
 ): Judge {
 	const { services, proxies, discovery } = config;
 	const preferred = readPreferred(config.addresses);
 	const proxyAt = proxyFinder(config);
+	const here = { host: config.host, zone: config.fleet?.zone ?? "", local: true };
 	const rules = Object.entries(services).map(([name, { weight, match }]) => ({
 		name,
 		weight,
@@ -144,7 +145,7 @@ export function createJudge(
 				published: netns === HOST ? publishedOf(resolved) : undefined,
 			});
 			if (choice.ok) {
-				backends.push(...seen.map((rule) => backendOf(rule, choice, endpoint, resolved)));
+				backends.push(...seen.map((rule) => backendOf(rule, choice, endpoint, resolved, here)));
 				continue;
 			}
 			const { pending, why } = choice;
@@ -167,6 +168,7 @@ function backendOf(
 	{ address, port }: HostPlace,
 	{ key, netns }: Endpoint,
 	{ identity }: Resolved,
+	here: Pick<Backend, "host" | "zone" | "local">,
 ): Backend {
 	return {
 		id: backendId(address, port),
@@ -176,6 +178,8 @@ function backendOf(
 		weight,
 		state: "ready",
 		held: false,
+		backup: false,
+		...here,
 		endpoint: key,
 		netns,
 		identity,

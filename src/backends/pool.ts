@@ -6,11 +6,11 @@
 
 import type { Config, Service } from "../config/schema.js";
 import { type Backend, type BackendId, type BackendRef, type Hold, refKey, sameBackend } from "./backend.js";
-import { type Claims, gateOf, isContested, letIn, type Standing, stuckOfAll, toldOf } from "./claims.js";
+import { type Claims, gateOf, heldOf, isContested, letIn, type Standing, stuckOfAll, toldOf } from "./claims.js";
 import { createEjections, type Opinion } from "./ejections.js";
 import type { Flapping } from "./flapping.js";
 import { mustConfirm } from "./guard.js";
-import { type BackendStatus, type Facts, reasonOf, unfitOf } from "./status.js";
+import { type BackendStatus, type Facts, hostOf, reasonOf, unfitOf } from "./status.js";
 
 /** What a step changed in the desired set. */
 export interface PoolChange {
@@ -18,13 +18,15 @@ export interface PoolChange {
 	readonly touched: readonly BackendRef[];
 	/** Whether one of them left, or gets no new work by now. */
 	readonly removal: boolean;
-	/** Whether some that should have gone wait for a read that confirms it. */
-	readonly withheld: boolean;
+	/** Whether some that should have gone wait to be confirmed: of this host by a read, of others by the registry. */
+	readonly withheld: { readonly local: boolean; readonly remote: boolean };
 }
 
 /** What the pools need of the configuration. */
 export interface PoolRules extends Pick<Config, "guard" | "flap"> {
 	readonly services: Readonly<Record<string, Service>>;
+	/** Where this host is; absent: nobody says so. */
+	readonly zone?: string | undefined;
 }
 
 /** What all pools share. */
@@ -49,7 +51,7 @@ export interface Pool {
 	endGrace(id: BackendId): void;
 	/** Touches those for which something is over by now. */
 	expire(nowMs: number): void;
-	commit(nowMs: number): PoolChange;
+	commit(nowMs: number, waitsSinceMs: number): PoolChange;
 	/** When `expire` has something to do, or earlier; infinite when nothing ends by itself. */
 	readonly dueMs: number;
 	/** The desired set, as of the last commit. */
@@ -67,6 +69,11 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 	const closing = new Map<BackendId, { readonly backend: Backend; readonly untilMs: number }>();
 	const shown = new Map<BackendId, Backend>();
 	const states = new Map<BackendId, { readonly state: BackendStatus["state"]; readonly sinceMs: number }>();
+	/** Of those that are shown: who is ready and goes before others, and who does not go before others. */
+	const leading = new Set<BackendId>();
+	const others = new Set<BackendId>();
+	/** Whether the others are a backup for now. */
+	let hasPreferred = false;
 	let dueMs = Number.POSITIVE_INFINITY;
 	/** Of this step: what is to be looked at, what should go without a close, and the last one that went. */
 	const touched = new Set<BackendId>();
@@ -74,7 +81,13 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 	let lastGone: Backend | undefined;
 
 	const to = (id: BackendId) => claims.to({ service: name, id });
-	const holdOf = (id: BackendId) => holds.get(refKey({ service: name, id }));
+	/** A person's word on it: the one given here stands over the one given on its own host. */
+	const holdOf = (id: BackendId): Pick<Hold, "state"> | undefined => {
+		const here = holds.get(refKey({ service: name, id }));
+		if (here !== undefined) return here;
+		const state = heldOf(to(id));
+		return state && { state };
+	};
 	const due = (ms: number) => {
 		dueMs = Math.min(dueMs, ms);
 	};
@@ -88,7 +101,7 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 	};
 
 	/** Takes out what should go without a close, unless it is too much at once: then it waits. */
-	const letGo = (nowMs: number): boolean => {
+	const letGo = (nowMs: number): PoolChange["withheld"] => {
 		const left = [...going].filter(claims.has);
 		const alone = new Set(left.map(({ backend }) => backend).filter((backend) => !claims.isOpen(backend)));
 		const ids = new Set([...alone].map(({ id }) => id).filter((id) => shown.has(id)));
@@ -97,7 +110,8 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 			if (waits && alone.has(standing.backend)) claims.withhold(standing, nowMs);
 			else takeOut(standing);
 		}
-		return waits;
+		const isWaiting = (local: boolean) => waits && [...alone].some((backend) => backend.local === local);
+		return { local: isWaiting(true), remote: isWaiting(false) };
 	};
 
 	const opinionOf = (id: BackendId, nowMs: number): Opinion | undefined => {
@@ -113,7 +127,8 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 		if (heldOutUntilMs !== undefined) return { kind: "flapping", untilMs: heldOutUntilMs };
 		const told = toldOf(standings);
 		if (told === undefined) return { kind: "plain" };
-		const untilMs = told.atMs + service.drainTimeout;
+		// who says goodbye is expected to go, however long that takes
+		const untilMs = told.isGoodbye === true ? Number.POSITIVE_INFINITY : told.atMs + service.drainTimeout;
 		return untilMs > nowMs ? { kind: "unfit", sinceMs: told.atMs, untilMs } : { kind: "plain" };
 	};
 
@@ -135,11 +150,24 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 		const was = lastGone;
 		if (was === undefined || service.lastGrace === 0 || to(was.id).length > 0 || holdOf(was.id) !== undefined) return;
 		const untilMs = nowMs + service.lastGrace;
-		closing.set(was.id, { backend: { ...was, state: "closing", held: false }, untilMs });
+		closing.set(was.id, { backend: { ...was, state: "closing", held: false, backup: false }, untilMs });
 		due(untilMs);
 	};
 
 	const view = (id: BackendId): Backend | undefined => {
+		const backend = viewAlone(id);
+		return backend === undefined || !hasPreferred || isPreferred(backend) ? backend : { ...backend, backup: true };
+	};
+
+	/** Whether it goes before others. */
+	const isPreferred = ({ local, zone }: Backend): boolean => {
+		const { prefer } = service;
+		if (prefer === "any" || local) return true;
+		return prefer === "zone" && zone !== "" && zone === context.rules.zone;
+	};
+
+	/** Without regard to who goes before it. */
+	const viewAlone = (id: BackendId): Backend | undefined => {
 		const outcome = ejections.outcome(id);
 		if (outcome === undefined) {
 			const last = closing.get(id)?.backend;
@@ -153,16 +181,35 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 		return outcome === "drain" || outcome === "down" ? { ...backend, state: outcome } : backend;
 	};
 
-	/** Brings what is shown of a backend up to date; true when it differs. */
-	const show = (id: BackendId, nowMs: number): boolean => {
-		const before = shown.get(id);
+	/** Whether new work goes to it before others. */
+	const leads = (backend: Backend | undefined) =>
+		backend?.state === "ready" && backend.weight > 0 && isPreferred(backend);
+
+	/** Brings what is shown of a backend up to date. */
+	const show = (id: BackendId, nowMs: number) => {
 		const now = view(id);
+		if (leads(now)) leading.add(id);
+		else leading.delete(id);
+		if (now !== undefined && !isPreferred(now)) others.add(id);
+		else others.delete(id);
 		if (now === undefined) shown.delete(id);
 		else shown.set(id, now);
 		const state = now?.state ?? (to(id).length > 0 ? "out" : undefined);
 		if (state === undefined) states.delete(id);
 		else if (states.get(id)?.state !== state) states.set(id, { state, sinceMs: nowMs });
-		return !sameBackend(before, now);
+	};
+
+	/** Brings all that was touched up to date, and those that are a backup no longer, or from now on. */
+	const showTouched = (nowMs: number): ReadonlyMap<BackendId, Backend | undefined> => {
+		const before = new Map([...touched].map((id) => [id, shown.get(id)]));
+		for (const id of touched) show(id, nowMs);
+		if (leading.size > 0 === hasPreferred) return before;
+		hasPreferred = leading.size > 0;
+		for (const id of others) {
+			if (!before.has(id)) before.set(id, shown.get(id));
+			show(id, nowMs);
+		}
+		return before;
 	};
 
 	return {
@@ -192,18 +239,18 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 				else touched.add(id);
 			}
 		},
-		commit(nowMs) {
-			const withheld = letGo(nowMs);
+		commit(nowMs, waitsSinceMs) {
+			const withheld = letGo(waitsSinceMs);
 			for (const id of touched) file(id, nowMs);
 			for (const id of ejections.weigh(context.rules.guard.maxEjected)) touched.add(id);
 			keepLast(nowMs);
 			const changed: BackendRef[] = [];
 			let removal = false;
-			for (const id of touched) {
-				const served = serves(shown.get(id));
-				if (!show(id, nowMs)) continue;
+			for (const [id, before] of showTouched(nowMs)) {
+				const now = shown.get(id);
+				if (sameBackend(before, now)) continue;
 				changed.push({ service: name, id });
-				removal ||= served && !serves(shown.get(id));
+				removal ||= serves(before) && !serves(now);
 			}
 			touched.clear();
 			going.clear();
@@ -225,6 +272,7 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 				opinion: ejections.opinion(id),
 				isAlone: ejections.ready <= 1,
 				hold: holdOf(id),
+				isHeldHere: holds.has(refKey({ service: name, id })),
 				closingUntilMs: closing.get(id)?.untilMs,
 				flap: context.rules.flap,
 				drainTimeout: service.drainTimeout,
@@ -232,12 +280,20 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 			};
 			const unfit = unfitOf(facts);
 			const held = backend?.held === true;
-			return { id, ...known, held, reason: reasonOf(facts), ...(unfit !== undefined && { unfit }) };
+			const host = hostOf(facts.standings);
+			return {
+				id,
+				...known,
+				held,
+				reason: reasonOf(facts),
+				...(unfit !== undefined && { unfit }),
+				...(host !== undefined && { host }),
+			};
 		},
 	};
 }
 
 /** Whether a proxy gives it new work. */
 function serves(backend: Backend | undefined): boolean {
-	return backend?.state === "ready" || backend?.state === "closing";
+	return (backend?.state === "ready" || backend?.state === "closing") && !backend.backup;
 }

@@ -13,7 +13,7 @@ import {
 	refKey,
 	sameBackend,
 } from "./backend.js";
-import { type Claim, createClaims, letIn, type Standing } from "./claims.js";
+import { type Claim, createClaims, letIn, type OnClaim, type Standing } from "./claims.js";
 import { createFlapping } from "./flapping.js";
 import { createPool, type Pool, type PoolChange, type PoolContext, type PoolRules } from "./pool.js";
 import type { BackendStatus, ServiceStatus } from "./status.js";
@@ -36,17 +36,22 @@ export interface Pools {
 	release(ref: BackendRef): boolean;
 	/** Ends what is over by now. */
 	expire(nowMs: number): void;
-	/** The endpoints of those that wait since before then to be confirmed. */
+	/** The endpoints of this host that wait since before then to be confirmed. */
 	withheldBefore(ms: number): EndpointKey[];
-	/** Lets those go that wait since before then. */
-	confirm(ms: number): void;
+	/** Lets those go that wait since before then: those of this host, or those of others. */
+	confirm(ms: number, local: boolean): void;
 	/** Goes on by other rules. A service that is no longer there goes with its backends. */
 	reconfigure(rules: PoolRules): void;
-	/** Ends the step: works out what follows. */
-	commit(nowMs: number): PoolChange;
+	/**
+	 * Ends the step: works out what follows.
+	 *
+	 * @param waitsSinceMs since when those wait that are to be confirmed, where time stands still otherwise
+	 */
+	commit(nowMs: number, waitsSinceMs?: number): PoolChange;
 	/** When `expire` has something to do, or earlier; undefined when nothing ends by itself. */
 	readonly dueMs: number | undefined;
 	holds(): readonly Hold[];
+	holdOf(ref: BackendRef): Hold | undefined;
 	/** Whether another endpoint leads to this address and port in this service. */
 	hasOthers(backend: Backend): boolean;
 	/** Whether the endpoint is let in there already, or a proxy has the backend from an earlier run. */
@@ -54,7 +59,9 @@ export interface Pools {
 	/** What is desired of one backend, as of the last commit. */
 	backend(ref: BackendRef): Backend | undefined;
 	desired(): DesiredSet;
-	/** The endpoints that lead to a backend. */
+	/** What an endpoint leads to where no gate is shut before it, also while it waits to be confirmed that it is gone. */
+	leads(endpoint: EndpointKey): readonly Claim[];
+	/** The endpoints of this host that lead to a backend. */
 	endpointsOf(ref: BackendRef): readonly EndpointKey[];
 	/** Whether anything listens for a service, or stays in one. */
 	readonly isEmpty: boolean;
@@ -63,9 +70,14 @@ export interface Pools {
 	status(nowMs: number): readonly ServiceStatus[];
 }
 
-/** Empty pools of the configured services, with what a person said before. */
-export function createPools(rules: PoolRules, heldBefore: readonly Hold[] = []): Pools {
-	const claims = createClaims();
+/**
+ * Empty pools of the configured services.
+ *
+ * @param heldBefore what a person said before
+ * @param onClaim is told of each claim that comes or goes, in the middle of a step
+ */
+export function createPools(rules: PoolRules, heldBefore: readonly Hold[] = [], onClaim?: OnClaim): Pools {
+	const claims = createClaims(onClaim);
 	const flapping = createFlapping(rules.flap);
 	const holds = new Map(heldBefore.map((hold) => [refKey(hold), hold]));
 	const context: PoolContext = { rules, claims, flapping, holds };
@@ -141,13 +153,14 @@ export function createPools(rules: PoolRules, heldBefore: readonly Hold[] = []):
 				dueMs = Math.min(dueMs, pool.dueMs);
 			}
 		},
-		withheldBefore: (ms) => claims.withheldBefore(ms).map(({ backend }) => backend.endpoint),
-		confirm(ms) {
-			claims.withheldBefore(ms).forEach(takeOut);
+		withheldBefore: (ms) => claims.withheldBefore(ms, true).map(({ backend }) => backend.endpoint),
+		confirm(ms, local) {
+			claims.withheldBefore(ms, local).forEach(takeOut);
 		},
 		reconfigure(next) {
 			byRule = true;
-			const isOtherwiseSame = next.guard === context.rules.guard && next.flap === context.rules.flap;
+			const { guard, flap, zone } = context.rules;
+			const isOtherwiseSame = next.guard === guard && next.flap === flap && next.zone === zone;
 			context.rules = next;
 			flapping.reconfigure(next.flap);
 			for (const [name, pool] of pools) {
@@ -165,9 +178,9 @@ export function createPools(rules: PoolRules, heldBefore: readonly Hold[] = []):
 			}
 			addMissing();
 		},
-		commit(nowMs) {
+		commit(nowMs, waitsSinceMs = nowMs) {
 			const changes = [...dirty].map((pool) => {
-				const change = pool.commit(nowMs);
+				const change = pool.commit(nowMs, waitsSinceMs);
 				dueMs = Math.min(dueMs, pool.dueMs);
 				return change;
 			});
@@ -176,13 +189,17 @@ export function createPools(rules: PoolRules, heldBefore: readonly Hold[] = []):
 			return {
 				touched: changes.flatMap(({ touched }) => touched),
 				removal: changes.some(({ removal }) => removal),
-				withheld: changes.some(({ withheld }) => withheld),
+				withheld: {
+					local: changes.some((one) => one.withheld.local),
+					remote: changes.some((one) => one.withheld.remote),
+				},
 			};
 		},
 		get dueMs() {
 			return Number.isFinite(dueMs) ? dueMs : undefined;
 		},
 		holds: () => [...holds.values()],
+		holdOf: (ref) => holds.get(refKey(ref)),
 		hasOthers: (backend) =>
 			claims.to(backend).some((other) => other.leaving === undefined && other.backend.endpoint !== backend.endpoint),
 		isLetIn: (backend) =>
@@ -200,7 +217,8 @@ export function createPools(rules: PoolRules, heldBefore: readonly Hold[] = []):
 				...(order !== undefined && { order }),
 				backends: [...shown.values()].sort((a, b) => compare(a.id, b.id)),
 			})),
-		endpointsOf: (ref) => claims.all(ref).map(({ backend }) => backend.endpoint),
+		leads: (endpoint) => letIn(claims.of(endpoint)),
+		endpointsOf: (ref) => claims.all(ref).flatMap(({ backend }) => (backend.local ? [backend.endpoint] : [])),
 		get isEmpty() {
 			for (const pool of pools.values()) for (const _ of pool.ids()) return false;
 			return true;
@@ -228,15 +246,15 @@ function withSameTime(claim: Claim, had: readonly Standing[]): Claim {
 }
 
 function sameTold(a: Claim["told"], b: Claim["told"]): boolean {
-	return a?.atNs === b?.atNs && a?.signal === b?.signal;
+	return a?.atNs === b?.atNs && a?.signal === b?.signal && a?.isGoodbye === b?.isGoodbye;
 }
 
 function sameClaims(had: readonly Standing[], wanted: readonly Claim[]): boolean {
 	return (
 		had.length === wanted.length &&
-		had.every(({ backend, told, stuck, gate, leaving }, i) => {
+		had.every(({ backend, told, stuck, held, gate, leaving }, i) => {
 			const other = wanted[i];
-			if (leaving !== undefined || gate !== other?.gate) return false;
+			if (leaving !== undefined || gate !== other?.gate || held !== other?.held) return false;
 			return sameBackend(backend, other?.backend) && sameTold(told, other?.told) && sameStuck(stuck, other?.stuck);
 		})
 	);

@@ -19,6 +19,8 @@ export interface BackendStatus {
 	readonly sinceMs: number;
 	/** Why it should get no new work, be it out for that or not; absent where nothing speaks against it. */
 	readonly unfit?: Unfit;
+	/** The host that it is on; absent: this one, or nobody knows. */
+	readonly host?: string;
 }
 
 export type Unfit = "stopping" | Stuck["kind"];
@@ -38,7 +40,9 @@ export interface Facts {
 	readonly opinion: Opinion | undefined;
 	/** Whether no more than one is ready, be it this one or another. */
 	readonly isAlone: boolean;
-	readonly hold: Hold | undefined;
+	readonly hold: Pick<Hold, "state"> | undefined;
+	/** Whether it is held by a word given on this host. */
+	readonly isHeldHere: boolean;
 	/** Until when it stays as the last one. */
 	readonly closingUntilMs: number | undefined;
 	readonly flap: FlapPolicy;
@@ -54,7 +58,7 @@ export function unfitOf({ opinion, standings }: Pick<Facts, "opinion" | "standin
 
 /** Why a backend is in its state. */
 export function reasonOf(facts: Facts): string {
-	const { shown, standings, opinion, isAlone, hold, closingUntilMs, flap, drainTimeout, nowMs } = facts;
+	const { shown, standings, opinion, isAlone, hold, isHeldHere, closingUntilMs, flap, drainTimeout, nowMs } = facts;
 	const [first] = standings;
 	if (first === undefined && closingUntilMs !== undefined) {
 		return `closed as the last one, stays for ${formatDuration(Math.max(0, closingUntilMs - nowMs))}`;
@@ -62,13 +66,17 @@ export function reasonOf(facts: Facts): string {
 	if (first !== undefined && isContested(standings)) {
 		return `another network namespace claims ${first.backend.id}, too`;
 	}
-	if (hold !== undefined) return hold.state === "drain" ? "a person drained it" : "a person took it out";
+	if (hold !== undefined) {
+		const what = hold.state === "drain" ? "a person drained it" : "a person took it out";
+		return isHeldHere ? what : `${what} on host ${hostOf(standings)}`;
+	}
 	if (first?.leaving !== undefined) return `waits for a resync to confirm: ${first.leaving.why}`;
 	const gate = gateOf(standings);
 	if (gate !== undefined) return gate.why(nowMs);
 	const stuck = stuckOfAll(letIn(standings));
 	if (stuck !== undefined) {
-		const what = stuckText(stuck, nowMs);
+		const where = hostOf(standings);
+		const what = `${where === undefined ? "" : `on host ${where} `}${stuckText(stuck, nowMs)}`;
 		if (shown?.state === "down") return what;
 		return `${what}; it stays: ${isAlone ? "no other is ready" : "too many would be out"}`;
 	}
@@ -79,12 +87,20 @@ export function reasonOf(facts: Facts): string {
 		return shown === undefined ? `held out for ${left}: ${often}` : `${often}, and no other is ready`;
 	}
 	if (told !== undefined) {
-		const what = `told to stop by ${told.signal}`;
+		const what =
+			told.isGoodbye === true ? `host ${first?.backend.host} says goodbye` : `told to stop by ${told.signal}`;
 		if (opinion?.kind !== "unfit") return `${what}, and still listens ${formatDuration(drainTimeout)} later`;
 		return shown?.state === "drain" ? what : `${what}, and stays: too many would be out`;
 	}
 	if (first?.backend.netns === ADOPTED_NETNS) return "the proxy has it, and nobody says that it closed";
-	return "it listens";
+	const where = hostOf(standings);
+	return `it listens${where === undefined ? "" : ` on host ${where}`}${shown?.backup ? ", as a backup" : ""}`;
+}
+
+/** The other host that a backend is on. */
+export function hostOf(standings: readonly Standing[]): string | undefined {
+	const backend = standings[0]?.backend;
+	return backend === undefined || backend.local || backend.netns === ADOPTED_NETNS ? undefined : backend.host;
 }
 
 /** What it is stuck by, since when, and what would mend it. */

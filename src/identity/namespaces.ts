@@ -226,8 +226,8 @@ function walkProcesses(procfs: Procfs, atMs: number): Walk {
 	return { atMs, byInode, byTag };
 }
 
-/** Asked of the system: the host's `fib_trie` may hold a full routing table. */
-function ownAddresses(interfaces: typeof networkInterfaces): Addresses {
+/** Those of our own namespace. Asked of the system: the host's `fib_trie` may hold a full routing table. */
+export function ownAddresses(interfaces: typeof networkInterfaces = networkInterfaces): Addresses {
 	try {
 		return globalAddresses(Object.values(interfaces()).flatMap((one) => (one ?? []).map(({ address }) => address)));
 	} catch (error) {

@@ -10,8 +10,11 @@ import { hostOrderBytes } from "./host-order.js";
 import { HOST_NETNS, type NetnsNames } from "./netns-names.js";
 import type { Procfs } from "./procfs.js";
 
-/** `unknown`: no namespace with that address may be looked into. Unknown is not absent. */
-export type Presence = "listening" | "closed" | "unknown";
+/**
+ * `elsewhere`: no namespace of this host has the address. `unknown`: no namespace with that address may be looked into.
+ * Unknown is not absent.
+ */
+export type Presence = "listening" | "closed" | "elsewhere" | "unknown";
 
 /** `TCP_LISTEN`, as the fourth column of proc_pid_net_tcp(5) has it. */
 const LISTEN = "0A";
@@ -38,6 +41,7 @@ export function presenceOf(procfs: Procfs, names: Pick<NetnsNames, "nameOf">, pl
 	};
 	const seen = new Set<number>();
 	const unreadable = new Set<number>();
+	let isOurs = false;
 	for (const pid of procfs.pids()) {
 		const tag = procfs.netTag(pid);
 		if (tag === undefined || seen.has(tag)) continue;
@@ -52,11 +56,13 @@ export function presenceOf(procfs: Procfs, names: Pick<NetnsNames, "nameOf">, pl
 		seen.add(tag);
 		const { ipv4, ipv6 } = namespaceAddresses(fibTrie, procfs.readIfInet6(pid) ?? "");
 		const isThere = isLocal || ipv4.includes(address) || ipv6.includes(address);
+		isOurs ||= isThere;
 		if (isThere && tables.some((table) => listensAt(table ?? "", formatIp(unmapIp(ip)), port))) return "listening";
 	}
 	// Where processes are hidden from us, an address that nobody has may be one that we can't see.
 	const hasSeenAll = seen.size > 0 && [...unreadable].every((tag) => seen.has(tag)) && procfs.netTag(1) !== undefined;
-	return hasSeenAll ? "closed" : "unknown";
+	if (!hasSeenAll) return "unknown";
+	return isOurs || isLoopback(ip) ? "closed" : "elsewhere";
 }
 
 /**

@@ -52,6 +52,11 @@ export interface BackendContext {
 	readonly port: number;
 	readonly weight: number;
 	readonly state: BackendState;
+	/** Others of the service are preferred and ready. */
+	readonly backup: boolean;
+	readonly host: string;
+	readonly zone: string;
+	readonly local: boolean;
 	readonly comm: string;
 	readonly hostname: string;
 	readonly unit: string;
@@ -108,13 +113,18 @@ function serviceContext(
 	return { name, mode, balance, hosts, isDefault, options, backends: backends.map(backendContext), slots };
 }
 
-function backendContext({ id, address, port, weight, state, identity }: Backend): BackendContext {
+function backendContext(backend: Backend): BackendContext {
+	const { id, address, port, weight, state, backup, host, zone, local, identity } = backend;
 	return {
 		id,
 		address,
 		port,
 		weight,
 		state,
+		backup,
+		host: harmless(host),
+		zone: harmless(zone),
+		local,
 		comm: harmless(identity.comm),
 		hostname: harmless(identity.hostname),
 		unit: harmless(identity.unit),

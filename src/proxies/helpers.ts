@@ -31,14 +31,9 @@ export const HELPERS: Readonly<Record<string, Helper>> = {
 		return full.startsWith(start) ? full.slice(start.length) : "";
 	},
 	list: ([value]) => (Array.isArray(value) ? value : isEmpty(value) ? [] : [value]),
-	/** Those that may get new connections. */
-	serving: ([backends]) => {
-		if (!Array.isArray(backends)) throw new Error("serving needs a list of backends (write serving service.backends)");
-		return backends.filter((backend: unknown) => {
-			const state = ownValue("serving", backend, "state");
-			return (state === "ready" || state === "closing") && ownValue("serving", backend, "weight") !== 0;
-		});
-	},
+	/** Those that may get new connections, and those that would if they were no backups. */
+	serving: (params) => able("serving", params, false),
+	standby: (params) => able("standby", params, true),
 	having: ([items, option]) => {
 		if (!Array.isArray(items)) throw new Error('having needs a list and an option (write having services "bind")');
 		const name = text("having", "an option", option);
@@ -57,6 +52,17 @@ export const HELPERS: Readonly<Record<string, Helper>> = {
 		);
 	},
 };
+
+/** Those of a list of backends that are ready for new connections, be it as a backup or not. */
+function able(helper: string, [backends]: readonly unknown[], isBackup: boolean): unknown {
+	if (!Array.isArray(backends))
+		throw new Error(`${helper} needs a list of backends (write ${helper} service.backends)`);
+	return backends.filter((backend: unknown) => {
+		const state = ownValue(helper, backend, "state");
+		const isReady = (state === "ready" || state === "closing") && ownValue(helper, backend, "weight") !== 0;
+		return isReady && ownValue(helper, backend, "backup") === isBackup;
+	});
+}
 
 /** A field of one item; never one of its prototype. */
 function ownValue(helper: string, item: unknown, name: string): unknown {

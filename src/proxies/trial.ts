@@ -35,6 +35,10 @@ function trialBackend(service: string, address: string, state: Backend["state"])
 		weight: 100,
 		state,
 		held: false,
+		backup: false,
+		host: "host-1",
+		zone: "zone-1",
+		local: true,
 		endpoint: endpointKey(netns, address, 80),
 		netns,
 		identity: {

@@ -19,9 +19,13 @@ export interface Aim {
 /** The server in a slot: of a backend, or of nobody. */
 export function aimOf(backend: Backend | undefined, options: string): Aim {
 	if (backend === undefined) return { address: NO_PLACE, weight: undefined, state: "maint", options };
-	const { id, weight, state } = backend;
+	const { id, state } = backend;
+	const weight = weightOf(backend);
 	return { address: id, weight, state: state === "drain" ? "drain" : state === "down" ? "maint" : "ready", options };
 }
+
+/** A backup gets nothing; HAProxy's own would get work only once all others are down, and not when they drain. */
+export const weightOf = ({ weight, backup }: Pick<Backend, "weight" | "backup">): number => (backup ? 0 : weight);
 
 /** A server as a template of somebody's own names it. */
 export function aimOfLine({ address, weight, disabled, options }: DeclaredServer): Aim {

@@ -4,7 +4,7 @@ import type { DesiredService, DesiredSet } from "../../backends/backend.js";
 import type { ProxyConfig } from "../../config/schema.js";
 import { type SlotContext, servedBy, templateContext } from "../context.js";
 import type { Template } from "../render.js";
-import { aimOf } from "./aim.js";
+import { aimOf, weightOf } from "./aim.js";
 import { type Declared, parseDeclared } from "./declared.js";
 import type { HaproxyActual, Wanted } from "./plan.js";
 import { assignSlots, type FoundSlot, NO_PLACE, NOWHERE, type Slot } from "./slots.js";
@@ -82,5 +82,5 @@ function slotContexts({ weight }: DesiredService, slots: readonly Slot[] = []): 
 /** @param weight of a free slot: a static algorithm takes no other one later */
 export function slotContext({ name, backend }: Slot, weight: number): SlotContext {
 	if (backend === undefined) return { name, ...NOWHERE, weight, state: "free" };
-	return { name, address: backend.address, port: backend.port, weight: backend.weight, state: backend.state };
+	return { name, address: backend.address, port: backend.port, weight: weightOf(backend), state: backend.state };
 }

@@ -1,0 +1,310 @@
+/**
+ * What other hosts offer, as claims in the pools of this one. Who claims the place of another joins from neither, what this
+ * host has itself is its own, and no host has more in a service than it may. A change costs work in proportion to itself.
+ * Pure: time is an argument; what follows from a claim is decided in the pools.
+ */
+
+import { type Backend, type BackendId, backendId, refKey } from "../backends/backend.js";
+import type { Claim } from "../backends/claims.js";
+import type { Stuck } from "../backends/stuck.js";
+import { createGrouped } from "../grouped.js";
+import { type EndpointKey, endpointKey, type NetnsKey, netnsKey } from "../listeners/ids.js";
+import type { Offer, OfferedStuck, OfferKey } from "./offer.js";
+import type { HostChange, HostInfo } from "./registry.js";
+
+export interface RosterRules {
+	/** The share of its weight that a backend in a zone has here, 0 to 1; all of it in zones that are not named. */
+	readonly zones: Readonly<Record<string, number>>;
+	/** How many backends of one host are in a service at most. */
+	readonly maxPerHost?: number | undefined;
+}
+
+/** What is to be done in the pools. `why` is a clause. */
+export type RosterChange =
+	| { readonly kind: "set"; readonly endpoint: EndpointKey; readonly claim: Claim }
+	/** It closed, as its host says. */
+	| { readonly kind: "closed"; readonly endpoint: EndpointKey }
+	/** It is known to be here no longer. */
+	| { readonly kind: "dropped"; readonly endpoint: EndpointKey }
+	/** Nothing was heard of its host for too long: it should go, and may be there. */
+	| { readonly kind: "doubtful"; readonly endpoint: EndpointKey; readonly why: string };
+
+/** An offer that does not join. */
+export interface RefusedOffer {
+	readonly service: string;
+	readonly id: BackendId;
+	readonly host: string;
+	/** A clause with its mend. */
+	readonly why: string;
+	/** Since when, in the clock of the pools. */
+	readonly sinceMs: number;
+}
+
+export interface Roster {
+	/** Takes in what is told of other hosts. */
+	take(changes: readonly HostChange[], nowMs: number): void;
+	/** A backend of this host came to a place, or left it. */
+	local(id: BackendId, is: "in" | "out"): void;
+	/** The service is there from now on: what is offered for it is to be put in. */
+	serve(service: string): void;
+	reconfigure(rules: RosterRules): void;
+	/** What is to be done, since this was called last. */
+	changes(nowMs: number): RosterChange[];
+	/** No host is known any more, and all that they offered goes. */
+	clear(): void;
+	/** Whether a host offers the backend, be it refused or not. */
+	offers(service: string, id: BackendId): boolean;
+	refused(): RefusedOffer[];
+	hosts(): Iterable<HostInfo>;
+}
+
+/** Something that a host offers. */
+interface Entry {
+	readonly key: OfferKey;
+	readonly host: Host;
+	readonly id: BackendId;
+	readonly endpoint: EndpointKey;
+	readonly offer: Offer;
+	readonly told: Claim["told"];
+	readonly stuck: Stuck | undefined;
+	refused?: { readonly why: string; readonly sinceMs: number } | undefined;
+}
+
+interface Host {
+	info: HostInfo;
+	readonly netns: NetnsKey;
+	/** Since when it says goodbye. */
+	drainingMs: number | undefined;
+	readonly entries: Map<OfferKey, Entry>;
+	/** Of each service the ids, in order. */
+	readonly ids: Map<string, BackendId[]>;
+}
+
+export function createRoster(initial: RosterRules): Roster {
+	let rules = initial;
+	const hosts = new Map<string, Host>();
+	const byPlace = createGrouped<BackendId, Entry>();
+	const byService = createGrouped<string, Entry>();
+	/** How many backends of this host are at a place. */
+	const locals = new Map<BackendId, number>();
+	/** Of this step. */
+	const touched = new Set<Entry>();
+	let gone: RosterChange[] = [];
+
+	const touchAll = (entries: Iterable<Entry>) => {
+		for (const entry of entries) touched.add(entry);
+	};
+
+	/** Those of a host around the last place that it may have in a service: one more or less moves that. */
+	const touchLimit = ({ entries, ids }: Host, service: string) => {
+		if (rules.maxPerHost === undefined) return;
+		const last = rules.maxPerHost - 1;
+		for (const id of (ids.get(service) ?? []).slice(last, last + 2)) {
+			const entry = entries.get(refKey({ service, id }));
+			if (entry !== undefined) touched.add(entry);
+		}
+	};
+
+	const put = (host: Host, key: OfferKey, offer: Offer, nowMs: number) => {
+		const before = host.entries.get(key);
+		const { service, address, port } = offer;
+		const id = backendId(address, port);
+		const entry: Entry = {
+			key,
+			host,
+			id,
+			endpoint: endpointKey(host.netns, `${service} ${address}`, port),
+			offer,
+			told: offer.told && {
+				...offer.told,
+				atMs: (isSameTold(before?.told, offer.told) && before?.told?.atMs) || nowMs,
+			},
+			stuck: stuckHere(before?.stuck, offer.stuck, nowMs),
+			refused: before?.refused,
+		};
+		if (before !== undefined) forget(before);
+		else {
+			const ids = host.ids.get(service) ?? [];
+			host.ids.set(service, ids);
+			ids.splice(placeIn(ids, id), 0, id);
+			touchLimit(host, service);
+		}
+		host.entries.set(key, entry);
+		if (before === undefined) touchAll(byPlace.of(id));
+		byPlace.add(id, entry);
+		byService.add(service, entry);
+		touched.add(entry);
+	};
+
+	/** Out of the indexes that name the entry itself. */
+	const forget = (entry: Entry) => {
+		touched.delete(entry);
+		byPlace.delete(entry.id, entry);
+		byService.delete(entry.offer.service, entry);
+	};
+
+	const remove = (entry: Entry | undefined, change: (endpoint: EndpointKey) => RosterChange) => {
+		if (entry === undefined) return;
+		const { host, key, id, endpoint, offer } = entry;
+		forget(entry);
+		host.entries.delete(key);
+		const ids = host.ids.get(offer.service) ?? [];
+		ids.splice(placeIn(ids, id), 1);
+		if (ids.length === 0) host.ids.delete(offer.service);
+		touchLimit(host, offer.service);
+		touchAll(byPlace.of(id));
+		if (entry.refused === undefined) gone.push(change(endpoint));
+	};
+
+	const take = (change: Exclude<HostChange, { kind: "over" }>, nowMs: number) => {
+		const known = hosts.get(change.host.host) ?? newHost(change.host);
+		hosts.set(change.host.host, known);
+		const wasDraining = known.drainingMs !== undefined;
+		if (change.host.draining !== wasDraining) known.drainingMs = change.host.draining ? nowMs : undefined;
+		if (change.host.draining !== wasDraining || change.host.zone !== known.info.zone) touchAll(known.entries.values());
+		known.info = change.host;
+		if (change.kind === "whole") {
+			for (const [key, entry] of [...known.entries]) if (!change.offers.has(key)) remove(entry, dropped);
+			for (const [key, offer] of change.offers) put(known, key, offer, nowMs);
+			return;
+		}
+		for (const [key, why] of change.taken) remove(known.entries.get(key), why === "closed" ? closed : dropped);
+		for (const [key, offer] of change.put) put(known, key, offer, nowMs);
+	};
+
+	/** Why it does not join; undefined when nothing speaks against it. */
+	const refusalOf = ({ host, id, offer: { service } }: Entry): string | undefined => {
+		if (locals.has(id)) return `this host has ${id} itself`;
+		const others = new Set([...byPlace.of(id)].map((one) => one.host.info.host));
+		others.delete(host.info.host);
+		if (others.size > 0) {
+			const [first = "", ...more] = [...others].sort();
+			const rest = more.length === 0 ? "" : ` (and ${more.length} more)`;
+			return `host ${first}${rest} claims ${id}, too, and nobody knows who answers there`;
+		}
+		const { maxPerHost } = rules;
+		if (maxPerHost === undefined || placeIn(host.ids.get(service) ?? [], id) < maxPerHost) return undefined;
+		return `it has ${maxPerHost} in ${service} already, as many as fleet.maxPerHost lets in`;
+	};
+
+	const claimOf = ({ host, id, endpoint, offer, told, stuck }: Entry): Claim => {
+		const { service, address, port, held, identity } = offer;
+		const { host: name, zone = "" } = host.info;
+		const backend: Backend = {
+			id,
+			service,
+			address,
+			port,
+			weight: weightIn(zone, offer.weight),
+			state: "ready",
+			held: false,
+			backup: false,
+			host: name,
+			zone,
+			local: false,
+			endpoint,
+			netns: host.netns,
+			identity: { ...identity, netnsInode: 0 },
+		};
+		const { drainingMs } = host;
+		const goodbye = drainingMs === undefined ? undefined : { signal: "", atNs: 0, atMs: drainingMs, isGoodbye: true };
+		return { backend, told: goodbye ?? told, stuck, held };
+	};
+
+	/** Rounding must not take a backend out that should have a little. */
+	const weightIn = (zone: string, weight: number): number => {
+		const share = Object.hasOwn(rules.zones, zone) ? (rules.zones[zone] ?? 1) : 1;
+		return weight === 0 || share === 0 ? 0 : Math.max(1, Math.round(weight * share));
+	};
+
+	return {
+		take(changes, nowMs) {
+			for (const change of changes) {
+				if (change.kind !== "over") {
+					take(change, nowMs);
+					continue;
+				}
+				const { said, why } = change;
+				const entries = [...(hosts.get(change.host)?.entries.values() ?? [])];
+				for (const entry of entries)
+					remove(entry, said ? dropped : (endpoint) => ({ kind: "doubtful", endpoint, why }));
+				hosts.delete(change.host);
+			}
+		},
+		local(id, is) {
+			const count = (locals.get(id) ?? 0) + (is === "in" ? 1 : -1);
+			if (count > 0) locals.set(id, count);
+			else locals.delete(id);
+			touchAll(byPlace.of(id));
+		},
+		serve: (service) => touchAll(byService.of(service)),
+		reconfigure(next) {
+			rules = next;
+			for (const { entries } of hosts.values()) touchAll(entries.values());
+		},
+		changes(nowMs) {
+			const changes = gone;
+			gone = [];
+			for (const entry of touched) {
+				const why = refusalOf(entry);
+				const wasIn = entry.refused === undefined;
+				if (why === undefined) {
+					entry.refused = undefined;
+					changes.push({ kind: "set", endpoint: entry.endpoint, claim: claimOf(entry) });
+					continue;
+				}
+				entry.refused = { why, sinceMs: entry.refused?.sinceMs ?? nowMs };
+				// also where it was never in: then there is nothing to drop
+				if (wasIn) changes.push(dropped(entry.endpoint));
+			}
+			touched.clear();
+			return changes;
+		},
+		clear() {
+			for (const { entries } of hosts.values()) for (const entry of [...entries.values()]) remove(entry, dropped);
+			hosts.clear();
+		},
+		offers: (service, id) => [...byPlace.of(id)].some(({ offer }) => offer.service === service),
+		refused: () =>
+			[...hosts.values()].flatMap(({ info, entries }) =>
+				[...entries.values()].flatMap(({ id, offer: { service }, refused }): RefusedOffer[] =>
+					refused === undefined ? [] : [{ service, id, host: info.host, ...refused }],
+				),
+			),
+		hosts: () => [...hosts.values()].map(({ info }) => info),
+	};
+}
+
+const newHost = (info: HostInfo): Host => ({
+	info,
+	netns: netnsKey(`host:${info.host}`),
+	drainingMs: undefined,
+	entries: new Map(),
+	ids: new Map(),
+});
+
+const closed = (endpoint: EndpointKey): RosterChange => ({ kind: "closed", endpoint });
+const dropped = (endpoint: EndpointKey): RosterChange => ({ kind: "dropped", endpoint });
+
+/** Where an id is among sorted ones, or belongs. */
+function placeIn(ids: readonly BackendId[], id: BackendId): number {
+	let low = 0;
+	let high = ids.length;
+	while (low < high) {
+		const middle = (low + high) >> 1;
+		if ((ids[middle] ?? "") < id) low = middle + 1;
+		else high = middle;
+	}
+	return low;
+}
+
+function isSameTold(a: Claim["told"], b: Offer["told"]): boolean {
+	return a !== undefined && a.atNs === b?.atNs && a.signal === b.signal;
+}
+
+/** The same in our clock: since it was told of first, for as long as it lasts. */
+function stuckHere(before: Stuck | undefined, now: OfferedStuck | undefined, nowMs: number): Stuck | undefined {
+	if (now === undefined) return undefined;
+	const atMs = before?.kind === now.kind ? before.atMs : nowMs;
+	return now.kind === "paused" ? { ...now, atNs: 0, atMs } : { ...now, atMs };
+}
