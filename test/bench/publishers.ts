@@ -71,7 +71,9 @@ function change({ publisher, offers, absent }: Host): void {
 	const offer = offers[index];
 	if (offer === undefined) return;
 	const key = keyOf(offer);
-	const changed: OfferChange = absent.delete(index) ? { kind: "put", key, offer } : { kind: "take", key, why: "closed" };
+	const changed: OfferChange = absent.delete(index)
+		? { kind: "put", key, offer }
+		: { kind: "take", key, why: "closed" };
 	if (changed.kind === "take") absent.add(index);
 	publisher.offer([changed]);
 }
