@@ -62,6 +62,8 @@ export interface MemberOptions {
 	onState(state: RegistryState): void;
 	/** The address of this host on the connection to the registry, with each connection that has one; not over a unix socket. */
 	onLocalAddress?(address: string): void;
+	/** Something that another host told can't be used: a line for the log, not too many. */
+	onRejected?(line: string): void;
 	/** Milliseconds of a clock that does not jump. */
 	now(): number;
 }

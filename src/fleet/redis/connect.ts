@@ -5,6 +5,7 @@
  */
 
 import { readFileSync } from "node:fs";
+import { Socket } from "node:net";
 import { type ChainableCommander, Cluster, type CommonRedisOptions, Redis } from "ioredis";
 import { messageOf } from "../../errors.js";
 import { reconnectDelayMs } from "./backoff.js";
@@ -28,6 +29,8 @@ export interface LinkOptions {
 /** One connection that is made again whenever it is lost. What is asked meanwhile fails at once: nothing waits here. */
 export interface Link {
 	readonly isUp: boolean;
+	/** The address of this host on it; undefined over a unix socket, and while not connected. */
+	localAddress(): string | undefined;
 	/** @throws what `why` has words for */
 	send(command: Command): Promise<unknown>;
 	/** All at once, in order: each its own reply, or its own error. @throws only when there is no connection */
@@ -111,6 +114,7 @@ export function openLink(config: RedisConfig, { purpose, onUp, onDown }: LinkOpt
 		get isUp() {
 			return isUp;
 		},
+		localAddress: () => (client === undefined ? undefined : localAddressOf(client)),
 		send: async ([name, ...args]) => connected().call(name, ...args),
 		async sendAll(commands) {
 			const pipeline: ChainableCommander = connected().pipeline();
@@ -148,6 +152,14 @@ function namingCommand(error: unknown, text: string): unknown {
 			?.filter((part) => part !== undefined) ?? [];
 	const [, command] = /redis\.call\(["'](\w+)["']/.exec(text.split("\n")[Number(line) - 1] ?? "") ?? [];
 	return command === undefined ? error : new Error(`no permissions to run the '${command.toLowerCase()}' command`);
+}
+
+/** Of a Cluster, on the connection to any of its nodes. */
+function localAddressOf(client: Redis | Cluster): string | undefined {
+	for (const { stream } of client instanceof Cluster ? client.nodes() : [client]) {
+		if (stream instanceof Socket && stream.localAddress !== undefined) return stream.localAddress;
+	}
+	return;
 }
 
 const lastNodeError = (error: unknown): unknown =>

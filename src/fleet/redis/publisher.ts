@@ -6,7 +6,7 @@
 import { messageOf } from "../../errors.js";
 import { version } from "../../version.js";
 import type { OfferedService } from "../offer.js";
-import type { Member, MemberOptions, MemberStatus } from "../registry.js";
+import type { Member, MemberOptions, MemberStatus, RegistryState } from "../registry.js";
 import { reconnectDelayMs } from "./backoff.js";
 import { openLink } from "./connect.js";
 import { FIELDS, type Keys } from "./keys.js";
@@ -20,9 +20,9 @@ export interface PublisherOptions {
 	readonly redis: RedisConfig;
 	readonly keys: Keys;
 	readonly identity: ProcessIdentity;
-	readonly options: Pick<MemberOptions, "host" | "zone" | "lease" | "drainTimeout" | "now">;
-	/** What it told can't be brought to Redis, as a clause; or it can again. Called when that changes. */
-	onTrouble(why: string | undefined): void;
+	readonly options: Pick<MemberOptions, "host" | "zone" | "lease" | "drainTimeout" | "onLocalAddress" | "now">;
+	/** Whether what it tells is brought to Redis; it begins frozen, without a word. */
+	onState(state: RegistryState): void;
 }
 
 export interface Publisher extends Pick<Member, "offer" | "declare" | "settled" | "drain" | "close"> {
@@ -38,7 +38,7 @@ const DRAIN_TIMEOUT_MS = 30_000;
 const MOST_SERVICES = 1024;
 
 /** Connects, and claims the host as soon as it can. */
-export function openPublisher({ redis, keys, identity, options, onTrouble }: PublisherOptions): Publisher {
+export function openPublisher({ redis, keys, identity, options, onState }: PublisherOptions): Publisher {
 	const { host, zone, lease, now } = options;
 	const untold = createUntold();
 	/** What this process told last, also when it tells no more; and whether it still does. */
@@ -52,6 +52,9 @@ export function openPublisher({ redis, keys, identity, options, onTrouble }: Pub
 	let about = "";
 	let toldAbout: string | undefined;
 	let trouble: string | undefined;
+	let troubledSinceMs = now();
+	/** It was tried, whatever came of it. */
+	let isReached = false;
 	let refused: string | undefined;
 	let failures = 0;
 	let isBusy = false;
@@ -69,6 +72,8 @@ export function openPublisher({ redis, keys, identity, options, onTrouble }: Pub
 	const link = openLink(redis, {
 		purpose: "commands",
 		onUp() {
+			const address = link.localAddress();
+			if (address !== undefined) options.onLocalAddress?.(address);
 			// It may be another Redis, or an emptied one: asked at once.
 			renewAtMs = 0;
 			if (refused === undefined) notBeforeMs = 0;
@@ -79,9 +84,11 @@ export function openPublisher({ redis, keys, identity, options, onTrouble }: Pub
 	const teller = createTeller(link, keys, host, lease);
 
 	const troubled = (why: string | undefined) => {
-		if (why === trouble) return;
+		if (why === trouble && isReached) return;
+		isReached = true;
+		if (trouble === undefined && why !== undefined) troubledSinceMs = now();
 		trouble = why;
-		onTrouble(why);
+		onState(why === undefined ? { state: "up" } : { state: "frozen", sinceMs: troubledSinceMs, why });
 	};
 	const describe = () => {
 		about = writeAbout({
