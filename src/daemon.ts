@@ -10,7 +10,9 @@ import { formatProblem, loadConfig, templateFolders } from "./config/load.js";
 import { type Config, STOP_SIGNALS } from "./config/schema.js";
 import { type FileWatch, watchFiles } from "./config/watch.js";
 import { messageOf, type SolistendError } from "./errors.js";
+import { type FleetLink, openFleetLink } from "./fleet-link.js";
 import { followEngine } from "./identity/engine/follow.js";
+import { ownAddresses } from "./identity/namespaces.js";
 import { createNetnsNames } from "./identity/netns-names.js";
 import { presenceOf } from "./identity/presence.js";
 import { createProcfs } from "./identity/procfs.js";
@@ -41,7 +43,7 @@ export interface DaemonOptions {
 }
 
 export interface Daemon {
-	/** The kernel was read, and each proxy was dealt with, or did not answer for 10 s. */
+	/** The kernel and the registry were read, and each proxy was dealt with, or one of them did not answer for 10 s. */
 	readonly ready: Promise<void>;
 	/** Resolves when the daemon can't go on, with the reason: it is to be closed, and the process must end. */
 	readonly failed: Promise<SolistendError>;
@@ -92,12 +94,19 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 		bootTimeNs,
 		afterwards,
 		remembered: await folder.load(config.state),
-		onRemember: state.keep,
+		onRemember(remembered) {
+			state.keep(remembered);
+			link?.declare();
+		},
+		onOffer: (changes) => link?.fleet?.member.offer(changes),
+		ownAddresses,
 		onChange: (change) => proxies.notify(change),
 		// the first read happens before there is a sensor to ask
 		requestRead: () => sensor?.requestRead(),
 		readFullQueues: () => sensor?.readFullQueues() ?? [],
 	});
+	let link: FleetLink | undefined;
+	link = await openFleetLink({ config, pipeline, log });
 	// before the first read: who is in a container waits to be known, then, and is not judged without it
 	await engine.follow(config.discovery.docker);
 	let fail: (error: SolistendError) => void = () => undefined;
@@ -134,6 +143,7 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 	// services by label are there, then, before a proxy is touched
 	await engine.listed();
 	await proxies.start();
+	link.begin();
 
 	const resync = () => {
 		sensor.requestRead();
@@ -181,6 +191,7 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 			pipeline.recheck();
 		}
 		if (current.admin.socket !== before.admin.socket) await control.listen(current.admin.socket);
+		await link.reconfigure(current);
 		await watch(current);
 		log.info({ file }, "configuration taken");
 		return [];
@@ -208,7 +219,8 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 	await reloading;
 
 	const timeout = pause(READY_TIMEOUT_MS, undefined, { ref: false, signal: closing.signal }).catch(() => undefined);
-	const ready = Promise.race([proxies.firstRound, timeout]).then(() => {
+	const dealtWith = Promise.all([proxies.firstRound, link.complete]);
+	const ready = Promise.race([dealtWith, timeout]).then(() => {
 		if (closing.signal.aborted) return;
 		const services = pipeline.desired()?.map(({ name, backends }) => [name, backends.length]) ?? [];
 		log.info({ listeners: pipeline.listenerCount(), services: Object.fromEntries(services) }, "ready");
@@ -232,6 +244,7 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 			} finally {
 				// also with a thread that is stuck: a reload that has begun is finished or taken back
 				pipeline.close();
+				await link.close();
 				await proxies.close();
 				await state.kept();
 				await folder.close();
