@@ -166,7 +166,7 @@ export type HostRead =
 	/** It has no hash: it was removed, or never there. */
 	| { readonly kind: "none" }
 	/** Its hash is what is known. */
-	| { readonly kind: "same"; readonly isAlive: boolean }
+	| { readonly kind: "same" }
 	| { readonly kind: "unusable"; readonly why: string }
 	| {
 			readonly kind: "whole";
@@ -217,7 +217,7 @@ export function readVersion(text: unknown): Version | undefined {
 function readHost([kind, lives, text, rawFields, rawLong]: readonly unknown[]): HostRead {
 	const isAlive = Number(lives) === 1;
 	if (kind === "none") return { kind: "none" };
-	if (kind === "same") return { kind: "same", isAlive };
+	if (kind === "same") return { kind: "same" };
 	if (kind === "type") return { kind: "unusable", why: "its key is no hash (delete it: its host writes it anew)" };
 	if (kind === "many") return { kind: "unusable", why: `it has ${text} fields, more than ${MAX_OFFERS}` };
 	const version = readVersion(text);
