@@ -2,10 +2,11 @@
  * A fleet for a test: an edge with a real HAProxy, hosts beside it, and a real redis-server between them, each in a network
  * namespace of its own on one bridge, with a daemon of its own. An application on a host listens in the host's namespace.
  *
- * All daemons see the listeners of the whole machine, so that each service names the namespaces that are its own. Their own
- * namespace is not `host` to them: that is the one of the machine's first process.
+ * All daemons see the listeners of the whole machine, so that each service names the namespace that is its own. By its
+ * number: that of the daemon is `host` to it where the machine's first process may not be looked at, and else has a name.
  */
 
+import { statSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "yaml";
@@ -104,7 +105,7 @@ export async function openFleet(options: FleetOptions = {}): Promise<Fleet> {
 			advertise: [segment.subnet],
 			...keys,
 		};
-		const { services = servedIn(LOCAL_NETNS, "80"), settings, ...rest } = changes;
+		const { services = served(`slt-${process.pid}-${LOCAL_NETNS}`, "80"), settings, ...rest } = changes;
 		await edge.configure({ ...rest, services, settings: { host: "edge", flap: false, fleet, ...settings } });
 		return {
 			owned,
@@ -124,7 +125,7 @@ export async function openFleet(options: FleetOptions = {}): Promise<Fleet> {
 						config,
 						stringify({
 							host: name,
-							services: own.services ?? servedIn(name, HOST_PORTS),
+							services: own.services ?? served(inodeOf(netns), HOST_PORTS),
 							proxies: [],
 							flap: false,
 							state,
@@ -160,10 +161,10 @@ export async function openFleet(options: FleetOptions = {}): Promise<Fleet> {
 	}
 }
 
-/** The service `web`, by whatever listens in a namespace of this process's own. The last one goes at once, as the others do. */
-export const servedIn = (name: string, port: string): object => ({
-	web: { match: { port, netns: `slt-${process.pid}-${name}` }, lastGrace: "0s" },
-});
+/** The service `web`, by whatever listens in a namespace. The last one goes at once, as the others do. */
+const served = (netns: string | number, port: string): object => ({ web: { match: { port, netns }, lastGrace: "0s" } });
+
+const inodeOf = ({ name }: ConnectedNetns): number => statSync(`/run/netns/${name}`).ino;
 
 /** At the bridge's end: in the namespace all stays as it is. */
 function lineOf(bridge: string, { address }: ConnectedNetns): Line {
