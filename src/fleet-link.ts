@@ -83,7 +83,7 @@ export async function openFleetLink(options: FleetLinkOptions): Promise<FleetLin
 		}
 	};
 
-	const join = async (config: Config, by: JoinedBy) => {
+	const join = async (by: JoinedBy) => {
 		/** Those that this member told of. */
 		const told = new Set<string>();
 		const isCurrent = () => joinedBy === by;
@@ -145,7 +145,7 @@ export async function openFleetLink(options: FleetLinkOptions): Promise<FleetLin
 			pipeline.forgetRemote();
 		}
 		if (joinedBy === undefined) isComplete();
-		else await join(config, joinedBy);
+		else await join(joinedBy);
 	};
 
 	await enter(options.config);
