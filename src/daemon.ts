@@ -167,7 +167,7 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 		resync,
 		reload: () => requestReload(true),
 		saved: state.kept,
-		fleet: () => undefined,
+		fleet: () => link?.fleet,
 	});
 	const control = createControlSocket(view, log);
 	const refuse = (problems: readonly string[]) => {

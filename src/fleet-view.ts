@@ -2,18 +2,15 @@
 
 import type { FleetView, HostView, PublishingView, RegistryView } from "./admin/fleet-view.js";
 import type { HostStatus, Member, MemberStatus, RegistryState } from "./fleet/registry.js";
+import type { Fleet } from "./fleet-link.js";
 
-/** This host among the others. */
-export interface Fleet {
-	readonly cluster: string;
-	/** What it is called there: as configured when it joined. */
-	readonly host: string;
-	readonly zone: string | undefined;
+/** This host among the others, as far as it is shown and told. */
+export interface ShownFleet extends Omit<Fleet, "member"> {
 	readonly member: Pick<Member, "status" | "drain">;
 }
 
 /** @param toIso of a time of the member's clock */
-export function fleetView({ cluster, host, zone, member }: Fleet, toIso: (ms: number) => string): FleetView {
+export function fleetView({ cluster, host, zone, member }: ShownFleet, toIso: (ms: number) => string): FleetView {
 	const { draining, offers, rejected, lastRejected, wholeReads, gaps, ...status } = member.status();
 	return {
 		cluster,

@@ -13,7 +13,7 @@ import type {
 import { type BackendRef, parseBackendId } from "./backends/backend.js";
 import type { ServiceStatus } from "./backends/status.js";
 import { type AnswerOptions, explain } from "./explain/answer.js";
-import { type Fleet, fleetView } from "./fleet-view.js";
+import { fleetView, type ShownFleet } from "./fleet-view.js";
 import { endpointJson } from "./listener-json.js";
 import type { Pipeline } from "./pipeline.js";
 import type { ProxyStatus } from "./proxies/loop.js";
@@ -36,7 +36,7 @@ export interface ViewOptions {
 	/** Resolves when what is held now is written, with the reason where it is not. */
 	saved(): Promise<string | undefined>;
 	/** This host among others, as it is configured now. */
-	fleet(): Fleet | undefined;
+	fleet(): ShownFleet | undefined;
 }
 
 export function createView(options: ViewOptions): DaemonView {
@@ -102,7 +102,7 @@ function fleetOf({ fleet }: ViewOptions): Pick<DaemonStatus, "fleet"> {
 	return now === undefined ? {} : { fleet: fleetView(now, toIso) };
 }
 
-async function drainHost(fleet: Fleet | undefined, isDraining: boolean): Promise<DrainedHost> {
+async function drainHost(fleet: ShownFleet | undefined, isDraining: boolean): Promise<DrainedHost> {
 	if (fleet === undefined) {
 		const mend = "name its Redis as fleet.redis in the configuration; here, solistend drain SERVICE drains a service";
 		return { ok: false, message: `this host is in no fleet, so nobody else sends it work (${mend})` };

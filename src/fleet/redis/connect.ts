@@ -150,7 +150,7 @@ function namingCommand(error: unknown, text: string): unknown {
 		/can't run this command.*@user_script: ?(\d+)|@user_script: ?(\d+).*can't run this command/s
 			.exec(messageOf(error))
 			?.filter((part) => part !== undefined) ?? [];
-	const [, command] = /redis\.call\(["'](\w+)["']/.exec(text.split("\n")[Number(line) - 1] ?? "") ?? [];
+	const [, command] = /redis\.p?call\(["'](\w+)["']/.exec(text.split("\n")[Number(line) - 1] ?? "") ?? [];
 	return command === undefined ? error : new Error(`no permissions to run the '${command.toLowerCase()}' command`);
 }
 

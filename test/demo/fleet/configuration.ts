@@ -30,7 +30,7 @@ export async function hostConfiguration(
 	netns: ConnectedNetns,
 ): Promise<string> {
 	return write(folder, host, {
-		services: servicesIn(netns),
+		services: servicesIn(host, netns),
 		fleet: { ...fleetOf(redis), advertise: [subnet], subscribe: false },
 	});
 }
@@ -49,7 +49,7 @@ export async function edgeConfiguration({ redis, folder }: FleetFiles, netns: Co
 	const masterSocket = join(home, "master.sock");
 	await mkdir(join(home, "haproxy"), { recursive: true });
 	const config = await write(folder, "edge", {
-		services: servicesIn(netns),
+		services: servicesIn("edge", netns),
 		fleet: { ...fleetOf(redis), publish: false },
 		proxies: [
 			{
@@ -72,9 +72,12 @@ export async function edgeConfiguration({ redis, folder }: FleetFiles, netns: Co
 	return { config, haproxyFile, masterSocket };
 }
 
-/** All daemons see the listeners of the whole machine: each takes those of its own namespace. */
-const servicesIn = ({ name }: ConnectedNetns) => ({
-	web: { match: { netns: name, port: PORTS }, drainTimeout: DRAIN_TIMEOUT },
+/**
+ * All daemons see the listeners of the whole machine: each takes those of its own namespace. That is `host` to them where they
+ * may not look at the first process of the machine, as in a container; the hostname keeps the machine's own listeners out.
+ */
+const servicesIn = (host: string, { name }: ConnectedNetns) => ({
+	web: { match: { netns: ["host", name], hostname: `${host}?`, port: PORTS }, drainTimeout: DRAIN_TIMEOUT },
 });
 
 const fleetOf = (redis: string) => ({ redis, cluster: "demo", lease: `${LEASE_MS}ms` });
