@@ -2,21 +2,23 @@
  * A fleet for a test: an edge with a real HAProxy, hosts beside it, and a real redis-server between them, each in a network
  * namespace of its own on one bridge, with a daemon of its own. An application on a host listens in the host's namespace.
  *
- * All daemons see the listeners of the whole machine, so that each service names the namespace that is its own. By its
- * number: that of the daemon is `host` to it where the machine's first process may not be looked at, and else has a name.
+ * All of them share a kernel, and what a daemon here must not see is kept from it (own-host.mjs). Services name the namespace
+ * that is their own by its number: that of the daemon is `host` to it where the machine's first process may not be looked
+ * at, and else has a name.
  */
 
 import { statSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { type Application, type ApplicationOptions, startApplication } from "./application.js";
-import { type Daemon, type DaemonOptions, startDaemon } from "./daemon.js";
+import { type Daemon, startDaemon } from "./daemon.js";
 import { type Edge, type EdgeChanges, openEdge } from "./edge.js";
 import { eventually } from "./eventually.js";
 import { ip } from "./ip.js";
 import type { Lifetime } from "./lifetime.js";
-import type { ConnectedNetns } from "./netns.js";
+import type { ConnectedNetns, Netns } from "./netns.js";
 import { type Server, serversOf } from "./operator.js";
 import { type RedisOptions, type RedisServer, startRedis } from "./redis.js";
 
@@ -46,7 +48,7 @@ export interface Host {
 	/** Writes the configuration anew; the daemon sees it by itself. */
 	configure(changes?: HostChanges): Promise<void>;
 	/** Starts its daemon; resolves when it is ready. */
-	start(options?: Pick<DaemonOptions, "onLine">): Promise<Daemon>;
+	start(): Promise<Daemon>;
 	/** Starts an application there; resolves when it listens. */
 	serve(port: number, options?: Partial<ApplicationOptions>): Promise<Application>;
 }
@@ -78,6 +80,11 @@ export interface FleetOptions {
 
 const REDIS_PORT = 6379;
 
+const PROGRAM = [process.execPath, fileURLToPath(new URL("own-host-daemon.mjs", import.meta.url))];
+
+/** Namespaces of this process's own are called so. */
+const nameOf = (name: string) => `slt-${process.pid}-${name}`;
+
 /** Ports on which hosts serve. */
 export const HOST_PORTS = "8000-8999";
 
@@ -105,14 +112,21 @@ export async function openFleet(options: FleetOptions = {}): Promise<Fleet> {
 			advertise: [segment.subnet],
 			...keys,
 		};
-		const { services = served(`slt-${process.pid}-${LOCAL_NETNS}`, "80"), settings, ...rest } = changes;
+		const { services = served(nameOf(LOCAL_NETNS), "80"), settings, ...rest } = changes;
 		await edge.configure({ ...rest, services, settings: { host: "edge", flap: false, fleet, ...settings } });
+		const start = async (file: string, netns: Netns | undefined, ...others: string[]) => {
+			const seen = [netns?.name ?? "", ...others.map(nameOf)];
+			const env = { SOLISTEND_TEST_HIDES: nameOf(""), SOLISTEND_TEST_SEES: seen.join() };
+			const daemon = owned.own(startDaemon({ config: file, netns, program: PROGRAM, env }));
+			await daemon.waitFor("ready", { timeoutMs: 20_000 });
+			return daemon;
+		};
 		return {
 			owned,
 			edge,
 			redis,
 			redisLine: lineOf(segment.bridge, place),
-			startEdge: () => edge.startDaemon(edge.netns),
+			startEdge: () => start(edge.config, edge.netns, LOCAL_NETNS),
 			async addHost(name) {
 				const netns = await segment.addNetns(name);
 				const home = join(folder, name);
@@ -143,11 +157,7 @@ export async function openFleet(options: FleetOptions = {}): Promise<Fleet> {
 					line: lineOf(segment.bridge, netns),
 					at: (port) => `${netns.address}:${port}`,
 					configure,
-					async start(how = {}) {
-						const daemon = owned.own(startDaemon({ config, netns, ...how }));
-						await daemon.waitFor("ready", { timeoutMs: 20_000 });
-						return daemon;
-					},
+					start: () => start(config, netns),
 					serve: async (port, how = {}) =>
 						owned.own(await startApplication({ name: `${name}-${port}`, netns, port, ...how })),
 				};

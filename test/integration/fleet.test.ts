@@ -16,11 +16,13 @@ requirePrivileges();
 let fleet: Fleet;
 let [one, two]: Host[] = [];
 
-beforeEach(async () => {
-	fleet = await openFleet();
-	[one, two] = [await fleet.addHost("one"), await fleet.addHost("two")];
-});
+beforeEach(() => open("1s"));
 afterEach(() => fleet.close());
+
+async function open(lease: string): Promise<void> {
+	fleet = await openFleet({ lease });
+	[one, two] = [await fleet.addHost("one"), await fleet.addHost("two")];
+}
 
 /** The hosts, once they are there. */
 function hosts(): [Host, Host] {
@@ -66,8 +68,12 @@ function watchReady(always: readonly string[]) {
 const isFrozen = (daemon: Daemon, from: number) =>
 	daemon.waitFor((line) => /frozen/.test(line.msg), { from, timeoutMs: 10_000 });
 
-/** Leases kept in Redis, as a person would look for them. */
-const leases = async () => (await fleet.redis.cli("ZRANGE", "{solistend:default}:leases", "0", "-1")).split("\n");
+/** Waits until Redis has a lease of these hosts, and of the edge, which is a host, too. */
+const untilLeased = (...names: string[]) =>
+	eventually(`Redis has ${names} and the edge`, async () => {
+		const leases = await fleet.redis.cli("ZRANGE", "{solistend:default}:leases", "0", "-1");
+		return leases.split("\n").sort().join() === ["edge", ...names].join();
+	});
 
 describe.skipIf(skipPrivileged)("hosts and an edge that share a Redis", () => {
 	test("a listener on a host serves at the edge, until it closes", async () => {
@@ -85,6 +91,9 @@ describe.skipIf(skipPrivileged)("hosts and an edge that share a Redis", () => {
 	});
 
 	test("a host whose daemon starts again loses nothing at the edge; one that is gone leaves when its lease ends", async () => {
+		await fleet.close();
+		// longer than a start takes
+		await open("4s");
 		const [first, second] = hosts();
 		const { ofFirst } = await start();
 		const all = [first.at(8000), second.at(8000)];
@@ -117,7 +126,7 @@ describe.skipIf(skipPrivileged)("hosts and an edge that share a Redis", () => {
 		await first.serve(8001);
 		await rm(join(fleet.redis.dir, "dump.rdb"), { force: true });
 		await fleet.redis.start();
-		await eventually("both hosts tell again", async () => (await leases()).sort().join() === "one,two");
+		await untilLeased("one", "two");
 		await untilReady(fleet.edge, [...remote, first.at(8001), local.place]);
 		expect(await watch.close()).toEqual([]);
 	});
@@ -128,7 +137,7 @@ describe.skipIf(skipPrivileged)("hosts and an edge that share a Redis", () => {
 		const all = [first.at(8000), second.at(8000)];
 		const watch = watchReady(all);
 		await fleet.redis.cli("FLUSHALL");
-		await eventually("both hosts tell again", async () => (await leases()).sort().join() === "one,two");
+		await untilLeased("one", "two");
 		await first.serve(8001);
 		await untilReady(fleet.edge, [...all, first.at(8001)]);
 		expect(await watch.close()).toEqual([]);
@@ -157,7 +166,7 @@ describe.skipIf(skipPrivileged)("hosts and an edge that share a Redis", () => {
 		await untilAdmin(fleet.edge, first.at(8000), "drain");
 		await answersAre(fleet.edge, "two-8000");
 		await ofFirst.stop();
-		await eventually("it is forgotten", async () => (await leases()).join() === "two");
+		await untilLeased("two");
 		await untilReady(fleet.edge, [second.at(8000)]);
 	});
 
