@@ -119,7 +119,11 @@ export async function openFleetLink(options: FleetLinkOptions): Promise<FleetLin
 			onState(state) {
 				if (!isCurrent()) return;
 				if (state.state === "up") log.info("the registry of the fleet is up: backends of other hosts follow it");
-				else log.error({ reason: state.why }, "the registry of the fleet is frozen: backends of other hosts stay as they are");
+				else
+					log.error(
+						{ reason: state.why },
+						"the registry of the fleet is frozen: backends of other hosts stay as they are",
+					);
 			},
 			onLocalAddress: (address) => isCurrent() && pipeline.onLocalAddress(address),
 			now: () => performance.now(),
