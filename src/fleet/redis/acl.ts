@@ -16,7 +16,6 @@ const PUBLISH = [
 	"hmget",
 	"hgetall",
 	"hset",
-	"hsetnx",
 	"hdel",
 	"del",
 	"pexpire",
@@ -36,13 +35,16 @@ const SUBSCRIBE = [
 	"evalsha",
 	"eval",
 	"time",
-	"hgetall",
+	"hlen",
 	"hmget",
-	"zrange",
+	"hgetall",
+	"zscore",
 	"zcard",
+	"zrangebyscore",
+	"zremrangebyscore",
 	"zadd",
 	"xread",
-	"xrevrange",
+	"xinfo|stream",
 ] as const;
 
 const COMMANDS = {
@@ -51,7 +53,7 @@ const COMMANDS = {
 	both: [...new Set([...ALWAYS, ...PUBLISH, ...SUBSCRIBE])],
 } as const satisfies Record<Role, readonly string[]>;
 
-/** Names of the commands that a role needs, in lower case; as a client of a Redis Cluster with `isCluster`. */
+/** Names of the commands that a role needs, in lower case, as `ACL` has them; as a client of a Redis Cluster with `isCluster`. */
 export const commandsOf = (role: Role, isCluster = false): readonly string[] =>
 	isCluster ? [...COMMANDS[role], ...CLUSTER] : COMMANDS[role];
 

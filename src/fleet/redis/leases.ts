@@ -38,7 +38,7 @@ export interface Leases {
 	beat(beat: Beat, known: ReadonlyMap<string, Leased>): LeaseVerdict;
 	/** Its lease seems to be over, and that is not sure yet. */
 	isDoubtful(host: string): boolean;
-	/** Somebody known was missing in the last look at all: the next one has to be at all, too. */
+	/** Somebody is doubtful: the next look has to be at all leases, to tell whether that one renews. */
 	readonly wantsAll: boolean;
 }
 
@@ -107,7 +107,7 @@ export function createLeases(): Leases {
 		},
 		isDoubtful: (host) => doubts.has(host),
 		get wantsAll() {
-			return [...doubts.values()].some(({ end }) => end === undefined);
+			return doubts.size > 0;
 		},
 	};
 }
@@ -116,7 +116,7 @@ interface Suspect extends Leased {
 	readonly end: number | undefined;
 }
 
-/** Known hosts whose lease does not look alive. Where not all were looked at, who was missing still is. */
+/** Known hosts whose lease does not look alive, and those who were doubtful and have the same lease as then. */
 function suspects(
 	{ redisMs, ended, ahead, all }: Beat,
 	known: ReadonlyMap<string, Leased>,
@@ -131,12 +131,10 @@ function suspects(
 	for (const [host, end] of ahead) {
 		if (end > redisMs + (known.get(host)?.lease ?? 0) + JUMP_MS) suspect(host, end);
 	}
-	if (all !== undefined) {
-		for (const host of known.keys()) if (!all.has(host)) suspect(host, undefined);
-	} else {
-		for (const [host, { end }] of doubts) {
-			if (end === undefined && !ended.has(host) && !ahead.has(host)) suspect(host, undefined);
-		}
+	if (all !== undefined) for (const host of known.keys()) if (!all.has(host)) suspect(host, undefined);
+	for (const [host, { end }] of doubts) {
+		// With time, what ends too far ahead does so no more: it is the same end, and still nobody renewed it.
+		if (!found.has(host) && (all === undefined || all.get(host) === end)) suspect(host, end);
 	}
 	return found;
 }

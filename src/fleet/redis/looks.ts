@@ -67,7 +67,8 @@ local function read(key, known)
 	local size = redis.pcall('HLEN', key)
 	if type(size) == 'table' then
 		if string.find(size.err, 'WRONGTYPE') then return 'type' end
-		return size
+		-- asked once more, unprotected: that error has a line, by which the command is named
+		redis.call('HLEN', key)
 	end
 	if size == 0 then return 'none' end
 	if size > ${MAX_OFFERS} then return 'many', size end
@@ -95,7 +96,6 @@ local found = {}
 for i = 2, #KEYS do
 	local ends = redis.call('ZSCORE', KEYS[1], ARGV[i * 2 - 3])
 	local what, version, fields, long = read(KEYS[i], ARGV[i * 2 - 2])
-	if type(what) == 'table' then return what end
 	local lives = 0
 	if ends and tonumber(ends) > now then lives = 1 end
 	found[#found + 1] = {what, lives, version or '', fields or {}, long or {}}
@@ -108,7 +108,8 @@ const REACH = script(`
 local info = redis.pcall('XINFO', 'STREAM', KEYS[1])
 if info.err then
 	if string.find(info.err, 'no such key') then return {'0-0', ''} end
-	return info
+	-- asked once more, unprotected: that error has a line, by which the command is named
+	redis.call('XINFO', 'STREAM', KEYS[1])
 end
 local last, first = '0-0', ''
 for i = 1, #info, 2 do
@@ -166,7 +167,7 @@ export type HostRead =
 	/** It has no hash: it was removed, or never there. */
 	| { readonly kind: "none" }
 	/** Its hash is what is known. */
-	| { readonly kind: "same"; readonly isAlive: boolean }
+	| { readonly kind: "same" }
 	| { readonly kind: "unusable"; readonly why: string }
 	| {
 			readonly kind: "whole";
@@ -217,7 +218,7 @@ export function readVersion(text: unknown): Version | undefined {
 function readHost([kind, lives, text, rawFields, rawLong]: readonly unknown[]): HostRead {
 	const isAlive = Number(lives) === 1;
 	if (kind === "none") return { kind: "none" };
-	if (kind === "same") return { kind: "same", isAlive };
+	if (kind === "same") return { kind: "same" };
 	if (kind === "type") return { kind: "unusable", why: "its key is no hash (delete it: its host writes it anew)" };
 	if (kind === "many") return { kind: "unusable", why: `it has ${text} fields, more than ${MAX_OFFERS}` };
 	const version = readVersion(text);
