@@ -126,6 +126,7 @@ export async function openFleetLink(options: FleetLinkOptions): Promise<FleetLin
 					);
 			},
 			onLocalAddress: (address) => isCurrent() && pipeline.onLocalAddress(address),
+			onRejected: (line) => log.warn(line),
 			now: () => performance.now(),
 		});
 		fleet = { cluster: by.fleet.cluster, host, zone, member };
