@@ -313,7 +313,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			take({ changes: byNamespace(changes, ({ endpoint }) => endpoint.netns), again }, "read");
 			if (read.complete) {
 				if (waiting.length > 0) lookAnew(waiting.flatMap((key) => judged.get(key)?.endpoint ?? []));
-				pools.confirm(beganMs, true);
+				pools.confirm(beganMs);
 			}
 			adopted.review(pools);
 			settle();
