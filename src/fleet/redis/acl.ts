@@ -16,7 +16,6 @@ const PUBLISH = [
 	"hmget",
 	"hgetall",
 	"hset",
-	"hsetnx",
 	"hdel",
 	"del",
 	"pexpire",

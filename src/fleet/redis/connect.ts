@@ -6,11 +6,11 @@
 
 import { readFileSync } from "node:fs";
 import { Socket } from "node:net";
-import { type ChainableCommander, Cluster, type CommonRedisOptions, Redis } from "ioredis";
+import { Cluster, type CommonRedisOptions, Redis } from "ioredis";
 import { messageOf } from "../../errors.js";
 import { reconnectDelayMs } from "./backoff.js";
 import type { Script } from "./script.js";
-import { type RedisConfig, redisPlace, redisTrouble } from "./trouble.js";
+import { type RedisConfig, redisPlace, redisTrouble, speaksTls } from "./trouble.js";
 
 /** A command's name, in lower case, and its arguments. */
 export type Command = readonly [name: string, ...args: (string | number)[]];
@@ -33,8 +33,6 @@ export interface Link {
 	localAddress(): string | undefined;
 	/** @throws what `why` has words for */
 	send(command: Command): Promise<unknown>;
-	/** All at once, in order: each its own reply, or its own error. @throws only when there is no connection */
-	sendAll(commands: readonly Command[]): Promise<readonly (readonly [error: Error | null, reply: unknown])[]>;
 	run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
 	/** Why something failed, as a clause with its mend. */
 	why(error: unknown): string;
@@ -116,11 +114,6 @@ export function openLink(config: RedisConfig, { purpose, onUp, onDown }: LinkOpt
 		},
 		localAddress: () => (client === undefined ? undefined : localAddressOf(client)),
 		send: async ([name, ...args]) => connected().call(name, ...args),
-		async sendAll(commands) {
-			const pipeline: ChainableCommander = connected().pipeline();
-			for (const [name, ...args] of commands) pipeline.call(name, ...args);
-			return (await pipeline.exec()) ?? [];
-		},
 		async run({ text, sha1 }, keys, args) {
 			const rest = [keys.length, ...keys, ...args];
 			try {
@@ -219,9 +212,10 @@ function credentials({ username, passwordFile }: RedisConfig): { username?: stri
 	return { username: username ?? "default", password };
 }
 
-function tlsOptions({ url, tls = false }: RedisConfig): NonNullable<Redis["options"]["tls"]> | undefined {
-	if (tls === false && url?.toLowerCase().startsWith("rediss:") !== true) return undefined;
-	if (typeof tls === "boolean") return {};
+function tlsOptions(config: RedisConfig): NonNullable<Redis["options"]["tls"]> | undefined {
+	if (!speaksTls(config)) return undefined;
+	const { tls } = config;
+	if (tls === undefined || typeof tls === "boolean") return {};
 	return {
 		...(tls.ca !== undefined && { ca: read(tls.ca, "tls.ca") }),
 		...(tls.cert !== undefined && { cert: read(tls.cert, "tls.cert") }),

@@ -4,17 +4,15 @@
  */
 
 import { messageOf } from "../../errors.js";
-import { version } from "../../version.js";
-import type { OfferedService } from "../offer.js";
 import type { Member, MemberOptions, MemberStatus, RegistryState } from "../registry.js";
 import { reconnectDelayMs } from "./backoff.js";
 import { openLink } from "./connect.js";
 import { FIELDS, type Keys } from "./keys.js";
 import type { ProcessIdentity } from "./process-identity.js";
+import { createSelf } from "./self.js";
 import { type Answer, createTeller, type Tenure } from "./tell.js";
 import type { RedisConfig } from "./trouble.js";
 import { createUntold } from "./untold.js";
-import { readAbout, writeAbout } from "./wire.js";
 
 export interface PublisherOptions {
 	readonly redis: RedisConfig;
@@ -34,23 +32,19 @@ const RENEWALS = 3;
 /** How many figures `publishMs` has. */
 const FIGURES = 256;
 const DRAIN_TIMEOUT_MS = 30_000;
-/** Edges take no more services of one host than that (see wire.ts). */
-const MOST_SERVICES = 1024;
 
 /** Connects, and claims the host as soon as it can. */
 export function openPublisher({ redis, keys, identity, options, onState }: PublisherOptions): Publisher {
 	const { host, zone, lease, now } = options;
 	const untold = createUntold();
+	const self = createSelf(zone, lease);
+	let toldSelf: string | undefined;
 	/** What this process told last, also when it tells no more; and whether it still does. */
 	let tenure: Tenure | undefined;
 	let holds = false;
-	let services: readonly OfferedService[] = [];
-	let draining = false;
 	/** It is to say goodbye; it has. */
 	let leaves = false;
 	let hasLeft = false;
-	let about = "";
-	let toldAbout: string | undefined;
 	let trouble: string | undefined;
 	let troubledSinceMs = now();
 	/** It was tried, whatever came of it. */
@@ -90,22 +84,11 @@ export function openPublisher({ redis, keys, identity, options, onState }: Publi
 		trouble = why;
 		onState(why === undefined ? { state: "up" } : { state: "frozen", sinceMs: troubledSinceMs, why });
 	};
-	const describe = () => {
-		about = writeAbout({
-			version,
-			...(zone !== undefined && { zone }),
-			lease,
-			draining,
-			services: services.slice(0, MOST_SERVICES).map((service) => ({ ...service, hosts: [...service.hosts] })),
-		});
-	};
-	describe();
-
 	const claim = async () => {
-		const isFirst = tenure === undefined && !untold.isSettled;
-		const offers = isFirst ? undefined : untold.all();
-		const sent = about;
-		const answer = await teller.claim({ mine: tenure?.incarnation, identity, about: sent, offers });
+		const isFirst = tenure === undefined;
+		const about = self.text;
+		const offers = untold.all();
+		const answer = await teller.claim({ mine: tenure?.incarnation, identity, about, offers });
 		if (answer.kind === "refused") {
 			refused =
 				answer.by === "later"
@@ -118,18 +101,13 @@ export function openPublisher({ redis, keys, identity, options, onState }: Publi
 		tenure = { incarnation: answer.incarnation, sequence: 1 };
 		holds = true;
 		renewAtMs = now() + lease / RENEWALS;
-		if (offers !== undefined) {
-			toldAbout = sent;
+		if (isFirst) {
+			toldSelf = answer.fields.get(FIELDS.about);
+			untold.has(new Map([...answer.fields].filter(([field]) => !field.startsWith("@"))));
+			if (self.carryOn(toldSelf)) leaveLater();
+		} else {
+			toldSelf = about;
 			untold.has(offers);
-			return;
-		}
-		toldAbout = answer.fields.get(FIELDS.about);
-		untold.has(new Map([...answer.fields].filter(([field]) => !field.startsWith("@"))));
-		const before = readAbout(toldAbout ?? "");
-		if (before.ok && before.value.draining && !draining) {
-			draining = true;
-			describe();
-			leaveLater();
 		}
 	};
 	/** Takes in what became of a step; whatever is not as it was told is claimed again, and told as a whole. */
@@ -145,10 +123,10 @@ export function openPublisher({ redis, keys, identity, options, onState }: Publi
 		tenure = { ...tenure, sequence: tenure.sequence + 1 };
 		told();
 	};
-	const tellAbout = async (held: Tenure) => {
-		const sent = about;
-		took(await teller.change(held, { kind: "about", about: sent }), () => {
-			toldAbout = sent;
+	const tellSelf = async (held: Tenure) => {
+		const about = self.text;
+		took(await teller.change(held, { kind: "about", about }), () => {
+			toldSelf = about;
 		});
 	};
 	const tellOffers = async (held: Tenure) => {
@@ -172,13 +150,13 @@ export function openPublisher({ redis, keys, identity, options, onState }: Publi
 			hasLeft = true;
 		});
 	};
-	const isTold = () => hasLeft || (holds && !leaves && about === toldAbout && !untold.isPending);
+	const isTold = () => hasLeft || (holds && !leaves && self.text === toldSelf && !untold.isPending);
 	/** The next step, if there is any to take now. */
 	const step = (): Promise<void> | undefined => {
 		if (isClosed || hasLeft || !link.isUp || now() < notBeforeMs) return;
 		if (!holds || tenure === undefined) return claim();
 		if (leaves) return sayBye(tenure);
-		if (about !== toldAbout) return tellAbout(tenure);
+		if (self.text !== toldSelf) return tellSelf(tenure);
 		if (untold.isPending) return tellOffers(tenure);
 		if (now() >= renewAtMs) return teller.renew(tenure).then(took);
 		return;
@@ -217,10 +195,7 @@ export function openPublisher({ redis, keys, identity, options, onState }: Publi
 	};
 	const leaveLater = () => {
 		clearTimeout(drainTimer);
-		const longestMs = Math.max(
-			options.drainTimeout?.() ?? DRAIN_TIMEOUT_MS,
-			...services.map(({ drainTimeout }) => drainTimeout),
-		);
+		const longestMs = Math.max(options.drainTimeout?.() ?? DRAIN_TIMEOUT_MS, self.longestDrainMs);
 		drainTimer = setTimeout(() => {
 			leaves = true;
 			void pump();
@@ -237,8 +212,7 @@ export function openPublisher({ redis, keys, identity, options, onState }: Publi
 			waits();
 		},
 		declare(declared) {
-			services = declared;
-			describe();
+			self.declare(declared);
 			waits();
 		},
 		settled() {
@@ -247,10 +221,9 @@ export function openPublisher({ redis, keys, identity, options, onState }: Publi
 		},
 		async drain(isDraining) {
 			clearTimeout(drainTimer);
-			leaves = isDraining && draining;
+			leaves = isDraining && self.isDraining;
 			if (!isDraining) hasLeft = false;
-			draining = isDraining;
-			describe();
+			self.drain(isDraining);
 			if (isDraining && !leaves) leaveLater();
 			if (refused === undefined) notBeforeMs = 0;
 			const told = new Promise<string | undefined>((resolve) => asked.push(resolve));
@@ -260,14 +233,14 @@ export function openPublisher({ redis, keys, identity, options, onState }: Publi
 		},
 		status: () => ({
 			publishing: publishingNow(),
-			draining,
+			draining: self.isDraining,
 			offers: untold.offers,
 			publishMs: [...publishMs],
 		}),
 		async close() {
 			clearTimeout(timer);
 			clearTimeout(drainTimer);
-			if (draining && !hasLeft && holds && refused === undefined) {
+			if (self.isDraining && !hasLeft && holds && refused === undefined) {
 				leaves = true;
 				const gone = new Promise<unknown>((resolve) => asked.push(resolve));
 				void pump();

@@ -40,39 +40,43 @@ const entry = (length: string, incarnation: string, sequence: string, kind: stri
 /**
  * Becomes the one that tells for a host. Refused while another one lives that has a better claim: a later daemon of the
  * same boot; one on another machine; and, for who was told off before, whoever told it off. What is stored may be older
- * than what this process wrote itself: a backup, then, and no rival.
+ * than what this process wrote itself: a backup, then, and no rival. With the first claim of a process, what an earlier one
+ * left stays where it may still be true: what it said of itself on this machine, and what it offered since this boot.
  *
- * ARGV: 1 host, 2 own incarnation so far (0: none), 3 boot, 4 machine, 5 start, 6 lease, 7 time until the hash expires,
- * 8 length of the stream, 9 `keep` (what is offered stays) or `replace`, 10 what it says of itself; then key and value of
- * each offer. → `ok`, incarnation, all fields with `keep`; or `refused`, `later` or `other`, rest of its lease.
+ * ARGV: 1 host, 2 own incarnation so far (0: the first claim), 3 boot, 4 machine, 5 start, 6 lease, 7 time until the hash
+ * expires, 8 length of the stream, 9 what it says of itself; then key and value of each offer. → `ok`, incarnation, all
+ * fields with the first claim; or `refused`, `later` or `other`, rest of its lease.
  */
 export const CLAIM: Script = script(`${NOW}
 -- who tells for this host so far
-local stored = redis.call('HMGET', KEYS[1], '${FIELDS.incarnation}', '${FIELDS.boot}', '${FIELDS.machine}', '${FIELDS.start}')
+local stored = redis.call('HMGET', KEYS[1], '${FIELDS.incarnation}', '${FIELDS.boot}', '${FIELDS.machine}', '${FIELDS.start}', '${FIELDS.about}')
 local last = tonumber(stored[1] or 0) or 0
 local ends = tonumber(redis.call('ZSCORE', KEYS[2], ARGV[1]) or 0)
+local first = ARGV[2] == '0'
+local boot = stored[2] == ARGV[3]
+local machine = boot or (ARGV[4] ~= '' and stored[3] == ARGV[4])
 if last > tonumber(ARGV[2]) and ends > now then
-	if stored[2] == ARGV[3] then
+	if boot then
 		if (tonumber(stored[4]) or 0) > tonumber(ARGV[5]) then return {'refused', 'later', ends - now} end
-	elseif ARGV[2] ~= '0' or ARGV[4] == '' or stored[3] ~= ARGV[4] then
+	elseif not first or not machine then
 		return {'refused', 'other', ends - now}
 	end
 end
 -- grows with each claim, also where Redis lost what was stored
 local incarnation = string.format('%.0f', math.max(last + 1, now))
 redis.call('ZADD', KEYS[2], now + ARGV[6], ARGV[1])
-if ARGV[9] == 'replace' then
+local about = ARGV[9]
+if first and machine and stored[5] then about = stored[5] end
+if not first or not boot then
 	redis.call('DEL', KEYS[1])
 end
-redis.call('HSET', KEYS[1], '${FIELDS.incarnation}', incarnation, '${FIELDS.sequence}', 1, '${FIELDS.boot}', ARGV[3], '${FIELDS.machine}', ARGV[4], '${FIELDS.start}', ARGV[5])
--- what an earlier run said of itself stays, until this one has read it
-redis.call('HSETNX', KEYS[1], '${FIELDS.about}', ARGV[10])
-for i = 11, #ARGV, 2 do
+redis.call('HSET', KEYS[1], '${FIELDS.incarnation}', incarnation, '${FIELDS.sequence}', 1, '${FIELDS.boot}', ARGV[3], '${FIELDS.machine}', ARGV[4], '${FIELDS.start}', ARGV[5], '${FIELDS.about}', about)
+for i = 10, #ARGV, 2 do
 	redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[7])
 ${entry("ARGV[8]", "incarnation", "1", "'whole'")}
-if ARGV[9] == 'replace' then return {'ok', incarnation, {}} end
+if not first then return {'ok', incarnation, {}} end
 local all = redis.call('HGETALL', KEYS[1])
 return {'ok', incarnation, all}
 `);

@@ -20,18 +20,17 @@ export interface Tenure {
 export type Answer = "ok" | "gone" | "behind" | "fenced";
 
 export type ClaimAnswer =
+	/** `fields` of the hash by now, where something may be left in it: with the first claim. */
 	| { readonly kind: "ok"; readonly incarnation: string; readonly fields: ReadonlyMap<string, string> }
 	/** `later`: a later daemon on this very host; `other`: another host of this name. For so many milliseconds at least. */
 	| { readonly kind: "refused"; readonly by: "later" | "other"; readonly leaseLeftMs: number };
 
 export interface Claim {
-	/** Its incarnation so far, or undefined. */
+	/** Its incarnation so far; undefined: what an earlier run left stays beside this. */
 	readonly mine: string | undefined;
 	readonly identity: ProcessIdentity;
-	/** What it says of itself, unless an earlier run did and `offers` is undefined. */
 	readonly about: string;
-	/** All that it offers; undefined: what an earlier run offered stays, and is told in `fields`. */
-	readonly offers: ReadonlyMap<OfferKey, string> | undefined;
+	readonly offers: ReadonlyMap<OfferKey, string>;
 }
 
 export type Change =
@@ -57,9 +56,8 @@ export function createTeller(link: Link, keys: Keys, host: string, leaseMs: numb
 
 	return {
 		async claim({ mine = "0", identity: { boot, machine, start }, about, offers }) {
-			const mode = offers === undefined ? "keep" : "replace";
-			const head = [host, mine, boot, machine, start, leaseMs, expiryMs, STREAM_LENGTH, mode, about];
-			const [kind, second, third] = list(await link.run(CLAIM, where, [...head, ...[...(offers ?? [])].flat()]));
+			const head = [host, mine, boot, machine, start, leaseMs, expiryMs, STREAM_LENGTH, about];
+			const [kind, second, third] = list(await link.run(CLAIM, where, [...head, ...[...offers].flat()]));
 			if (kind === "refused") {
 				return { kind, by: second === "later" ? "later" : "other", leaseLeftMs: Number(third) };
 			}

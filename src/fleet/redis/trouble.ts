@@ -26,6 +26,9 @@ export function redisPlace({ url, sentinels, cluster, master = "mymaster" }: Red
 	return cluster === undefined ? (url ?? "") : `the Redis Cluster at ${cluster.join(", ")}`;
 }
 
+export const speaksTls = ({ url, tls = false }: RedisConfig): boolean =>
+	tls !== false || url?.toLowerCase().startsWith("rediss:") === true;
+
 type Words = (facts: { config: RedisConfig; place: string; text: string; match: RegExpExecArray }) => string;
 
 /**
@@ -67,6 +70,10 @@ const BY_TEXT: readonly (readonly [pattern: RegExp, words: Words])[] = [
 	[/\b(?:MOVED|ASK) \d+ /, () => "Redis is a node of a Cluster (name some of its nodes in fleet.redis.cluster)"],
 	[/cluster support disabled/, () => "Redis is no Cluster (set fleet.redis.url instead of cluster)"],
 	[
+		/unknown command '?`?sentinel/i,
+		({ config }) => `what answers at ${config.sentinels?.join(", ")} is no Sentinel (see fleet.redis.sentinels)`,
+	],
+	[
 		/unknown command '?`?(\w+)/i,
 		({ match: [, command = ""] }) =>
 			`Redis does not know the command ${command} (6.2 or later is needed; or it was renamed there)`,
@@ -84,7 +91,11 @@ const BY_TEXT: readonly (readonly [pattern: RegExp, words: Words])[] = [
 		/Command timed out|Socket timeout/,
 		({ place }) => `Redis does not answer (${place}: is it overloaded, or stopped?)`,
 	],
-	[/ETIMEDOUT/, ({ place }) => `no answer from ${place} (is it up, and does a firewall let this host through?)`],
+	[
+		/ETIMEDOUT/,
+		({ config, place }) =>
+			`no answer from ${place} (is it up, ${speaksTls(config) ? "does it speak TLS, " : ""}and does a firewall let this host through?)`,
+	],
 ];
 
 /** By the code of a system call, or of TLS. */

@@ -15,7 +15,6 @@ export interface Untold {
 	change(changes: readonly OfferChange[]): void;
 	/** What an earlier run offered and this one has not, goes. */
 	settle(): void;
-	readonly isSettled: boolean;
 	/** All that the registry is to have, as text: for one that is to have nothing else. */
 	all(): Map<OfferKey, string>;
 	/** What is to be told next; only asked for while nothing is on its way. */
@@ -48,9 +47,6 @@ export function createUntold(): Untold {
 		},
 		get isPending() {
 			return marked.size > 0;
-		},
-		get isSettled() {
-			return isSettled;
 		},
 		change(changes) {
 			for (const change of changes) {

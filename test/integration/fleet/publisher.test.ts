@@ -130,10 +130,14 @@ test("a machine that booted again takes over at once; of two clones the one that
 	await current(before);
 	const after = await open("a", { boot: "second", start: 3 });
 	await current(after);
-	expect(await stored(redis)).toEqual([80]);
+	// Nothing of what listened before listens since.
+	expect(await stored(redis)).toEqual([]);
+	after.member.offer([put(90)]);
+	await stores(redis, [90]);
 	before.member.offer([put(81)]);
 	await eventually("it is refused", () => before.member.status().publishing.state === "refused");
 	expect(why(before)).toContain("another host calls itself a");
+	expect(await stored(redis)).toEqual([90]);
 });
 
 test("a Redis without memory freezes what is told, and has it when that is mended", async () => {
