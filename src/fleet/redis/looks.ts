@@ -27,9 +27,10 @@ const NOW = "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t
 const BEAT = script(`
 ${NOW}
 local leases, edges = KEYS[1], KEYS[2]
+-- first, since after another write no want of memory would be told
+redis.call('ZADD', edges, now, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', leases, '-inf', now - ${FORGET_MS})
 redis.call('ZREMRANGEBYSCORE', edges, '-inf', now - ${FORGET_MS})
-redis.call('ZADD', edges, now, ARGV[1])
 local function range(from, to)
 	local found = {}
 	local all = redis.call('ZRANGEBYSCORE', leases, from, to, 'WITHSCORES')
