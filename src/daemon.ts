@@ -30,6 +30,8 @@ import { createView } from "./view.js";
 
 /** A proxy that is down must not hold up the boot. */
 const READY_TIMEOUT_MS = 10_000;
+/** What this host has must not wait for other hosts; the proxies keep what they have of those. */
+const FLEET_TIMEOUT_MS = 1000;
 
 export interface DaemonOptions {
 	/** The configuration file. */
@@ -142,6 +144,8 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 	}
 	// services by label are there, then, before a proxy is touched
 	await engine.listed();
+	// and backends of other hosts, where the registry answers as soon
+	await Promise.race([link.complete, pause(FLEET_TIMEOUT_MS, undefined, { ref: false })]);
 	await proxies.start();
 	link.begin();
 

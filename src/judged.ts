@@ -72,8 +72,12 @@ export interface Judged {
 	 * since the lowest port of their container is another one.
 	 */
 	disturbed(): Endpoint[];
-	/** Whether the verdict is known on a listener that a connection to the address would reach. */
-	hasAt(place: Place): boolean;
+	/**
+	 * Whether the verdict is known on a listener that a connection to the address would reach.
+	 *
+	 * @param isOursAlone default: true; false where one that no rule matches says nothing: a container may be a host with a daemon of its own
+	 */
+	hasAt(place: Place, isOursAlone?: boolean): boolean;
 	/** Whether the host may pass connections to the address on to a container of which no engine has told yet. */
 	mayPassOn(place: Place): boolean;
 	/** Forgets all verdicts, and judges by other rules from now on. */
@@ -197,12 +201,12 @@ export function createJudged(
 			judge(endpoint, resolved, { ...circumstances(endpoint, resolved), decisions });
 			return decisions;
 		},
-		hasAt(place) {
+		hasAt(place, isOursAlone = true) {
 			let isPassedOn = false;
 			let waits = false;
-			for (const { endpoint, resolved, verdict, judgement } of known.values()) {
+			for (const { endpoint, resolved, verdict, judgement, isUnmatched } of known.values()) {
 				waits ||= resolved.container?.state === "waiting";
-				if (verdict.state === "pending") continue;
+				if (verdict.state === "pending" || (isUnmatched === true && !isOursAlone)) continue;
 				if (judgement.backends.some((backend) => isAt(backend, place, proxies))) return true;
 				if (endpoint.port !== place.port || !leadsTo(endpoint, resolved, place)) continue;
 				if (!isPortProxy({ ...resolved.identity, isHost: resolved.isHost })) return true;

@@ -76,7 +76,8 @@ export function createOffering(options: OfferingOptions): Offering {
 			shared,
 			published: container?.state === "known" ? container.container.published : [],
 			advertise,
-			own,
+			// those of a listener in this host's own namespace are newer
+			own: isHost ? hostAddresses(advertise, addresses, toRegistry) : own,
 		});
 	};
 

@@ -83,7 +83,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	/** A listener that the kernel's table has was judged already: an old file must not overrule its verdict. */
 	const presenceOf = ({ service, address, port }: AdoptedServer): Presence => {
 		const place = { address, port, netns: netnsOfService(service, proxies) };
-		if (judged.hasAt(place)) return "closed";
+		if (judged.hasAt(place, !remote.isAwaited)) return "closed";
 		const presence = options.presenceOf(place);
 		// another host's, then, of which the registry has yet to tell
 		if (presence === "elsewhere" && remote.isAwaited) return "unknown";
@@ -313,7 +313,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			take({ changes: byNamespace(changes, ({ endpoint }) => endpoint.netns), again }, "read");
 			if (read.complete) {
 				if (waiting.length > 0) lookAnew(waiting.flatMap((key) => judged.get(key)?.endpoint ?? []));
-				pools.confirm(beganMs, true);
+				pools.confirm(beganMs);
 			}
 			adopted.review(pools);
 			settle();

@@ -38,8 +38,8 @@ export interface Pools {
 	expire(nowMs: number): void;
 	/** The endpoints of this host that wait since before then to be confirmed. */
 	withheldBefore(ms: number): EndpointKey[];
-	/** Lets those go that wait since before then: those of this host, or those of others. */
-	confirm(ms: number, local: boolean): void;
+	/** Lets those go that wait since before then: those of this host, or where `local` is false, those of others. */
+	confirm(ms: number, local?: boolean): void;
 	/** Goes on by other rules. A service that is no longer there goes with its backends. */
 	reconfigure(rules: PoolRules): void;
 	/**
@@ -154,7 +154,7 @@ export function createPools(rules: PoolRules, heldBefore: readonly Hold[] = [], 
 			}
 		},
 		withheldBefore: (ms) => claims.withheldBefore(ms, true).map(({ backend }) => backend.endpoint),
-		confirm(ms, local) {
+		confirm(ms, local = true) {
 			claims.withheldBefore(ms, local).forEach(takeOut);
 		},
 		reconfigure(next) {

@@ -114,11 +114,11 @@ describe("a backend before which a gate is shut", () => {
 		for (const backend of [a, b, c]) put(pools, backend);
 		for (let n = 4; n <= 12; n++) put(pools, backendOf(`10.0.0.${n}`), WAITING);
 		for (const { endpoint } of [a, b, c]) pools.set(endpoint, [], "it vanished", 0);
-		expect(pools.commit(0)).toMatchObject({ withheld: true });
+		expect(pools.commit(0)).toMatchObject({ withheld: { local: true, remote: false } });
 		const gone = createPools(rules);
 		for (let n = 4; n <= 12; n++) put(gone, backendOf(`10.0.0.${n}`), WAITING);
 		for (let n = 4; n <= 12; n++) gone.set(backendOf(`10.0.0.${n}`).endpoint, [], "it vanished", 0);
-		expect(gone.commit(0)).toMatchObject({ withheld: false });
+		expect(gone.commit(0)).toMatchObject({ withheld: { local: false, remote: false } });
 		expect(gone.status(0)[0]?.backends).toEqual([]);
 	});
 

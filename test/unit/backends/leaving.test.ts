@@ -170,20 +170,27 @@ describe("a person's word", () => {
 describe("backends that would leave without a close", () => {
 	test("wait where they are too many at once, and go when that is confirmed", () => {
 		const pools = webOf(5);
-		expect(vanish(pools, [nth(1), nth(2), nth(3)], 10)).toEqual({ touched: [], removal: false, withheld: true });
+		expect(vanish(pools, [nth(1), nth(2), nth(3)], 10)).toEqual({
+			touched: [],
+			removal: false,
+			withheld: { local: true, remote: false },
+		});
 		expect(Object.keys(states(pools))).toHaveLength(5);
 		expect(reason(pools, nth(1), 10)).toBe("waits for a resync to confirm: it has no address");
 		step(pools, 20, () => pools.confirm(10));
 		expect(Object.keys(states(pools))).toHaveLength(5);
-		expect(step(pools, 20, () => pools.confirm(20))).toMatchObject({ removal: true, withheld: false });
+		expect(step(pools, 20, () => pools.confirm(20))).toMatchObject({
+			removal: true,
+			withheld: { local: false, remote: false },
+		});
 		expect(states(pools)).toEqual({ 4: "ready", 5: "ready" });
 	});
 
 	test("go at once where they are few, or a small share", () => {
 		const few = webOf(2);
-		expect(vanish(few, [nth(1), nth(2)], 10).withheld).toBe(false);
+		expect(vanish(few, [nth(1), nth(2)], 10).withheld.local).toBe(false);
 		const share = webOf(6);
-		expect(vanish(share, [nth(1), nth(2), nth(3)], 10).withheld).toBe(false);
+		expect(vanish(share, [nth(1), nth(2), nth(3)], 10).withheld.local).toBe(false);
 		expect(Object.keys(states(share))).toHaveLength(3);
 	});
 
@@ -192,7 +199,7 @@ describe("backends that would leave without a close", () => {
 		expect(
 			step(pools, 10, () => {
 				for (const n of [1, 2, 3]) pools.close(nth(n).endpoint, 10);
-			}).withheld,
+			}).withheld.local,
 		).toBe(false);
 		expect(states(pools)).toEqual({ 4: "ready" });
 	});

@@ -86,7 +86,7 @@ describe("what is wrong in a template is reported with its place", () => {
 		["{{proxy.options.bind}}", '1:1: option "bind" is not set (set it, or write {{default proxy.options.bind "…"}})'],
 		[
 			"{{nope host}}",
-			'1:1: unknown helper "nope" (known: after, default, each, eq, having, hostport, if, join, json, list, lookup, regex, serving, unless, where, with)',
+			'1:1: unknown helper "nope" (known: after, default, each, eq, having, hostport, if, join, json, list, lookup, regex, serving, standby, unless, where, with)',
 		],
 		["{{#nope host}}{{/nope}}", '1:1: unknown helper "nope"'],
 		["{{#if (nope host)}}{{/if}}", '1:7: unknown helper "nope"'],
