@@ -189,15 +189,13 @@ function reachable({ advertise, redis }: FleetConfig, hasEngine: boolean): Findi
 	const what = "advertise";
 	if (advertise.length > 0) return [ok(what, advertise.join(", "))];
 	const mend = "name the networks whose addresses others reach as fleet.advertise";
-	if (!hasEngine) {
-		return [degraded(what, `none, and no engine that publishes ports: others are told of no backend here (${mend})`)];
+	const { url } = redis;
+	if (url !== undefined && isHere(url)) {
+		const why = `none, and Redis is reached at ${url}, which tells no address of this host`;
+		return [degraded(what, `${why}: others are told of no backend here (${mend})`)];
 	}
-	if (/^unix:/i.test(redis.url ?? "")) {
-		return [
-			degraded(what, `none, and Redis is reached by a unix socket, which tells no address of this host (${mend})`),
-		];
-	}
-	return [ok(what, "published ports, at the address by which this host reaches Redis")];
+	const ports = hasEngine ? "of containers, published ports" : "of containers nothing, without discovery.docker";
+	return [ok(what, `none: this host by the address at which it reaches Redis; ${ports} (${mend})`)];
 }
 
 /** A map of Redis in the older protocol: keys and values in turn. */

@@ -13,7 +13,7 @@ const HARMLESS: Readonly<Record<string, (key: string) => Words>> = {
 	ping: () => [],
 	time: () => [],
 	eval: (key) => ["return 1", 1, key],
-	// the hash of no script
+	// the hash of no script: an error that is expected
 	evalsha: (key) => ["0".repeat(40), 1, key],
 	"cluster|slots": () => ["slots"],
 	hset: (key) => [key, "field", "value"],
@@ -21,16 +21,18 @@ const HARMLESS: Readonly<Record<string, (key: string) => Words>> = {
 	pexpire: (key) => [key, 1000],
 	hmget: (key) => [key, "field"],
 	hgetall: (key) => [key],
+	hlen: (key) => [key],
 	hdel: (key) => [key, "field"],
 	del: (key) => [key],
 	zadd: (key) => [key, "XX", 0, "member"],
 	zscore: (key) => [key, "member"],
-	zrange: (key) => [key, 0, -1],
+	zrangebyscore: (key) => [key, 0, 0],
+	zremrangebyscore: (key) => [key, 0, 0],
 	zcard: (key) => [key],
 	zrem: (key) => [key, "member"],
 	xadd: (key) => [key, "NOMKSTREAM", "*", "field", "value"],
 	xread: (key) => ["COUNT", 1, "STREAMS", key, "0"],
-	xrevrange: (key) => [key, "+", "-", "COUNT", 1],
+	"xinfo|stream": (key) => ["stream", key],
 };
 
 /** The commands that can be tried; a test holds them to those that are needed. */
@@ -64,7 +66,7 @@ export async function missingRights(link: Link, options: RightsOptions): Promise
 			if (!link.isUp) throw error;
 			const text = String(error);
 			if (/NOPERM/.test(text)) missing.push(command);
-			else if (!/NOSCRIPT/.test(text)) other ??= link.why(error);
+			else if (!/NOSCRIPT|no such key/.test(text)) other ??= link.why(error);
 		}
 	}
 	if (missing.length === 0) return other;

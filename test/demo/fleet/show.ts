@@ -32,12 +32,14 @@ While it runs there is on this machine:
 Ctrl-C ends it and removes all of that.
 `;
 
-function summary({ answeredMs, leftMs, asked }: FleetResult): string {
+function summary({ answeredMs, leftMs, asked, takenAlong }: FleetResult): string {
 	return [
 		`${answeredMs.length} times a server came; the edge's first answer was ${answeredMs.join(", ")} ms after its host saw it listen`,
 		`a host died; it was out of the edge's pool after ${(leftMs / 1000).toFixed(1)} s (lease: ${LEASE_MS / 1000} s)`,
 		"Redis died and came back empty: nobody left the pool; a host was drained, and forgotten",
-		`a client of the edge asked ${asked} times meanwhile: 0 failed`,
+		`a client of the edge asked ${asked} times meanwhile: ${takenAlong} failed${
+			takenAlong > 0 ? ", which the host had taken when it died" : ""
+		}`,
 	].join("\n");
 }
 
