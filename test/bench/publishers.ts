@@ -57,7 +57,9 @@ function open(host: number): Host {
 		keys,
 		identity: { boot: `boot-${host}`, machine: `machine-${host}`, start: 1 },
 		options: { host: `host-${host}`, zone: undefined, lease: LEASE_MS, now },
-		onTrouble: (why) => why !== undefined && process.stderr.write(`host-${host}: ${why}\n`),
+		onState: (state) => {
+			if (state.state === "frozen" && hasBegun) process.stderr.write(`host-${host}: ${state.why}\n`);
+		},
 	});
 	const offers = offersOf(host);
 	publisher.offer(offers.map((offer) => ({ kind: "put", key: keyOf(offer), offer })));
@@ -92,6 +94,7 @@ async function changes(hosts: readonly Host[], perSecond: number, seconds: numbe
 	return made;
 }
 
+let hasBegun = false;
 const startedMs = now();
 const hosts: Host[] = [];
 const isTold = ({ publisher }: Host) => publisher.status().publishing.state === "current";
@@ -100,6 +103,7 @@ for (let first = 0; first < HOSTS; first += AT_ONCE) {
 	hosts.push(...some);
 	while (!some.every(isTold)) await pause(TICK_MS);
 }
+hasBegun = true;
 process.stdout.write(`ready ${(now() - startedMs).toFixed(0)}\n`);
 for await (const line of createInterface({ input: process.stdin })) {
 	const [, perSecond, seconds] = line.split(" ").map(Number);

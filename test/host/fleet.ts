@@ -75,7 +75,7 @@ export interface FleetOptions {
 	readonly fleet?: object;
 	/** Of the edge. */
 	readonly edge?: EdgeChanges;
-	readonly redis?: Pick<RedisOptions, "config">;
+	readonly redis?: Pick<RedisOptions, "config" | "env">;
 }
 
 const REDIS_PORT = 6379;

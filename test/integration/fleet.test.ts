@@ -8,6 +8,7 @@ import { type Application, startApplication } from "../host/application.js";
 import { type Daemon, solistend } from "../host/daemon.js";
 import { eventually } from "../host/eventually.js";
 import { type Fleet, type Host, LOCAL_NETNS, openFleet, readyOf, untilReady } from "../host/fleet.js";
+import { ip } from "../host/ip.js";
 import { answersAre, serversOf, toldOf, untilAdmin } from "../host/operator.js";
 import { requirePrivileges, skipPrivileged } from "../host/privileges.js";
 
@@ -172,11 +173,10 @@ describe.skipIf(skipPrivileged)("hosts and an edge that share a Redis", () => {
 
 	test("a place that two hosts tell of joins from neither, and the edge says so", async () => {
 		const [first, second] = hosts();
-		await start();
 		const shared = fleet.edge.segment.subnet.replace("0/24", "200");
 		// both have it on their loopback: nobody knows who would answer
-		for (const { netns } of [first, second])
-			await execa("ip", ["-n", netns.name, "addr", "add", `${shared}/32`, "dev", "lo"]);
+		for (const { netns } of [first, second]) await ip([`addr add ${shared}/32 dev lo`], netns.name);
+		await start();
 		await first.serve(8001, { address: shared });
 		await untilReady(fleet.edge, [first.at(8000), second.at(8000), `${shared}:8001`]);
 		const other = await second.serve(8001, { address: shared });
