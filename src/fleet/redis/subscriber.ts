@@ -4,7 +4,7 @@
  */
 
 import { LONGEST_MS, NAME } from "../../config/rules.js";
-import type { HostChange, HostStatus, MemberOptions, RegistryState } from "../registry.js";
+import type { HostChange, HostStatus, MemberOptions } from "../registry.js";
 import { openBeats } from "./beats.js";
 import { type ChangeEntry, readEntry } from "./entry.js";
 import { openFollower } from "./follow.js";
@@ -28,7 +28,6 @@ export interface SubscriberOptions
 }
 
 export interface SubscriberStatus {
-	readonly state: RegistryState;
 	/** Sorted by name. */
 	readonly hosts: readonly HostStatus[];
 	/** As in `MemberStatus`. */
@@ -241,7 +240,6 @@ export function openSubscriber(options: SubscriberOptions): Subscriber {
 
 	return {
 		status: () => ({
-			state: health.state,
 			hosts: [...known.hosts.values()].map(statusOf).sort((a, b) => (a.host < b.host ? -1 : 1)),
 			rejected: rejections.count,
 			...(rejections.last !== undefined && { lastRejected: rejections.last }),
