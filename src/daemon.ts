@@ -171,6 +171,7 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 		resync,
 		reload: () => requestReload(true),
 		saved: state.kept,
+		fleet: () => link?.fleet,
 	});
 	const control = createControlSocket(view, log);
 	const refuse = (problems: readonly string[]) => {

@@ -51,6 +51,7 @@ export interface FleetLink {
 
 export async function openFleetLink(options: FleetLinkOptions): Promise<FleetLink> {
 	const { pipeline, log, open = openMember } = options;
+	let current = options.config;
 	const startedMs = performance.now();
 	let fleet: Fleet | undefined;
 	let joinedBy: JoinedBy | undefined;
@@ -125,6 +126,8 @@ export async function openFleetLink(options: FleetLinkOptions): Promise<FleetLin
 						"the registry of the fleet is frozen: backends of other hosts stay as they are",
 					);
 			},
+			// those by label are declared
+			drainTimeout: () => Math.max(0, ...Object.values(current.services).map((service) => service.drainTimeout)),
 			onLocalAddress: (address) => isCurrent() && pipeline.onLocalAddress(address),
 			onRejected: (line) => log.warn(line),
 			now: () => performance.now(),
@@ -165,6 +168,7 @@ export async function openFleetLink(options: FleetLinkOptions): Promise<FleetLin
 		},
 		declare,
 		async reconfigure(config) {
+			current = config;
 			const next = config.fleet && { fleet: config.fleet, host: config.host, zone: config.fleet.zone };
 			if (isDeepStrictEqual(next, joinedBy)) return;
 			joinedBy = undefined;

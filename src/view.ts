@@ -1,9 +1,19 @@
 /** From what the stages say of themselves to what the daemon answers: names, and times as people read them. */
 
-import type { BackendName, DaemonView, Kept, ProxyView, SensorView, ServiceView } from "./admin/view.js";
+import type {
+	BackendName,
+	DaemonStatus,
+	DaemonView,
+	DrainedHost,
+	Kept,
+	ProxyView,
+	SensorView,
+	ServiceView,
+} from "./admin/view.js";
 import { type BackendRef, parseBackendId } from "./backends/backend.js";
 import type { ServiceStatus } from "./backends/status.js";
 import { type AnswerOptions, explain } from "./explain/answer.js";
+import { fleetView, type ShownFleet } from "./fleet-view.js";
 import { endpointJson } from "./listener-json.js";
 import type { Pipeline } from "./pipeline.js";
 import type { ProxyStatus } from "./proxies/loop.js";
@@ -25,6 +35,8 @@ export interface ViewOptions {
 	reload(): Promise<readonly string[]>;
 	/** Resolves when what is held now is written, with the reason where it is not. */
 	saved(): Promise<string | undefined>;
+	/** This host among others, as it is configured now. */
+	fleet(): ShownFleet | undefined;
 }
 
 export function createView(options: ViewOptions): DaemonView {
@@ -52,6 +64,7 @@ export function createView(options: ViewOptions): DaemonView {
 			proxies: proxies.status().map(proxyView),
 			sensor: sensorView(sensor.state()),
 			losses: { ...sensor.losses() },
+			...fleetOf(options),
 		}),
 		listeners: () => pipeline.listeners().map(endpointJson),
 		explain(question) {
@@ -78,9 +91,30 @@ export function createView(options: ViewOptions): DaemonView {
 			const why = pipeline.forget(service);
 			return why === undefined ? { ok: true, ...(await kept()) } : { ok: false, message: why };
 		},
+		drainHost: (isDraining) => drainHost(options.fleet(), isDraining),
 		resync,
 		reload,
 	};
+}
+
+function fleetOf({ fleet }: ViewOptions): Pick<DaemonStatus, "fleet"> {
+	const now = fleet();
+	return now === undefined ? {} : { fleet: fleetView(now, toIso) };
+}
+
+async function drainHost(fleet: ShownFleet | undefined, isDraining: boolean): Promise<DrainedHost> {
+	if (fleet === undefined) {
+		const mend = "name its Redis as fleet.redis in the configuration; here, solistend drain SERVICE drains a service";
+		return { ok: false, message: `this host is in no fleet, so nobody else sends it work (${mend})` };
+	}
+	const { cluster, host, member } = fleet;
+	if (member.status().publishing.state === "off") {
+		const message = "this host tells others of no backends, so there is nothing to drain (fleet.publish is false)";
+		return { ok: false, message };
+	}
+	const why = await member.drain(isDraining);
+	if (why !== undefined) return { ok: false, message: `other hosts could not be told: ${why}` };
+	return { ok: true, host, cluster, backends: member.status().offers };
 }
 
 /** The backend of a name; none where the text is not one's id. */

@@ -28,6 +28,7 @@ const wrong = (status: number, error: string): Answer => ({ status, body: { erro
 
 const holdBody = z.object({ what: z.string(), state: z.enum(["drain", "down"]) });
 const forgetBody = z.object({ service: z.string() });
+const drainHostBody = z.object({ undo: z.boolean().default(false) });
 const releaseBody = z.object({ what: z.string() });
 
 const ROUTES: Readonly<Record<string, Route>> = {
@@ -43,6 +44,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
 	"POST /v1/hold": hold,
 	"POST /v1/release": release,
 	"POST /v1/forget": forget,
+	"POST /v1/drain-host": drainHost,
 	"POST /v1/resync": (view) => {
 		view.resync();
 		return fine({});
@@ -97,6 +99,16 @@ async function forget(view: DaemonView, body: unknown): Promise<Answer> {
 	const forgotten = await view.forget(service);
 	if (!forgotten.ok) return wrong(404, forgotten.message);
 	return fine({ service, ...(forgotten.warning !== undefined && { warning: forgotten.warning }) });
+}
+
+async function drainHost(view: DaemonView, body: unknown = {}): Promise<Answer> {
+	const asked = drainHostBody.safeParse(body);
+	if (!asked.success) return wrong(400, 'needs {"undo": true or false}');
+	const draining = !asked.data.undo;
+	const drained = await view.drainHost(draining);
+	if (!drained.ok) return wrong(409, drained.message);
+	const { host, cluster, backends } = drained;
+	return fine({ draining, host, cluster, backends });
 }
 
 /** Among the backends that there are, and those that are held and not there now: a hold waits for them. */

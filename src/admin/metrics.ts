@@ -1,12 +1,20 @@
 /** The metrics, in Prometheus' text format: made anew from the daemon's status at each scrape, so nothing is counted twice. */
 
 import { Counter, Gauge, Registry } from "prom-client";
+import { addFleet } from "./fleet-metrics.js";
 import { type DaemonStatus, UNFIT } from "./view.js";
 
 const STATES = ["ready", "closing", "drain", "down", "out"] as const;
 
 /** The text of a scrape; its content type is {@link METRICS_TYPE}. */
-export async function metricsText({ version, services, proxies, sensor, losses }: DaemonStatus): Promise<string> {
+export async function metricsText({
+	version,
+	services,
+	proxies,
+	sensor,
+	losses,
+	fleet,
+}: DaemonStatus): Promise<string> {
 	const registers = [new Registry()];
 	const [registry] = registers;
 
@@ -64,6 +72,8 @@ export async function metricsText({ version, services, proxies, sensor, losses }
 		registers,
 	});
 	for (const [reason, count] of Object.entries(losses)) lost.inc({ reason }, count);
+
+	if (fleet !== undefined) addFleet(fleet, registers);
 
 	new Gauge({ name: "solistend_build_info", help: "The version", labelNames: ["version"] as const, registers }).set(
 		{ version },

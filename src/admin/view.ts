@@ -4,6 +4,7 @@
  */
 
 import type { Explained, Question } from "./explain-view.js";
+import type { FleetView } from "./fleet-view.js";
 
 /** A backend, by the names that commands take. */
 export interface BackendName {
@@ -124,6 +125,8 @@ export interface DaemonStatus {
 	readonly sensor: SensorView;
 	/** What the sensor lost since the start, by reason; each loss led to a read of the kernel's table. */
 	readonly losses: Readonly<Record<string, number>>;
+	/** This host among others; absent: there are none, as far as the configuration goes. */
+	readonly fleet?: FleetView;
 }
 
 export interface DaemonView {
@@ -137,6 +140,8 @@ export interface DaemonView {
 	release(backends: readonly BackendName[]): Promise<Kept>;
 	/** A service that exists by label is no more. */
 	forget(service: string): Promise<Forgotten>;
+	/** Tells other hosts to send this one no new work and then to forget it, or takes that back. */
+	drainHost(isDraining: boolean): Promise<DrainedHost>;
 	/** Reads the kernel's table and looks at every proxy, soon. */
 	resync(): void;
 	/** Reads configuration and templates again. The problems of a version that was not taken; none when it was. */
@@ -145,6 +150,11 @@ export interface DaemonView {
 
 /** Done, or why not, as a clause with its mend. */
 export type Forgotten = ({ readonly ok: true } & Kept) | { readonly ok: false; readonly message: string };
+
+/** What others were told, and of how many backends; or why not, as a clause with its mend. */
+export type DrainedHost =
+	| { readonly ok: true; readonly host: string; readonly cluster: string; readonly backends: number }
+	| { readonly ok: false; readonly message: string };
 
 /** Whether the operator's word outlives the daemon; if not, why, with the mend. */
 export interface Kept {

@@ -93,7 +93,12 @@ export async function runCommandLine(words: readonly string[], interrupted: Abor
 			.command(
 				"status",
 				"the running daemon: services, backends, proxies, losses",
-				(y) => y.options({ json, ...daemon }),
+				(y) =>
+					y.options({
+						json,
+						fleet: { type: "boolean", default: false, describe: "the other hosts: lease, lag, version, backends" },
+						...daemon,
+					}),
 				(args) => exitWith(import("./status.js").then(({ status }) => status({ ...args, ...isGiven(args) }))),
 			)
 			.command(
@@ -135,6 +140,16 @@ export async function runCommandLine(words: readonly string[], interrupted: Abor
 				"gives backends no new work, until they are released",
 				(y) => y.positional("what", what).options(daemon),
 				(args) => exitWith(import("./hold.js").then(({ hold }) => hold({ ...args, ...isGiven(args) }, "drain"))),
+			)
+			.command(
+				"drain-host",
+				"other hosts send this one no new work, and then forget it: for maintenance",
+				(y) =>
+					y.options({
+						undo: { type: "boolean", default: false, describe: "takes it back: others send work again" },
+						...daemon,
+					}),
+				(args) => exitWith(import("./drain-host.js").then(({ drainHost }) => drainHost({ ...args, ...isGiven(args) }))),
 			)
 			.command(
 				"hold <what>",

@@ -16,6 +16,7 @@ import { libbpfVersion } from "../sensor/libbpf.js";
 import { checkRequirements } from "../sensor/preflight.js";
 import { engineFinding } from "./engine-finding.js";
 import type { Finding } from "./finding.js";
+import { fleetFindings } from "./fleet-finding.js";
 import { colour, printLine } from "./output.js";
 
 export interface DoctorOptions {
@@ -108,8 +109,12 @@ async function configFindings(file: string): Promise<Finding[]> {
 		}));
 	}
 	const { proxies, discovery } = loaded.config;
-	const [engine, ...perProxy] = await Promise.all([engineFinding(discovery.docker), ...proxies.map(proxyFindings)]);
-	return [{ name: "configuration", state: "ok", detail: file }, engine, ...perProxy.flat()];
+	const [engine, fleet, ...perProxy] = await Promise.all([
+		engineFinding(discovery.docker),
+		fleetFindings(loaded.config),
+		...proxies.map(proxyFindings),
+	]);
+	return [{ name: "configuration", state: "ok", detail: file }, engine, ...fleet, ...perProxy.flat()];
 }
 
 async function proxyFindings(proxy: ProxyConfig): Promise<Finding[]> {

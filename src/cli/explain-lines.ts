@@ -4,7 +4,7 @@ import type { ExplainedView, ExplainView, MeaningView } from "../admin/explain-v
 import { atLengthLines, type Shown } from "./explain-one.js";
 import { counted, holdUp, netnsOf, placeOf, STATE_COLOURS } from "./explain-words.js";
 import type { Cell } from "./output.js";
-import { span } from "./status-lines.js";
+import { span } from "./span.js";
 import { wrappedTable } from "./wrap.js";
 
 /** How many listeners are told of at length; where there are more, one line has to do. */

@@ -3,7 +3,7 @@
 import type { ExplainedView, ExplainView, StepView } from "../admin/explain-view.js";
 import { holdUp, placeOf, STATE_COLOURS, when } from "./explain-words.js";
 import { type Cell, colour } from "./output.js";
-import { span } from "./status-lines.js";
+import { span } from "./span.js";
 import { wrappedLines, wrappedTable } from "./wrap.js";
 
 /** How many rules that do not match are shown. */

@@ -3,7 +3,9 @@
 import type { BackendView, ComparedView, DaemonStatus, DelaysView, ProxyView } from "../admin/view.js";
 import { printable } from "../config/wording.js";
 import { counted } from "./explain-words.js";
+import { fleetSummary } from "./fleet-lines.js";
 import { type Cell, colour, table } from "./output.js";
+import { span } from "./span.js";
 
 /** Longest reason of a proxy, in characters. */
 const MAX_WHY = 2000;
@@ -19,6 +21,7 @@ export function statusLines(status: DaemonStatus, nowMs: number): string[] {
 	);
 	return [
 		`solistend ${version} on ${host}, pid ${pid}, up ${span(uptimeMs)}; ${counted(listeners, "listener", "listeners")} on this host`,
+		...(status.fleet === undefined ? [] : fleetSummary(status.fleet, nowMs)),
 		...sensorLines(status.sensor, nowMs),
 		"",
 		...section(["SERVICE", "BACKEND", "STATE", "SINCE", "REASON"], backends, "no services are configured"),
@@ -125,26 +128,4 @@ function lossLines(losses: DaemonStatus["losses"]): string[] {
 	if (lost.length === 0) return [];
 	const shown = lost.map(([reason, count]) => `${reason} ${count}`).join(", ");
 	return ["", colour("yellow", `lost since the start, and repaired by reading the kernel's table: ${shown}`)];
-}
-
-/** A span of time in its two largest units, such as `2h 5m`; what is not over yet is `0s`. */
-export function span(ms: number): string {
-	const seconds = Math.max(0, Math.floor(ms / 1000));
-	const units: readonly (readonly [number, string])[] = [
-		[86_400, "d"],
-		[3600, "h"],
-		[60, "m"],
-		[1, "s"],
-	];
-	const first = units.findIndex(([size]) => seconds >= size);
-	if (first === -1) return "0s";
-	let rest = seconds;
-	return units
-		.slice(first, first + 2)
-		.flatMap(([size, unit]) => {
-			const count = Math.floor(rest / size);
-			rest -= count * size;
-			return count > 0 ? [`${count}${unit}`] : [];
-		})
-		.join(" ");
 }

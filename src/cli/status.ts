@@ -1,13 +1,18 @@
 /** `solistend status`: what the running daemon has and does, for a person or as JSON. */
 
 import { z } from "zod";
+import type { FleetView } from "../admin/fleet-view.js";
 import { type DaemonStatus, UNFIT } from "../admin/view.js";
+import { SolistendError } from "../errors.js";
 import { ask, type SocketOptions, socketPath, understood } from "./ask.js";
+import { fleetLines } from "./fleet-lines.js";
 import { jsonText, printLine } from "./output.js";
 import { statusLines } from "./status-lines.js";
 
 export interface StatusOptions extends SocketOptions {
 	readonly json: boolean;
+	/** The hosts that share their view, and nothing else. */
+	readonly fleet: boolean;
 }
 
 const count = z.int().min(0);
@@ -51,6 +56,43 @@ const proxy = z.object({
 		.exactOptional(),
 });
 
+const host = z.object({
+	host: z.string(),
+	zone: z.string().exactOptional(),
+	state: z.enum(["live", "draining", "doubtful"]),
+	version: z.string(),
+	incarnation: count,
+	sequence: count,
+	backends: count,
+	leaseMs: z.number(),
+	leaseLeftMs: z.number().exactOptional(),
+	lagMs: z.number().exactOptional(),
+});
+
+const fleetView: z.ZodType<FleetView> = z.object({
+	cluster: z.string(),
+	host: z.string(),
+	zone: z.string().exactOptional(),
+	registry: z.discriminatedUnion("state", [
+		z.object({ state: z.literal("up") }),
+		z.object({ state: z.literal("frozen"), since: z.iso.datetime(), why: z.string() }),
+	]),
+	publishing: z.discriminatedUnion("state", [
+		z.object({ state: z.literal("off") }),
+		z.object({ state: z.literal("current"), incarnation: count, sequence: count }),
+		z.object({ state: z.literal("behind"), since: z.iso.datetime(), why: z.string() }),
+		z.object({ state: z.literal("refused"), why: z.string() }),
+	]),
+	draining: z.boolean(),
+	offers: count,
+	hosts: z.array(host),
+	rejected: count,
+	lastRejected: z.string().exactOptional(),
+	wholeReads: count,
+	gaps: count,
+	publishMs: z.array(z.number()),
+});
+
 const daemonStatus: z.ZodType<DaemonStatus> = z.object({
 	version: z.string(),
 	host: z.string(),
@@ -67,11 +109,23 @@ const daemonStatus: z.ZodType<DaemonStatus> = z.object({
 		z.object({ state: z.literal("down"), since: z.iso.datetime(), why: z.string() }),
 	]),
 	losses: z.record(z.string(), count),
+	fleet: fleetView.exactOptional(),
 });
 
-export async function status({ json, ...where }: StatusOptions): Promise<number> {
+/** @throws SolistendError when the fleet is asked for and there is none */
+export async function status({ json, fleet: isFleet, ...where }: StatusOptions): Promise<number> {
 	const answer = await ask(await socketPath(where), "GET", "/v1/status");
 	const now = understood(answer, daemonStatus);
+	if (isFleet) {
+		const { fleet } = now;
+		if (fleet === undefined) {
+			const mend = "name its Redis as fleet.redis in the configuration";
+			throw new SolistendError("config", `this host is in no fleet: it knows of no other one (${mend})`);
+		}
+		if (json) printLine(jsonText(fleet, 2));
+		else for (const line of fleetLines(fleet, Date.now())) printLine(line);
+		return 0;
+	}
 	if (json) printLine(jsonText(answer.body, 2));
 	else for (const line of statusLines(now, Date.now())) printLine(line);
 	return 0;

@@ -5,6 +5,7 @@
 
 import { normalize } from "node:path";
 import { z } from "zod";
+import { fleetChecks } from "./fleet-checks.js";
 import { nearest } from "./nearest.js";
 import type { Finding } from "./problem.js";
 import { configSchema } from "./schema.js";
@@ -41,6 +42,7 @@ const outline = z
 			.default({ labels: true, conventions: [] })
 			.catch({ labels: true, conventions: [] }),
 		settle: z.unknown().optional(),
+		fleet: z.unknown().optional(),
 		proxies: z.array(proxyOutline).catch([]),
 	})
 	.catch({ services: null, discovery: { labels: true, conventions: [] }, proxies: [] });
@@ -49,7 +51,7 @@ type ProxyOutline = z.output<typeof proxyOutline>;
 
 /** The findings that lie between the keys of a configuration, given as the plain value of its YAML. */
 export function crossChecks(value: unknown): Finding[] {
-	const { services, discovery, settle, proxies } = outline.parse(value);
+	const { services, discovery, settle, fleet, proxies } = outline.parse(value);
 	// A container may bring any service.
 	const areAllKnown = discovery.docker === undefined || !(discovery.labels || discovery.conventions.length > 0);
 	const outputs = proxies.map(({ output }) => (output === undefined ? undefined : normalize(output)));
@@ -67,6 +69,7 @@ export function crossChecks(value: unknown): Finding[] {
 		...(services === null || !areAllKnown
 			? []
 			: proxies.flatMap((proxy, at) => unknownServices(proxy, at, Object.keys(services)))),
+		...fleetChecks(fleet, services ?? {}),
 		...(discovery.docker === undefined ? withoutEngine(services ?? {}, discovery.conventions) : []),
 		...(services === null ? [] : seenFromTwo(proxies, Object.keys(services), areAllKnown)),
 	];

@@ -11,6 +11,8 @@ export interface Screen {
 	trouble(text: string): void;
 	/** From here on times are counted. */
 	begin(): void;
+	/** The story is over: what follows are no lines of it. */
+	end(): void;
 }
 
 type Style = Parameters<typeof styleText>[0];
@@ -19,6 +21,9 @@ const STYLES: Readonly<Record<string, Style>> = {
 	blue: "blueBright",
 	green: "green",
 	red: "red",
+	"host a": "blueBright",
+	"host b": "green",
+	redis: "yellow",
 	kernel: "magenta",
 	haproxy: "cyan",
 	curl: "bold",
@@ -31,9 +36,11 @@ export function openScreen(): Screen {
 		isColoured && style !== undefined ? styleText(style, text) : text;
 	const print = (text: string) => void process.stdout.write(`${text}\n`);
 	let startMs = Date.now();
+	let isOver = false;
 
 	return {
 		line(who, what, atMs = Date.now()) {
+			if (isOver) return;
 			const seconds = Math.max(0, (atMs - startMs) / 1000).toFixed(2);
 			const time = paint("dim", `+${seconds} s`.padStart(9));
 			print(`${time}  ${paint(STYLES[who], who.padEnd(7))}  ${what}`);
@@ -42,6 +49,9 @@ export function openScreen(): Screen {
 		trouble: (text) => print(paint("red", text)),
 		begin() {
 			startMs = Date.now();
+		},
+		end() {
+			isOver = true;
 		},
 	};
 }

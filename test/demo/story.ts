@@ -2,13 +2,11 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { type Client, startClient } from "../host/client.js";
-import type { Daemon } from "../host/daemon.js";
-import { eventually } from "../host/eventually.js";
-import { ask } from "../host/http.js";
 import type { WebServer } from "../host/web-server.js";
-import { type Applied, appliedWith, kernelTimeMs, tookMs } from "./events.js";
+import { kernelTimeMs, tookMs } from "./events.js";
 import type { Screen } from "./screen.js";
 import type { Place, Stage } from "./stage.js";
+import { all, change, firstAnswer, lookWho } from "./steps.js";
 
 /** What was seen. */
 export interface StoryResult {
@@ -30,10 +28,6 @@ export interface StoryOptions {
 	readonly pauseMs: number;
 	readonly signal: AbortSignal;
 }
-
-/** How often to ask when looking who answers; the client takes turns, too, so that more can be needed. */
-const ROUND = 6;
-const MAX_ROUND = 60;
 
 /**
  * Plays the story once.
@@ -60,15 +54,12 @@ export async function playStory({ stage, screen, pauseMs, signal }: StoryOptions
 		screen.line("curl", `${url} → 200 hello from ${place.name}, ${ms} ms after listen()`);
 	};
 
-	const lookWho = async () => {
-		const expected = [...running.keys()].map(({ name }) => name);
-		const names: string[] = [];
-		const isSeen = () => expected.every((name) => names.includes(name));
-		while (names.length < ROUND || (!isSeen() && names.length < MAX_ROUND)) names.push(await nameOfAnswer(url));
-		screen.line("curl", `${names.length} times: ${names.join(" ")}`);
-		if (isSeen() && names.every((name) => expected.includes(name))) return;
-		throw new Error(`answers did not come from all of ${expected.join(", ")}, and from nobody else`);
-	};
+	const look = () =>
+		lookWho(
+			url,
+			screen,
+			[...running.keys()].map(({ name }) => name),
+		);
 
 	try {
 		for (const place of places) {
@@ -76,7 +67,7 @@ export async function playStory({ stage, screen, pauseMs, signal }: StoryOptions
 			client ??= startClient(url);
 			await breathe();
 		}
-		await lookWho();
+		await look();
 		await breathe();
 
 		const [victim, server] = [...running].at(-1) ?? [];
@@ -84,49 +75,16 @@ export async function playStory({ stage, screen, pauseMs, signal }: StoryOptions
 		screen.line(victim.name, `kill -9 ${server.pid}`);
 		const [, left] = await all(server.stop("SIGKILL"), change(daemon, "left", victim.backend, signal));
 		running.delete(victim);
-		await lookWho();
+		await look();
 		await breathe();
 
 		await bring(victim);
 		await breathe();
-		await lookWho();
+		await look();
 		await client?.close();
 		const { asked = 0, failed = 0 } = client ?? {};
 		return { answeredMs, leftMs: tookMs(left), asked, failed, running };
 	} finally {
 		await client?.close();
 	}
-}
-
-/** The change of the proxy that brings or takes a backend, from now on. */
-async function change(daemon: Daemon, list: "joined" | "left", backend: string, signal: AbortSignal): Promise<Applied> {
-	const from = daemon.lines.length;
-	const line = await daemon.waitFor((line) => appliedWith(line, list, backend) !== undefined, { from, signal });
-	const applied = appliedWith(line, list, backend);
-	if (applied === undefined) throw new Error(`${backend} neither joined nor left`);
-	return applied;
-}
-
-/** When a server of this name first answered, in milliseconds since the epoch. */
-function firstAnswer(url: string, name: string, signal: AbortSignal): Promise<number> {
-	return eventually(
-		`${url} answers from ${name}`,
-		async () => {
-			const { status, body } = await ask(url);
-			return status === 200 && body === `hello from ${name}\n` && Date.now();
-		},
-		{ everyMs: 2, signal },
-	);
-}
-
-/** Who answers: the name in its answer, or the status when that is not 200. */
-async function nameOfAnswer(url: string): Promise<string> {
-	const { status, body } = await ask(url);
-	return status === 200 ? body.replace("hello from ", "").trim() : String(status);
-}
-
-/** Like Promise.all, but never before the last has settled: nothing goes on behind the back of who cleans up. */
-async function all<T extends readonly Promise<unknown>[]>(...promises: T) {
-	await Promise.allSettled(promises);
-	return Promise.all(promises);
 }

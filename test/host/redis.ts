@@ -20,6 +20,8 @@ export interface RedisOptions {
 	readonly bind?: string;
 	/** Default: the host's namespace. Its unix socket is reached from everywhere. */
 	readonly netns?: Netns | undefined;
+	/** Added to its environment. */
+	readonly env?: Readonly<Record<string, string>>;
 	/** Runs as a Sentinel. */
 	readonly sentinel?: boolean;
 }
@@ -57,7 +59,7 @@ export interface RedisServer extends AsyncDisposable {
 
 /** Resolves when it answers. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
-	const { port = 0, bind = "127.0.0.1", netns, sentinel = false } = options;
+	const { port = 0, bind = "127.0.0.1", netns, sentinel = false, env } = options;
 	const folder = await tempFolder("solistend-redis");
 	const dir = folder.path;
 	const socket = join(dir, "redis.sock");
@@ -85,7 +87,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
 	};
 	const start = async () => {
 		const words = ["redis-server", configFile, ...(sentinel ? ["--sentinel"] : [])];
-		const child = startProcess([...enter(netns), ...words]);
+		const child = startProcess([...enter(netns), ...words], { ...(env !== undefined && { env }) });
 		running = child;
 		pid = child.pid;
 		let ended = false;

@@ -12,6 +12,10 @@ const FOLDER = fileURLToPath(new URL("../../../node_modules/.cache/solistend/ben
 export const native = (name: "app" | "crowd" | "flood" | "hoard" | "load" | "probe"): Promise<string> =>
 	made(`${name}.c`, name, ["-static", "-Wextra"]);
 
+/** Path of the library that `native/NAME.c` makes, for LD_PRELOAD. */
+export const nativeLibrary = (name: "ahead"): Promise<string> =>
+	made(`${name}.c`, `${name}.so`, ["-shared", "-fPIC", "-Wextra"]);
+
 /** Path of the BPF object that `native/NAME.bpf.c` makes. */
 export const nativeBpf = (name: "changes"): Promise<string> =>
 	made(`${name}.bpf.c`, `${name}.bpf.o`, ["-target", "bpf", "-g", "-c"]);

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { metricsText } from "../../../src/admin/metrics.js";
-import { daemonStatus, proxyView } from "./status.js";
+import { daemonStatus, fleetView, hostView, proxyView } from "./status.js";
 
 const since = "2026-01-01T00:00:00.000Z";
 
@@ -24,6 +24,20 @@ const STATUS = daemonStatus({
 		proxyView({ name: "front", state: "failed", failed: 7 }),
 	],
 	losses: { ringFull: 5, undecodable: 0 },
+});
+
+const FLEET = daemonStatus({
+	fleet: fleetView({
+		hosts: [
+			hostView({ lagMs: 4 }),
+			hostView({ host: "app-2", lagMs: 1.5 }),
+			hostView({ host: "app-3", state: "doubtful", backends: 40 }),
+		],
+		rejected: 2,
+		wholeReads: 5,
+		gaps: 1,
+		publishMs: [3, 1, 2, 20],
+	}),
 });
 
 /** The samples of a scrape, each on its line. */
@@ -75,13 +89,48 @@ describe("the metrics", () => {
 		expect(samples(await metricsText(daemonStatus({ sensor })))).toContain("solistend_sensor_up 0");
 	});
 
+	test("tell of a fleet, where there is one", async () => {
+		const ofFleet = (text: string) => samples(text).filter((line) => line.startsWith("solistend_fleet_"));
+		expect(ofFleet(await metricsText(STATUS))).toEqual([]);
+		expect(ofFleet(await metricsText(FLEET))).toEqual([
+			"solistend_fleet_registry_up 1",
+			"solistend_fleet_published 1",
+			"solistend_fleet_draining 0",
+			"solistend_fleet_offers 2",
+			"solistend_fleet_remote_backends 46",
+			'solistend_fleet_hosts{state="live"} 2',
+			'solistend_fleet_hosts{state="draining"} 0',
+			'solistend_fleet_hosts{state="doubtful"} 1',
+			'solistend_fleet_publish_lag_seconds{quantile="0.5"} 0.002',
+			'solistend_fleet_publish_lag_seconds{quantile="0.99"} 0.02',
+			'solistend_fleet_publish_lag_seconds{quantile="1"} 0.02',
+			'solistend_fleet_apply_lag_seconds{quantile="0.5"} 0.0015',
+			'solistend_fleet_apply_lag_seconds{quantile="0.99"} 0.004',
+			'solistend_fleet_apply_lag_seconds{quantile="1"} 0.004',
+			"solistend_fleet_rejected_values_total 2",
+			"solistend_fleet_whole_reads_total 5",
+			"solistend_fleet_gaps_total 1",
+		]);
+	});
+
+	test("say when the registry is out of reach, or takes nothing; who tells of nothing has published nothing", async () => {
+		const registry = { state: "frozen", since, why: "it is out of memory" } as const;
+		const publishing = { state: "behind", since, why: "it is out of memory" } as const;
+		const frozen = samples(await metricsText(daemonStatus({ fleet: fleetView({ registry, publishing }) })));
+		expect(frozen).toContain("solistend_fleet_registry_up 0");
+		expect(frozen).toContain("solistend_fleet_published 0");
+		const silent = await metricsText(daemonStatus({ fleet: fleetView({ publishing: { state: "off" } }) }));
+		expect(silent).not.toContain("solistend_fleet_published");
+	});
+
 	test("are the same at every scrape: nothing adds up", async () => {
 		expect(await metricsText(STATUS)).toBe(await metricsText(STATUS));
 	});
 
 	test("are all in docs/operations.md, with their labels", async () => {
 		const page = readFileSync(new URL("../../../docs/operations.md", import.meta.url), "utf8");
-		const forms = samples(await metricsText(STATUS)).map((line) => line.replace(/="[^"]*"/g, "").replace(/ .*/, ""));
+		const all = [...samples(await metricsText(STATUS)), ...samples(await metricsText(FLEET))];
+		const forms = all.map((line) => line.replace(/="[^"]*"/g, "").replace(/ .*/, ""));
 		for (const form of new Set(forms)) expect(page).toContain(`\`${form}\``);
 	});
 });

@@ -1,5 +1,6 @@
 /** A daemon's status for tests, with some parts set. */
 
+import type { FleetView, HostView } from "../../../src/admin/fleet-view.js";
 import type { DaemonStatus, ProxyView } from "../../../src/admin/view.js";
 
 export const proxyView = (changes: Partial<ProxyView> = {}): ProxyView => ({
@@ -11,6 +12,32 @@ export const proxyView = (changes: Partial<ProxyView> = {}): ProxyView => ({
 	reloads: 0,
 	failed: 0,
 	fastChanges: 0,
+	...changes,
+});
+
+export const hostView = (changes: Partial<HostView> = {}): HostView => ({
+	host: "app-1",
+	state: "live",
+	version: "1.2.3",
+	incarnation: 1_700_000_000_000,
+	sequence: 7,
+	backends: 3,
+	leaseMs: 10_000,
+	...changes,
+});
+
+export const fleetView = (changes: Partial<FleetView> = {}): FleetView => ({
+	cluster: "default",
+	host: "edge-1",
+	registry: { state: "up" },
+	publishing: { state: "current", incarnation: 1_700_000_000_001, sequence: 12 },
+	draining: false,
+	offers: 2,
+	hosts: [],
+	rejected: 0,
+	wholeReads: 0,
+	gaps: 0,
+	publishMs: [],
 	...changes,
 });
 

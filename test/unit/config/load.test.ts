@@ -59,6 +59,7 @@ services:
 			balance: "roundrobin",
 			hosts: [],
 			weight: 100,
+			prefer: "any",
 			lastGrace: 1500,
 			drainTimeout: 30_000,
 			options: {},
@@ -359,6 +360,62 @@ proxies: [{name: edge, type: haproxy, output: /run/a.cfg, masterSocket: /run/m, 
 		expect(problems(text(", docker: unix:///run/docker.sock, labels: false").replace("[traefik]", "[]"))).toHaveLength(
 			1,
 		);
+	});
+
+	test.each([
+		[
+			"publish: false, subscribe: false",
+			"fleet: has publish: false and subscribe: false, so it does nothing (drop one, or fleet)",
+		],
+		["zones: {far: 20%}", "fleet.zones: need to know where this host is (name its zone: fleet.zone)"],
+		[
+			"redis: redis://user:secret@a:1",
+			'fleet.redis: must be a URL: redis://host:port, rediss://host:port (TLS) or unix:///path, with no user or password (see username and passwordFile), not "redis://user:secret@a:1"',
+		],
+		["redis: {sentinels: [a:1], url: unix:///r}", "fleet.redis: needs url, sentinels or cluster, one of them"],
+		[
+			"redis: {url: redis://a, username: u}",
+			"fleet.redis.username: needs its password (name the file that holds it: passwordFile)",
+		],
+		[
+			"redis: {url: redis://a, master: m}",
+			"fleet.redis.master: is a name that Sentinels know (list them as sentinels, or drop it)",
+		],
+		[
+			"redis: {url: redis://a, tls: {ca: /ca}}",
+			"fleet.redis.tls: is asked for, but url is redis:// (write rediss://, or drop tls)",
+		],
+		[
+			"redis: {url: unix:///r, tls: true}",
+			"fleet.redis.tls: is asked for, but url is unix:// (drop tls: a unix socket needs none)",
+		],
+		[
+			"redis: {url: rediss://a, tls: false}",
+			"fleet.redis.tls: is false, but url is rediss:// (write redis://, or drop tls)",
+		],
+		["redis: {url: rediss://a, tls: {cert: /c}}", "fleet.redis.tls: has cert without key (give both, or neither)"],
+	])("of a fleet with %s has its mend", (keys, message) => {
+		const redis = keys.startsWith("redis:") ? "" : "redis: redis://a, ";
+		expect(problems(`fleet: {${redis}${keys}}`).map((problem) => problem.replace(/^\d+:\d+: /, ""))).toEqual([message]);
+	});
+
+	test("of a service that prefers a zone is at the service, with or without a fleet", () => {
+		const service = "services: {web: {match: {port: 80}, prefer: zone}}";
+		const problem = "1:45: services.web.prefer: is zone, but this host has none (name it: fleet.zone)";
+		expect(problems(service)).toEqual([problem]);
+		expect(problems(`${service}\nfleet: {redis: redis://a}`)).toEqual([problem]);
+		expect(problems(`${service}\nfleet: {redis: redis://a, zone: north, zones: {south: 0%}}`)).toEqual([]);
+	});
+
+	test("is none in what may stand beside each other", () => {
+		for (const redis of [
+			"{sentinels: [a:1]}",
+			"{sentinels: [a:1, '[fd00::1]:2'], master: m, passwordFile: /p, tls: {ca: /ca}}",
+			"{cluster: [a:1], username: u, passwordFile: /p, tls: true}",
+			"{url: rediss://a:1/2, tls: {cert: /c, key: /k}}",
+		]) {
+			expect(problems(`fleet: {redis: ${redis}, publish: false}`)).toEqual([]);
+		}
 	});
 
 	test("is reported together with all others, in the order of the file", () => {

@@ -19,6 +19,10 @@ proxies:
     output: /run/edge.cfg
     reload: [systemctl, reload, 'haproxy']
     services: [web]
+fleet:
+  redis: {url: rediss://a:1, username: u, passwordFile: /p, tls: {ca: /ca}}
+  zone: north
+  zones: {south: 20%}
 `;
 
 /** What must hold of any text: no exception, and every problem at a place that is in it. */
@@ -91,6 +95,7 @@ const almostConfig = fc.letrec((tie) => ({
 		{ maxDepth: 6 },
 		fc.oneof(
 			fc.jsonValue({ maxDepth: 1 }),
+			fc.constantFrom(true, false, "redis://a:1", "a:1", "zone", "20%"),
 			fc.constantFrom(80, "80-90", "2s", "0s", "haproxy", "apply", "/a", "10.0.0.0/8", "web"),
 			fc.double(),
 		),
@@ -110,6 +115,8 @@ const almostConfig = fc.letrec((tie) => ({
 					"log",
 				),
 				fc.constantFrom("web", "match", "port", "comm", "netns", "mode", "options", "name", "type", "output", "reload"),
+				fc.constantFrom("fleet", "redis", "url", "sentinels", "master", "cluster", "tls", "cert", "zones", "publish"),
+				fc.constantFrom("subscribe", "username", "prefer"),
 				fc.constantFrom("level", "check", "lastGrace", "weight", "hosts", "toString", "__proto__"),
 				fc.string(),
 			),
