@@ -254,6 +254,7 @@ describe("backends of other hosts", () => {
 		expect(kept.at(-1)).toMatchObject({ services: [], remote: [shop] });
 		expect(pipeline.forget("shop")).toBe("host b declares shop (forget it there)");
 		pipeline.onRemote([{ ...over, said: true }]);
+		vi.advanceTimersByTime(5000);
 		expect(pipeline.desired()?.map(({ name, backends }) => [name, backends.length])).toEqual([
 			["shop", 0],
 			["web", 0],
