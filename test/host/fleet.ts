@@ -193,7 +193,7 @@ export const readyOf = (servers: readonly Server[], service = "web"): string[] =
 		.sort();
 
 /** Waits until HAProxy sends new requests to these alone. */
-export async function untilReady(edge: Edge, places: readonly string[], timeoutMs = 10_000): Promise<void> {
+export async function untilReady(edge: Edge, places: readonly string[], timeoutMs = 20_000): Promise<void> {
 	const wanted = [...places].sort().join();
 	let found = "";
 	await eventually(

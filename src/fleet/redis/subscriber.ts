@@ -44,8 +44,8 @@ export interface Subscriber {
 	close(): void;
 }
 
-/** A look at the leases each fifth of the own lease, within these bounds, in milliseconds. */
-const BEAT_MS = { least: 200, most: 1000 } as const;
+/** A look at the leases each tenth of the own lease, within these bounds, in milliseconds: an end is known within two leases. */
+const BEAT_MS = { least: 100, most: 1000 } as const;
 /** All leases are looked at so often, whatever the number of hosts. */
 const LIST_EVERY_MS = 10_000;
 /** The versions of all hosts are compared in so many looks, some in each: what no entry told is found by then. */
@@ -209,7 +209,7 @@ export function openSubscriber(options: SubscriberOptions): Subscriber {
 	const beats = openBeats({
 		redis,
 		keys,
-		everyMs: Math.min(Math.max(options.lease / 5, BEAT_MS.least), BEAT_MS.most),
+		everyMs: Math.min(Math.max(options.lease / 10, BEAT_MS.least), BEAT_MS.most),
 		now,
 		question,
 		onBeat,
