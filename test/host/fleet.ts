@@ -118,7 +118,7 @@ export async function openFleet(options: FleetOptions = {}): Promise<Fleet> {
 			const seen = [netns?.name ?? "", ...others.map(nameOf)];
 			const env = { SOLISTEND_TEST_HIDES: nameOf(""), SOLISTEND_TEST_SEES: seen.join() };
 			const daemon = owned.own(startDaemon({ config: file, netns, program: PROGRAM, env }));
-			await daemon.waitFor("ready", { timeoutMs: 20_000 });
+			await daemon.waitFor("ready", { timeoutMs: 60_000 });
 			return daemon;
 		};
 		return {
