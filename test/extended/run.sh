@@ -1,6 +1,6 @@
 #!/bin/sh
 # The integration tests of proxies once more, with HAProxy 3.0 and Nginx 1.26 of Debian 13 in place of the host's; then
-# what needs a real Docker and a real Podman.
+# what needs a Redis Cluster, a Sentinel, a real Docker or a real Podman.
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -12,5 +12,6 @@ echo "==> $("$SOLISTEND_HAPROXY" -v | head -n 1); $("$SOLISTEND_NGINX" -v 2>&1)"
 node_modules/.bin/vitest run --project integration \
 	test/integration/haproxy test/integration/nginx test/integration/daemon test/integration/leaving
 unset SOLISTEND_HAPROXY SOLISTEND_NGINX
+node_modules/.bin/vitest run --project redis
 echo "==> $(dockerd --version); $(podman --version)"
 exec node_modules/.bin/vitest run --project engines

@@ -189,6 +189,7 @@ function createClient(config: RedisConfig, purpose: Purpose): Redis | Cluster {
 		});
 	}
 	const single = { ...common, enableOfflineQueue: false };
+	// A Sentinel that makes another server the primary ends the connections to the old one: nobody needs to watch for it.
 	if (sentinels !== undefined) {
 		return new Redis({
 			...single,
@@ -199,7 +200,6 @@ function createClient(config: RedisConfig, purpose: Purpose): Redis | Cluster {
 			sentinelCommandTimeout: COMMAND_TIMEOUT_MS,
 			enableTLSForSentinelMode: tls !== undefined,
 			...(tls !== undefined && { sentinelTLS: tls }),
-			failoverDetector: true,
 		});
 	}
 	return new Redis({ ...single, ...secure, ...serverOf(url ?? "") });
