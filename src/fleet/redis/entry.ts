@@ -15,7 +15,9 @@ export interface ChangeEntry {
 	readonly payload: string;
 }
 
-const KINDS: Readonly<Record<string, EntryKind>> = { delta: "delta", whole: "whole", about: "about", bye: "bye" };
+const KINDS: ReadonlyMap<string, EntryKind> = new Map(
+	(["delta", "whole", "about", "bye"] as const).map((kind) => [kind, kind]),
+);
 
 const INTEGER = /^\d{1,15}$/;
 
@@ -38,7 +40,7 @@ export function readEntry(fields: readonly string[]): Read<ChangeEntry> {
 			host,
 			version: { incarnation: Number(incarnation), sequence: Number(sequence) },
 			atMs: INTEGER.test(at) ? Number(at) : undefined,
-			kind: KINDS[field(ENTRY.kind)] ?? "unknown",
+			kind: KINDS.get(field(ENTRY.kind)) ?? "unknown",
 			// What is too long is not kept: the host is read instead.
 			payload: payload.length > Math.max(LONGEST_DELTA, LONGEST_ABOUT) ? "" : payload,
 		},

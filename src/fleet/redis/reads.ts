@@ -23,6 +23,11 @@ export interface Reads<Entry> {
 	drop(): void;
 }
 
+interface Lot<Found> {
+	readonly hosts: readonly string[];
+	readonly found: readonly Found[];
+}
+
 /** Hosts in one lot: a few milliseconds of work here and in Redis, which does nothing else meanwhile. */
 const LOT = 20;
 /** Entries of one host that are held; one that has more is read again. */
@@ -42,33 +47,37 @@ export function createReads<Found, Entry>(options: ReadsOptions<Found, Entry>): 
 		held.clear();
 		isRunning = false;
 	};
-	const nextLot = () => {
-		const lot: string[] = [];
+	const askNext = async (): Promise<Lot<Found>> => {
+		const hosts: string[] = [];
 		for (const host of wanted) {
-			if (lot.length === LOT) break;
-			lot.push(host);
+			if (hosts.length === LOT) break;
+			hosts.push(host);
 			wanted.delete(host);
 		}
-		return lot;
+		return { hosts, found: hosts.length === 0 ? [] : await options.ask(hosts) };
 	};
+	/** Ends the holding of each that is not wanted again. */
+	const release = ({ hosts, found }: Lot<Found>) =>
+		hosts.flatMap((host, at) => {
+			const one = found[at];
+			const entries = held.get(host) ?? [];
+			if (wanted.has(host)) held.set(host, []);
+			else held.delete(host);
+			return one === undefined ? [] : [{ host, found: one, held: entries }];
+		});
 	const run = async () => {
 		const mine = round;
 		// Those that are wanted at once go together.
 		await Promise.resolve();
-		while (mine === round && wanted.size > 0) {
-			const lot = nextLot();
-			const found = await options.ask(lot);
+		let next = askNext();
+		while (mine === round) {
+			const lot = await next;
 			if (mine !== round) return;
-			options.onRead(
-				lot.flatMap((host, at) => {
-					const one = found[at];
-					const entries = held.get(host) ?? [];
-					// One that is wanted again goes on holding.
-					if (wanted.has(host)) held.set(host, []);
-					else held.delete(host);
-					return one === undefined ? [] : [{ host, found: one, held: entries }];
-				}),
-			);
+			if (lot.hosts.length === 0 && wanted.size === 0) break;
+			const read = release(lot);
+			// On its way while this one is worked on.
+			next = askNext();
+			options.onRead(read);
 		}
 		if (mine !== round) return;
 		isRunning = false;

@@ -4,7 +4,7 @@
  */
 
 import { LONGEST_MS, NAME } from "../../config/rules.js";
-import type { HostChange, HostStatus, MemberOptions, RegistryState } from "../registry.js";
+import type { HostChange, HostStatus, MemberOptions } from "../registry.js";
 import { openBeats } from "./beats.js";
 import { type ChangeEntry, readEntry } from "./entry.js";
 import { openFollower } from "./follow.js";
@@ -28,7 +28,6 @@ export interface SubscriberOptions
 }
 
 export interface SubscriberStatus {
-	readonly state: RegistryState;
 	/** Sorted by name. */
 	readonly hosts: readonly HostStatus[];
 	/** As in `MemberStatus`. */
@@ -46,10 +45,10 @@ export interface Subscriber {
 
 /** A look at the leases each tenth of the own lease, within these bounds, in milliseconds: an end is known within two leases. */
 const BEAT_MS = { least: 100, most: 1000 } as const;
-/** All leases are looked at so often, whatever the number of hosts. */
-const LIST_EVERY_MS = 10_000;
-/** The versions of all hosts are compared in so many looks, some in each: what no entry told is found by then. */
-const COMPARED_IN = 30;
+/** All leases are looked at so often, or more seldom where they are many, whatever the number of hosts does. */
+const LIST_EVERY_MS = { least: 10_000, perHost: 10 } as const;
+/** The versions of so many hosts are compared in each look, in turn: what no entry told is found some time. */
+const COMPARED = 8;
 
 /** Opens it; what goes wrong is told by `onState`, and tried again. */
 export function openSubscriber(options: SubscriberOptions): Subscriber {
@@ -146,13 +145,15 @@ export function openSubscriber(options: SubscriberOptions): Subscriber {
 			return false;
 		});
 	const question = (): BeatQuestion => {
-		const isDue = mustReadAll || leases.wantsAll || listed === undefined || now() - listed.atMs >= LIST_EVERY_MS;
+		const { least, perHost } = LIST_EVERY_MS;
+		const dueMs = listed === undefined ? 0 : listed.atMs + Math.max(least, listed.count * perHost);
+		const isDue = mustReadAll || leases.wantsAll || now() >= dueMs;
 		if (turn.length === 0) turn = [...known.hosts.keys()];
 		return {
 			edge: self,
 			aheadMs: Math.min(LONGEST_MS, ...[...known.hosts.values()].map(({ lease }) => lease)),
 			count: isDue ? undefined : listed?.count,
-			hosts: turn.splice(0, Math.ceil(known.hosts.size / COMPARED_IN)),
+			hosts: turn.splice(0, COMPARED),
 		};
 	};
 	/** Who is to be read, by a look at the registry. */
@@ -185,9 +186,12 @@ export function openSubscriber(options: SubscriberOptions): Subscriber {
 		tell(over.map(({ host, why }) => known.over(host, why)));
 		const isAll = mustReadAll && answer.all !== undefined;
 		const wanted = wantedBy(answer, back, askedMs);
-		if (isAll || mustConfirm) completing = { beganMs: askedMs, isAll: isAll || completing?.isAll === true };
-		if (isAll) mustReadAll = false;
-		mustConfirm = over.length > 0;
+		if (isAll || (mustConfirm && !mustReadAll)) {
+			completing = { beganMs: askedMs, isAll: isAll || completing?.isAll === true };
+			mustReadAll = false;
+			mustConfirm = false;
+		}
+		if (over.length > 0) mustConfirm = true;
 		reads.want(wanted);
 		if (reads.isIdle) onIdle();
 	};
@@ -236,7 +240,6 @@ export function openSubscriber(options: SubscriberOptions): Subscriber {
 
 	return {
 		status: () => ({
-			state: health.state,
 			hosts: [...known.hosts.values()].map(statusOf).sort((a, b) => (a.host < b.host ? -1 : 1)),
 			rejected: rejections.count,
 			...(rejections.last !== undefined && { lastRejected: rejections.last }),
