@@ -129,6 +129,7 @@ export async function openFleetLink(options: FleetLinkOptions): Promise<FleetLin
 			// those by label are declared
 			drainTimeout: () => Math.max(0, ...Object.values(current.services).map((service) => service.drainTimeout)),
 			onLocalAddress: (address) => isCurrent() && pipeline.onLocalAddress(address),
+			onRejected: (line) => log.warn(line),
 			now: () => performance.now(),
 		});
 		fleet = { cluster: by.fleet.cluster, host, zone, member };

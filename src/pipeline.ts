@@ -145,6 +145,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	/** What is known of a listener, with what came of it in the pools. */
 	const withPools = ({ verdict, ...listener }: Known): Known => ({
 		...listener,
+		...(listener.claims.length > 0 && { elsewhere: offering.placeOf({ verdict, ...listener }) }),
 		verdict: withStatus(verdict, (ref) => pools.statusOf(ref, now())),
 	});
 
@@ -419,7 +420,6 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			}
 			return isPending ? "pending" : undefined;
 		},
-		elsewhere: offering.placeOf,
 		close() {
 			closed = true;
 			gates?.close();

@@ -17,6 +17,8 @@ export type Opinion =
 	| { readonly kind: "flapping"; readonly untilMs: number }
 	/** It should get no new work, since then and until then. */
 	| { readonly kind: "unfit"; readonly sinceMs: number; readonly untilMs: number }
+	/** Its host says goodbye: it is to go, and is expected to. */
+	| { readonly kind: "goodbye" }
 	/** It can't serve since then, and nobody knows for how long: whatever it gets waits. */
 	| { readonly kind: "stuck"; readonly sinceMs: number };
 
@@ -28,6 +30,7 @@ export interface Ejections {
 	file(id: BackendId, opinion: Opinion | undefined): void;
 	/**
 	 * Decides anew, after what was filed. Those that are stuck go first: the unfit still answer. Of both the first ones do.
+	 * Whose host says goodbye goes whatever the share, while another is ready: a person wants it so.
 	 *
 	 * @param maxEjected share of those that listen, 0 to 1
 	 * @returns those for which it came out differently than before
@@ -51,6 +54,8 @@ export function createEjections(): Ejections {
 	/** The stuck and the unfit, in the order in which they go while `isSorted`. */
 	let unfit = new Map<BackendId, Unfit>();
 	let isSorted = true;
+	/** Those whose hosts say goodbye. */
+	const leaving = new Set<BackendId>();
 	let last: Unfit | undefined;
 	let held = 0;
 	let doubtful = 0;
@@ -60,14 +65,14 @@ export function createEjections(): Ejections {
 	/** Whether those that flap are out: while somebody else is there about whom nothing is said. */
 	let isFlappingOut = false;
 
-	const plain = () => opinions.size - held - doubtful - flapping.size - unfit.size;
+	const plain = () => opinions.size - held - doubtful - flapping.size - unfit.size - leaving.size;
 
 	const unfile = (id: BackendId) => {
 		const opinion = opinions.get(id);
 		if (opinion?.kind === "held") held--;
 		if (opinion?.kind === "doubtful") doubtful--;
 		flapping.delete(id);
-		if (unfit.delete(id)) isStale = true;
+		if (unfit.delete(id) || leaving.delete(id)) isStale = true;
 		opinions.delete(id);
 	};
 
@@ -93,7 +98,10 @@ export function createEjections(): Ejections {
 			if (opinion.kind === "held") held++;
 			else if (opinion.kind === "doubtful") doubtful++;
 			else if (opinion.kind === "flapping") flapping.set(id, opinion.untilMs);
-			else if (opinion.kind === "unfit" || opinion.kind === "stuck") fileUnfit(id, opinion);
+			else if (opinion.kind === "goodbye") {
+				leaving.add(id);
+				isStale = true;
+			} else if (opinion.kind === "unfit" || opinion.kind === "stuck") fileUnfit(id, opinion);
 		},
 		weigh(maxEjected) {
 			const changed: BackendId[] = [];
@@ -102,11 +110,13 @@ export function createEjections(): Ejections {
 			isFlappingOut = areOut;
 			const flappingOut = areOut ? flapping.size : 0;
 			const others = plain() + flapping.size - flappingOut;
-			const count = ejectable(unfit.size, opinions.size, others, maxEjected, flappingOut);
-			if (isStale || count !== ejected.size) {
+			const count = ejectable(unfit.size, opinions.size, others + leaving.size, maxEjected, flappingOut);
+			const isAnyReady = others + unfit.size - count > 0;
+			const gone = isAnyReady ? leaving.size : Math.max(0, leaving.size - 1);
+			if (isStale || count + gone !== ejected.size) {
 				sort();
 				const before = ejected;
-				ejected = new Set(firstOf(unfit.keys(), count));
+				ejected = new Set([...firstOf(unfit.keys(), count), ...firstOf(leaving, gone)]);
 				for (const id of before) if (!ejected.has(id)) changed.push(id);
 				for (const id of ejected) if (!before.has(id)) changed.push(id);
 				isStale = false;

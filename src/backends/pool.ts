@@ -127,8 +127,9 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 		if (heldOutUntilMs !== undefined) return { kind: "flapping", untilMs: heldOutUntilMs };
 		const told = toldOf(standings);
 		if (told === undefined) return { kind: "plain" };
-		// who says goodbye is expected to go, however long that takes
-		const untilMs = told.isGoodbye === true ? Number.POSITIVE_INFINITY : told.atMs + service.drainTimeout;
+		// it is expected to go, however long that takes
+		if (told.isGoodbye === true) return { kind: "goodbye" };
+		const untilMs = told.atMs + service.drainTimeout;
 		return untilMs > nowMs ? { kind: "unfit", sinceMs: told.atMs, untilMs } : { kind: "plain" };
 	};
 

@@ -52,7 +52,7 @@ export interface Facts {
 
 /** Why it should get no new work, in a word. */
 export function unfitOf({ opinion, standings }: Pick<Facts, "opinion" | "standings">): Unfit | undefined {
-	if (opinion?.kind === "unfit") return "stopping";
+	if (opinion?.kind === "unfit" || opinion?.kind === "goodbye") return "stopping";
 	return opinion?.kind === "stuck" ? stuckOfAll(letIn(standings))?.kind : undefined;
 }
 
@@ -66,17 +66,19 @@ export function reasonOf(facts: Facts): string {
 	if (first !== undefined && isContested(standings)) {
 		return `another network namespace claims ${first.backend.id}, too`;
 	}
+	const where = hostOf(standings);
+	const there = where === undefined ? "" : ` on host ${where}`;
 	if (hold !== undefined) {
 		const what = hold.state === "drain" ? "a person drained it" : "a person took it out";
-		return isHeldHere ? what : `${what} on host ${hostOf(standings)}`;
+		return isHeldHere ? what : `${what}${there}`;
 	}
-	if (first?.leaving !== undefined) return `waits for a resync to confirm: ${first.leaving.why}`;
+	if (first?.leaving !== undefined)
+		return `waits for ${where === undefined ? "a resync" : "the registry"} to confirm: ${first.leaving.why}`;
 	const gate = gateOf(standings);
 	if (gate !== undefined) return gate.why(nowMs);
 	const stuck = stuckOfAll(letIn(standings));
 	if (stuck !== undefined) {
-		const where = hostOf(standings);
-		const what = `${where === undefined ? "" : `on host ${where} `}${stuckText(stuck, nowMs)}`;
+		const what = `${stuckText(stuck, nowMs)}${there}`;
 		if (shown?.state === "down") return what;
 		return `${what}; it stays: ${isAlone ? "no other is ready" : "too many would be out"}`;
 	}
@@ -86,15 +88,17 @@ export function reasonOf(facts: Facts): string {
 		const left = formatDuration(opinion.untilMs - nowMs);
 		return shown === undefined ? `held out for ${left}: ${often}` : `${often}, and no other is ready`;
 	}
+	if (told?.isGoodbye === true) {
+		const what = `host ${first?.backend.host} says goodbye`;
+		return shown?.state === "drain" ? what : `${what}, and it stays: no other is ready`;
+	}
 	if (told !== undefined) {
-		const what =
-			told.isGoodbye === true ? `host ${first?.backend.host} says goodbye` : `told to stop by ${told.signal}`;
+		const what = `told to stop by ${told.signal}${there}`;
 		if (opinion?.kind !== "unfit") return `${what}, and still listens ${formatDuration(drainTimeout)} later`;
 		return shown?.state === "drain" ? what : `${what}, and stays: too many would be out`;
 	}
 	if (first?.backend.netns === ADOPTED_NETNS) return "the proxy has it, and nobody says that it closed";
-	const where = hostOf(standings);
-	return `it listens${where === undefined ? "" : ` on host ${where}`}${shown?.backup ? ", as a backup" : ""}`;
+	return `it listens${there}${shown?.backup ? ", as a backup" : ""}`;
 }
 
 /** The other host that a backend is on. */

@@ -46,10 +46,10 @@ export function createNewcomers(backend: (ref: BackendRef) => Backend | undefine
 					.map(refKey),
 			);
 			if (areYoung.size === 0) return set;
-			return set.map((service) => ({
-				...service,
-				backends: service.backends.filter(({ id }) => !areYoung.has(refKey({ service: service.name, id }))),
-			}));
+			return set.map((service) => {
+				const isGrown = ({ id }: Backend) => !areYoung.has(refKey({ service: service.name, id }));
+				return { ...service, backends: withoutPreferred(service.backends.filter(isGrown)) };
+			});
 		},
 		handed(set) {
 			known = new Set(set.flatMap(({ name, backends }) => backends.map(({ id }) => refKey({ service: name, id }))));
@@ -60,4 +60,11 @@ export function createNewcomers(backend: (ref: BackendRef) => Backend | undefine
 			return times.length > 0 ? Math.min(...times) + ageMs : undefined;
 		},
 	};
+}
+
+/** Where those that go before others are left out, the others are no backup. */
+function withoutPreferred(backends: readonly Backend[]): readonly Backend[] {
+	const isLeading = ({ backup, state, weight }: Backend) => !backup && state === "ready" && weight > 0;
+	if (backends.some(isLeading)) return backends;
+	return backends.map((backend) => (backend.backup ? { ...backend, backup: false } : backend));
 }
