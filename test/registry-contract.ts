@@ -244,6 +244,21 @@ export function registryContract(open: () => Promise<RegistryUnderTest>): void {
 		expect(b.changes.flatMap((change) => (change.kind === "over" ? [change.said] : []))).toEqual([true, true]);
 	});
 
+	cases("whoever takes a goodbye back while it is on its way stays", async (registry) => {
+		const a = await join(registry, "a");
+		const b = await join(registry, "b");
+		a.member.offer([put(80)]);
+		await sees(b, "a", { 80: 100 });
+		await a.member.drain(true);
+		const goodbye = a.member.drain(true);
+		expect(await a.member.drain(false)).toBeUndefined();
+		await goodbye;
+		a.member.offer([put(81)]);
+		await sees(b, "a", { 80: 100, 81: 100 });
+		expect(b.hosts.get("a")?.info.draining).toBe(false);
+		expect(a.member.status().draining).toBe(false);
+	});
+
 	cases("of two daemons of one host the later one tells", async (registry) => {
 		const first = await join(registry, "a");
 		const b = await join(registry, "b");

@@ -10,7 +10,7 @@ import { openLink } from "./connect.js";
 import { FIELDS, type Keys } from "./keys.js";
 import type { ProcessIdentity } from "./process-identity.js";
 import { createSelf } from "./self.js";
-import { type Answer, createTeller, type Tenure } from "./tell.js";
+import { type Answer, type Change, createTeller, type Tenure } from "./tell.js";
 import type { RedisConfig } from "./trouble.js";
 import { createUntold } from "./untold.js";
 
@@ -70,7 +70,8 @@ export function openPublisher({ redis, keys, identity, options, onState }: Publi
 			if (address !== undefined) options.onLocalAddress?.(address);
 			// It may be another Redis, or an emptied one: asked at once.
 			renewAtMs = 0;
-			if (refused === undefined) notBeforeMs = 0;
+			notBeforeMs = 0;
+			if (hasLeft) troubled(undefined);
 			void pump();
 		},
 		onDown: (why) => troubled(why),
@@ -110,45 +111,42 @@ export function openPublisher({ redis, keys, identity, options, onState }: Publi
 			untold.has(offers);
 		}
 	};
-	/** Takes in what became of a step; whatever is not as it was told is claimed again, and told as a whole. */
-	const took = (answer: Answer, told?: () => void) => {
-		if (answer !== "ok") {
-			holds = false;
-			// A flushed Redis knows of no goodbye either.
-			if (answer === "gone" && leaves) hasLeft = true;
-			return;
-		}
-		renewAtMs = now() + lease / RENEWALS;
-		if (told === undefined || tenure === undefined) return;
-		tenure = { ...tenure, sequence: tenure.sequence + 1 };
-		told();
+	/** Whether a step was taken; whatever is not as it was told is claimed again, and told as a whole. */
+	const took = (answer: Answer): boolean => {
+		if (answer === "ok") renewAtMs = now() + lease / RENEWALS;
+		else holds = false;
+		return answer === "ok";
+	};
+	const change = async (held: Tenure, what: Change): Promise<boolean> => {
+		const isTaken = took(await teller.change(held, what));
+		if (isTaken) tenure = { ...held, sequence: held.sequence + 1 };
+		return isTaken;
 	};
 	const tellSelf = async (held: Tenure) => {
 		const about = self.text;
-		took(await teller.change(held, { kind: "about", about }), () => {
-			toldSelf = about;
-		});
+		if (await change(held, { kind: "about", about })) toldSelf = about;
 	};
 	const tellOffers = async (held: Tenure) => {
 		const delta = untold.delta();
 		if (delta === undefined) return;
 		const sinceMs = waitsSinceMs ?? now();
 		waitsSinceMs = undefined;
+		let isTaken = false;
 		try {
-			took(await teller.change(held, { kind: "offers", delta }), () => {
-				untold.told(delta);
-				publishMs.push(now() - sinceMs);
-				if (publishMs.length > FIGURES) publishMs.shift();
-			});
+			isTaken = await change(held, { kind: "offers", delta });
 		} finally {
-			if (untold.isPending) waitsSinceMs = sinceMs;
+			if (!isTaken) waitsSinceMs = sinceMs;
 		}
+		if (!isTaken) return;
+		untold.told(delta);
+		publishMs.push(now() - sinceMs);
+		if (publishMs.length > FIGURES) publishMs.shift();
 	};
 	const sayBye = async (held: Tenure) => {
-		took(await teller.bye(held), () => {
-			holds = false;
-			hasLeft = true;
-		});
+		const answer = await teller.bye(held);
+		holds = false;
+		// A flushed Redis knows nothing of it, either. And it may have been taken back meanwhile.
+		hasLeft = leaves && (answer === "ok" || answer === "gone");
 	};
 	const isTold = () => hasLeft || (holds && !leaves && self.text === toldSelf && !untold.isPending);
 	/** The next step, if there is any to take now. */
@@ -158,7 +156,7 @@ export function openPublisher({ redis, keys, identity, options, onState }: Publi
 		if (leaves) return sayBye(tenure);
 		if (self.text !== toldSelf) return tellSelf(tenure);
 		if (untold.isPending) return tellOffers(tenure);
-		if (now() >= renewAtMs) return teller.renew(tenure).then(took);
+		if (now() >= renewAtMs) return teller.renew(tenure).then((answer) => void took(answer));
 		return;
 	};
 	const pump = async () => {
@@ -172,6 +170,7 @@ export function openPublisher({ redis, keys, identity, options, onState }: Publi
 			}
 			if (isTold()) waitsSinceMs = undefined;
 		} catch (error) {
+			if (isClosed) return;
 			failures++;
 			notBeforeMs = now() + reconnectDelayMs(failures, Math.random());
 			troubled(link.why(error));
@@ -249,6 +248,7 @@ export function openPublisher({ redis, keys, identity, options, onState }: Publi
 			isClosed = true;
 			clearTimeout(timer);
 			link.close();
+			for (const answer of asked) answer("the daemon ends");
 		},
 	};
 

@@ -4,7 +4,7 @@
  */
 
 import { LONGEST_MS, NAME } from "../../config/rules.js";
-import type { HostChange, HostStatus, MemberOptions, RegistryState } from "../registry.js";
+import type { HostChange, HostStatus, MemberOptions } from "../registry.js";
 import { openBeats } from "./beats.js";
 import { type ChangeEntry, readEntry } from "./entry.js";
 import { openFollower } from "./follow.js";
@@ -28,7 +28,6 @@ export interface SubscriberOptions
 }
 
 export interface SubscriberStatus {
-	readonly state: RegistryState;
 	/** Sorted by name. */
 	readonly hosts: readonly HostStatus[];
 	/** As in `MemberStatus`. */
@@ -44,8 +43,8 @@ export interface Subscriber {
 	close(): void;
 }
 
-/** A look at the leases each fifth of the own lease, within these bounds, in milliseconds. */
-const BEAT_MS = { least: 200, most: 1000 } as const;
+/** A look at the leases each tenth of the own lease, within these bounds, in milliseconds: an end is known within two leases. */
+const BEAT_MS = { least: 100, most: 1000 } as const;
 /** All leases are looked at so often, or more seldom where they are many, whatever the number of hosts does. */
 const LIST_EVERY_MS = { least: 10_000, perHost: 10 } as const;
 /** The versions of so many hosts are compared in each look, in turn: what no entry told is found some time. */
@@ -214,7 +213,7 @@ export function openSubscriber(options: SubscriberOptions): Subscriber {
 	const beats = openBeats({
 		redis,
 		keys,
-		everyMs: Math.min(Math.max(options.lease / 5, BEAT_MS.least), BEAT_MS.most),
+		everyMs: Math.min(Math.max(options.lease / 10, BEAT_MS.least), BEAT_MS.most),
 		now,
 		question,
 		onBeat,
@@ -241,7 +240,6 @@ export function openSubscriber(options: SubscriberOptions): Subscriber {
 
 	return {
 		status: () => ({
-			state: health.state,
 			hosts: [...known.hosts.values()].map(statusOf).sort((a, b) => (a.host < b.host ? -1 : 1)),
 			rejected: rejections.count,
 			...(rejections.last !== undefined && { lastRejected: rejections.last }),

@@ -140,6 +140,32 @@ test("a machine that booted again takes over at once; of two clones the one that
 	expect(await stored(redis)).toEqual([90]);
 });
 
+test("a host goes on draining after it booted again, and another machine that gets its name does not", async () => {
+	await using life = lifetime();
+	const redis = life.own(await startRedis());
+	const open = hostsOf(redis, life);
+	const before = await open("a", { boot: "first" });
+	before.member.offer([put(80)]);
+	await current(before);
+	await before.member.drain(true);
+	const after = await open("a", { boot: "second" });
+	await current(after);
+	expect(after.member.status().draining).toBe(true);
+	const name = "b";
+	const gone = await open(name, { machine: "gone", boot: "gone" });
+	gone.member.offer([put(90)]);
+	await current(gone);
+	await gone.member.close();
+	// It drained, and crashed a lease ago.
+	const about = await redis.cli("HGET", keys.host(name), "@about");
+	await redis.cli("HSET", keys.host(name), "@about", about.replace('"draining":false', '"draining":true'));
+	await redis.cli("ZADD", keys.leases, "1", name);
+	const heir = await open(name, { machine: "heir", boot: "heir" });
+	await current(heir);
+	expect(heir.member.status().draining).toBe(false);
+	expect(await stored(redis, name)).toEqual([]);
+});
+
 test("a Redis without memory freezes what is told, and has it when that is mended", async () => {
 	await using life = lifetime();
 	const redis = life.own(await startRedis());
