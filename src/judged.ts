@@ -5,6 +5,7 @@
 
 import { constants } from "node:os";
 import { isDeepStrictEqual } from "node:util";
+import type { Advertised } from "./backends/advertise.js";
 import type { Backend } from "./backends/backend.js";
 import type { Claim } from "./backends/claims.js";
 import type { Decisions } from "./backends/decisions.js";
@@ -31,6 +32,8 @@ export interface JudgedListener {
 	readonly verdict: Verdict;
 	/** No rule matches it, and that is all. */
 	readonly isUnmatched?: boolean | undefined;
+	/** Where other hosts reach it; absent where it is in no service, or none are told. */
+	readonly elsewhere?: Advertised | undefined;
 }
 
 /** The same with what it leads to. */

@@ -64,9 +64,11 @@ export interface EndpointJson extends ListenerJson {
 	/** Set while it accepts none of the connections that wait. */
 	readonly hung?: { readonly queued: number };
 	readonly verdict: Verdict;
+	/** Why other hosts do not reach it; absent where they do, where it is in no service, and where none are told. */
+	readonly notRoutable?: string;
 }
 
-export function endpointJson({ endpoint, resolved, verdict }: JudgedListener): EndpointJson {
+export function endpointJson({ endpoint, resolved, verdict, elsewhere }: JudgedListener): EndpointJson {
 	return {
 		...listenerJson(endpoint.sockets[0], resolved.identity),
 		sockets: endpoint.sockets.map(({ socket }) => socket),
@@ -74,6 +76,7 @@ export function endpointJson({ endpoint, resolved, verdict }: JudgedListener): E
 		...(endpoint.paused !== undefined && { paused: endpoint.paused.by }),
 		...(endpoint.hung !== undefined && { hung: { queued: endpoint.hung.queued } }),
 		verdict,
+		...(elsewhere?.ok === false && { notRoutable: elsewhere.why }),
 	};
 }
 

@@ -3,7 +3,6 @@
 import type { Logger } from "pino";
 import type { Afterwards } from "./afterwards.js";
 import type { AdoptedServer } from "./backends/adopted.js";
-import type { Advertised } from "./backends/advertise.js";
 import type { Backend, BackendRef, DesiredChange, DesiredSet, Hold } from "./backends/backend.js";
 import type { Decisions } from "./backends/decisions.js";
 import type { ServiceStatus } from "./backends/status.js";
@@ -99,8 +98,6 @@ export interface Pipeline {
 	offers(): OfferChange[];
 	/** Whether more is to be known of listeners before all that this host has is offered: `engine` can take any time. */
 	isUnsure(): "engine" | "pending" | undefined;
-	/** Where others reach a listener; undefined while none are told. */
-	elsewhere(listener: JudgedListener): Advertised | undefined;
 	/** A time of the kernel's clock, in that of `now`. */
 	toMs(atNs: number): number;
 	close(): void;

@@ -25,7 +25,7 @@ export interface MeaningView {
 }
 
 /** The steps of a listener on its way to the proxies. */
-export const STEPS = ["seen", "identity", "rule", "address", "pool", "proxy"] as const;
+export const STEPS = ["seen", "identity", "rule", "address", "pool", "proxy", "fleet"] as const;
 
 export interface StepView {
 	readonly step: (typeof STEPS)[number];

@@ -36,6 +36,8 @@ export interface BackendView {
 	readonly since: string;
 	/** Why it should get no new work, be it out for that or not; absent where nothing speaks against it. */
 	readonly unfit?: (typeof UNFIT)[number];
+	/** The other host that it is on; absent: this one. */
+	readonly host?: string;
 }
 
 export interface ServiceView {

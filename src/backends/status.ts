@@ -72,7 +72,8 @@ export function reasonOf(facts: Facts): string {
 		const what = hold.state === "drain" ? "a person drained it" : "a person took it out";
 		return isHeldHere ? what : `${what}${there}`;
 	}
-	if (first?.leaving !== undefined) return `waits for a resync to confirm: ${first.leaving.why}`;
+	if (first?.leaving !== undefined)
+		return `waits for ${where === undefined ? "a resync" : "the registry"} to confirm: ${first.leaving.why}`;
 	const gate = gateOf(standings);
 	if (gate !== undefined) return gate.why(nowMs);
 	const stuck = stuckOfAll(letIn(standings));

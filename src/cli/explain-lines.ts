@@ -103,7 +103,7 @@ function strayLines({ strays }: ExplainView, { nowMs, width }: Shown): string[] 
 	]);
 	return [
 		"",
-		"backends without a listener:",
+		"backends without a listener here:",
 		"",
 		...wrappedTable(["BACKEND", "STATE", "FOR", "REASON"], rows, { indent: 2, width }),
 	];

@@ -89,6 +89,7 @@ export const explainAnswer: z.ZodType<ExplainView> = z.object({
 			held: z.boolean(),
 			reason: z.string(),
 			since: date.exactOptional(),
+			host: z.string().exactOptional(),
 		}),
 	),
 	misses: z.array(

@@ -20,12 +20,14 @@ export async function ls({ json, config: file, isConfigGiven }: LsOptions): Prom
 	// Without a configuration `ls` is still of use: it shows what listens, and that no service is configured.
 	const config = isConfigGiven || existsSync(file) ? (await requireConfig(file)).config : configSchema.parse({});
 	const { listeners } = await takeSnapshot(config);
-	const sorted = [...listeners].sort(byPlace);
+	// by which address this host reaches Redis is known to the daemon alone
+	const isTold = (config.fleet?.advertise.length ?? 0) > 0;
+	const sorted = listeners.map((one) => (isTold ? one : { ...one, elsewhere: undefined })).sort(byPlace);
 	if (json) {
 		printLine(jsonText(sorted.map(endpointJson), 2));
 		return 0;
 	}
-	const rows = sorted.map(({ endpoint, resolved: { identity }, verdict }) => [
+	const rows = sorted.map(({ endpoint, resolved: { identity }, verdict, elsewhere }) => [
 		identity.netnsName ?? String(identity.netnsInode),
 		endpoint.address,
 		String(endpoint.port),
@@ -35,7 +37,7 @@ export async function ls({ json, config: file, isConfigGiven }: LsOptions): Prom
 		String(endpoint.sockets[0].pid),
 		identity.comm,
 		whoIs(identity),
-		describe(verdict),
+		`${describe(verdict)}${elsewhere?.ok === false ? `; ${elsewhere.why}` : ""}`,
 	]);
 	const right = (title: string) => ({ title, align: "right" as const });
 	const titles = ["NETNS", "ADDRESS", right("PORT"), "PROTO", right("BACKLOG"), right("SOCKETS"), right("PID"), "COMM"];

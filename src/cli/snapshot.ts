@@ -6,6 +6,7 @@ import type { DesiredSet } from "../backends/backend.js";
 import type { Config } from "../config/schema.js";
 import type { Container } from "../identity/container.js";
 import { followEngine } from "../identity/engine/follow.js";
+import { ownAddresses } from "../identity/namespaces.js";
 import { createResolver } from "../identity/resolver.js";
 import { createPipeline, type JudgedListener } from "../pipeline.js";
 import { openKernel } from "../sensor/kernel.js";
@@ -48,6 +49,7 @@ export async function takeSnapshot(config: Config): Promise<Snapshot> {
 		now: () => performance.now(),
 		bootTimeNs,
 		onChange: () => undefined,
+		ownAddresses,
 		requestRead: () => undefined,
 	});
 	try {

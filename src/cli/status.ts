@@ -24,6 +24,7 @@ const backend = z.object({
 	reason: z.string(),
 	since: z.iso.datetime(),
 	unfit: z.enum(UNFIT).exactOptional(),
+	host: z.string().exactOptional(),
 });
 
 const delays = z.object({ count, medianMs: z.number().exactOptional(), maxMs: z.number().exactOptional() });

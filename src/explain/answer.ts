@@ -60,7 +60,9 @@ export function explain(question: Question | undefined, options: AnswerOptions):
 		const odd = matched.filter(({ listener }) => !isPlainlyIn(listener)).sort(byPlace);
 		const others = { in: matched.length - odd.length, unmatched: listening.length - matched.length };
 		const found = odd.map((candidate) => ({ candidate, means: [] }));
-		return { ok: true, answer: answer(found, { meanings: [], strays, misses: [], others }) };
+		// of another host, and ready: it is another daemon's
+		const own = strays.filter(({ host, state }) => host === undefined || state !== "ready");
+		return { ok: true, answer: answer(found, { meanings: [], strays: own, misses: [], others }) };
 	}
 
 	const closed = closedLately(pipeline);
@@ -124,10 +126,11 @@ function straysOf(
 	const known = new Set<string>();
 	const strays: StrayView[] = [];
 	for (const { name: service, backends } of services) {
-		for (const { id, state, held, reason, sinceMs } of backends) {
+		for (const { id, state, held, reason, sinceMs, host } of backends) {
 			const name = `${service}/${id}`;
 			known.add(name);
-			if (!led.has(name)) strays.push({ service, id, state, held, reason, since: toIso(sinceMs) });
+			const where = host === undefined ? {} : { host };
+			if (!led.has(name)) strays.push({ service, id, state, held, reason, since: toIso(sinceMs), ...where });
 		}
 	}
 	for (const { service, id, state } of pipeline.holds()) {

@@ -9,6 +9,7 @@ import type { Decisions } from "../backends/decisions.js";
 import type { BackendStatus } from "../backends/status.js";
 import type { ContainerLookup } from "../identity/container.js";
 import type { Identity } from "../identity/identity.js";
+import { hostPort } from "../ip.js";
 import type { Known } from "../judged.js";
 
 /** What the other stages say of a listener. */
@@ -22,7 +23,7 @@ export interface Said {
 
 /** All steps, in order; those of services whose rules do not match come last. */
 export function stepsOf(
-	{ endpoint, resolved, verdict, claims, isUnmatched }: Omit<Known, "why">,
+	{ endpoint, resolved, verdict, claims, isUnmatched, elsewhere }: Omit<Known, "why">,
 	said: Said,
 ): StepView[] {
 	const { rules, labels, refused } = said.decisions;
@@ -56,7 +57,7 @@ export function stepsOf(
 			? []
 			: [{ step: "rule", service: rule.service, state: "no", text: rule.why }],
 	);
-	const steps = [seen, identityStep(resolved.identity, resolved.container), ...matched];
+	const steps = [seen, identityStep(resolved.identity, resolved.container), ...matched, ...fleetSteps(elsewhere)];
 	// what else a verdict may come from
 	const isExplained = verdict.state === "in" || isUnmatched === true || firstWaiting(steps) !== undefined;
 	const rest = isExplained ? [] : restSteps(verdict, labels);
@@ -69,9 +70,19 @@ function restSteps(verdict: Exclude<Known["verdict"], { state: "in" }>, labels: 
 	return (labels.length > 0 ? labels : [verdict.why]).map((text) => ({ step: "rule", state: "no", text }));
 }
 
-/** The first step that is not done; a rule that does not match keeps nobody waiting. */
+/** The first step that is not done; a rule that does not match keeps nobody waiting, nor do other hosts. */
 export function firstWaiting(steps: readonly StepView[]): StepView | undefined {
-	return steps.find(({ step, state, service }) => state !== "done" && (step !== "rule" || service === undefined));
+	const isInTheWay = ({ step, service }: StepView) => step !== "fleet" && (step !== "rule" || service === undefined);
+	return steps.find((step) => step.state !== "done" && isInTheWay(step));
+}
+
+/** What others are told of it. */
+function fleetSteps(elsewhere: Known["elsewhere"]): StepView[] {
+	if (elsewhere === undefined) return [];
+	if (!elsewhere.ok) return [{ step: "fleet", state: "no", text: elsewhere.why }];
+	return [
+		{ step: "fleet", state: "done", text: `other hosts reach it at ${hostPort(elsewhere.address, elsewhere.port)}` },
+	];
 }
 
 function identityStep(identity: Identity, container: ContainerLookup | undefined): StepView {

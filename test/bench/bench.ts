@@ -9,6 +9,9 @@ import { alone } from "./cases/alone.js";
 import { burst } from "./cases/burst.js";
 import { cost } from "./cases/cost.js";
 import { faults } from "./cases/faults.js";
+import { fleetDrill } from "./cases/fleet-drill.js";
+import { fleetLatency } from "./cases/fleet-latency.js";
+import { fleetScale } from "./cases/fleet-scale.js";
 import { flood } from "./cases/flood.js";
 import { idle } from "./cases/idle.js";
 import { labels } from "./cases/labels.js";
@@ -42,6 +45,9 @@ const CASES: Readonly<Record<string, () => Promise<Section>>> = {
 	many,
 	reloadPath,
 	labels,
+	fleetLatency,
+	fleetScale,
+	fleetDrill,
 };
 
 const writes = process.argv.includes("--write");

@@ -6,14 +6,14 @@
  *
  * Says `ready MILLISECONDS` when Redis has all of it; then, for each line on its standard input:
  *
- *	change PER_SECOND SECONDS   → changed COUNT   one backend of some host closes or listens, at a steady pace
+ *	change PER_SECOND SECONDS   → changed COUNT   one backend of some host closes or listens again, at a steady pace
  *
  * Ends with its standard input.
  */
 
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Offer, OfferChange } from "../../src/fleet/offer.js";
+import type { Offer } from "../../src/fleet/offer.js";
 import { keysOf } from "../../src/fleet/redis/keys.js";
 import { openPublisher, type Publisher } from "../../src/fleet/redis/publisher.js";
 
@@ -26,8 +26,6 @@ const TICK_MS = 5;
 interface Host {
 	readonly publisher: Publisher;
 	readonly offers: readonly Offer[];
-	/** Which of them it does not offer now. */
-	readonly absent: Set<number>;
 }
 
 const keys = keysOf("default");
@@ -64,30 +62,36 @@ function open(host: number): Host {
 	const offers = offersOf(host);
 	publisher.offer(offers.map((offer) => ({ kind: "put", key: keyOf(offer), offer })));
 	publisher.settled();
-	return { publisher, offers, absent: new Set() };
+	return { publisher, offers };
 }
 
-/** One backend comes or goes. */
-function change({ publisher, offers, absent }: Host): void {
-	const index = Math.floor(Math.random() * offers.length);
-	const offer = offers[index];
-	if (offer === undefined) return;
-	const key = keyOf(offer);
-	const changed: OfferChange = absent.delete(index)
-		? { kind: "put", key, offer }
-		: { kind: "take", key, why: "closed" };
-	if (changed.kind === "take") absent.add(index);
-	publisher.offer([changed]);
+/** Backends that closed, the oldest first; so many at most. */
+const absent: { readonly publisher: Publisher; readonly offer: Offer }[] = [];
+const MOST_ABSENT = 50;
+
+function comeBack(): void {
+	const back = absent.shift();
+	back?.publisher.offer([{ kind: "put", key: keyOf(back.offer), offer: back.offer }]);
 }
 
+function close(hosts: readonly Host[]): void {
+	const host = hosts[Math.floor(Math.random() * hosts.length)];
+	const offer = host?.offers[Math.floor(Math.random() * BACKENDS)];
+	if (host === undefined || offer === undefined || absent.some((one) => one.offer === offer)) return;
+	absent.push({ publisher: host.publisher, offer });
+	host.publisher.offer([{ kind: "take", key: keyOf(offer), why: "closed" }]);
+}
+
+/** In the end all are there. */
 async function changes(hosts: readonly Host[], perSecond: number, seconds: number): Promise<number> {
 	const beganMs = now();
+	const wanted = perSecond * seconds;
 	let made = 0;
-	while (made < perSecond * seconds) {
-		const due = Math.min(perSecond * seconds, Math.floor(((now() - beganMs) / 1000) * perSecond));
+	while (made < wanted) {
+		const due = Math.min(wanted, Math.floor(((now() - beganMs) / 1000) * perSecond));
 		for (; made < due; made++) {
-			const host = hosts[Math.floor(Math.random() * hosts.length)];
-			if (host !== undefined) change(host);
+			if (absent.length >= MOST_ABSENT || wanted - made <= absent.length) comeBack();
+			else close(hosts);
 		}
 		await pause(TICK_MS);
 	}

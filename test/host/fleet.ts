@@ -118,7 +118,7 @@ export async function openFleet(options: FleetOptions = {}): Promise<Fleet> {
 			const seen = [netns?.name ?? "", ...others.map(nameOf)];
 			const env = { SOLISTEND_TEST_HIDES: nameOf(""), SOLISTEND_TEST_SEES: seen.join() };
 			const daemon = owned.own(startDaemon({ config: file, netns, program: PROGRAM, env }));
-			await daemon.waitFor("ready", { timeoutMs: 20_000 });
+			await daemon.waitFor("ready", { timeoutMs: 60_000 });
 			return daemon;
 		};
 		return {
@@ -193,7 +193,7 @@ export const readyOf = (servers: readonly Server[], service = "web"): string[] =
 		.sort();
 
 /** Waits until HAProxy sends new requests to these alone. */
-export async function untilReady(edge: Edge, places: readonly string[], timeoutMs = 10_000): Promise<void> {
+export async function untilReady(edge: Edge, places: readonly string[], timeoutMs = 20_000): Promise<void> {
 	const wanted = [...places].sort().join();
 	let found = "";
 	await eventually(

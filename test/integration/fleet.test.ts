@@ -3,42 +3,46 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Application, startApplication } from "../host/application.js";
 import { type Daemon, solistend } from "../host/daemon.js";
 import { eventually } from "../host/eventually.js";
 import { type Fleet, type Host, LOCAL_NETNS, openFleet, readyOf, untilReady } from "../host/fleet.js";
 import { ip } from "../host/ip.js";
-import { answersAre, serversOf, toldOf, untilAdmin } from "../host/operator.js";
+import { answersAre, serversOf, toldOf, untilAdmin, untilTold } from "../host/operator.js";
 import { requirePrivileges, skipPrivileged } from "../host/privileges.js";
 
 requirePrivileges();
 
+/** Longer than the start of a daemon takes. */
+const LEASE = "5s";
+
 let fleet: Fleet;
-let [one, two]: Host[] = [];
+let hosts: readonly [Host, Host];
+let edge: Daemon;
+let daemons: [Daemon, Daemon];
+let applications: readonly [Application, Application];
 
-beforeEach(() => open("1s"));
-afterEach(() => fleet.close());
+/** What two hosts have on their loopback: nobody knows who would answer. */
+const sharedAddress = () => fleet.edge.segment.subnet.replace("0/24", "200");
 
-async function open(lease: string): Promise<void> {
-	fleet = await openFleet({ lease });
-	[one, two] = [await fleet.addHost("one"), await fleet.addHost("two")];
-}
+beforeAll(async () => {
+	if (skipPrivileged) return;
+	fleet = await openFleet({ lease: LEASE });
+	hosts = [await fleet.addHost("one"), await fleet.addHost("two")];
+	for (const { netns } of hosts) await ip([`addr add ${sharedAddress()}/32 dev lo`], netns.name);
+	applications = [await hosts[0].serve(8000), await hosts[1].serve(8000)];
+	let starting: [Daemon, Daemon];
+	[edge, ...starting] = await Promise.all([fleet.startEdge(), hosts[0].start(), hosts[1].start()]);
+	daemons = starting;
+});
+afterAll(() => fleet?.close());
 
-/** The hosts, once they are there. */
-function hosts(): [Host, Host] {
-	if (one === undefined || two === undefined) throw new Error("no hosts");
-	return [one, two];
-}
+/** Both hosts serve at the edge, and nobody else. */
+const bothServe = () => untilReady(fleet.edge, both());
+const both = () => hosts.map((host) => host.at(8000));
 
-/** An application on each host, and all daemons; resolves when both serve at the edge. */
-async function start() {
-	const [first, second] = hosts();
-	const applications = [await first.serve(8000), await second.serve(8000)] as const;
-	const [ofEdge, ofFirst, ofSecond] = await Promise.all([fleet.startEdge(), first.start(), second.start()]);
-	await untilReady(fleet.edge, [first.at(8000), second.at(8000)]);
-	return { applications, ofEdge, ofFirst, ofSecond };
-}
+beforeEach(bothServe);
 
 /** An application of the edge's own. */
 async function serveLocally(): Promise<{ place: string; application: Application }> {
@@ -78,113 +82,101 @@ const untilLeased = (...names: string[]) =>
 
 describe.skipIf(skipPrivileged)("hosts and an edge that share a Redis", () => {
 	test("a listener on a host serves at the edge, until it closes", async () => {
-		const [first] = hosts();
-		const {
-			applications: [application],
-		} = await start();
+		const [application] = applications;
 		await answersAre(fleet.edge, "one-8000", "two-8000");
 		await application.tell("close");
 		await answersAre(fleet.edge, "two-8000");
 		await application.tell("listen");
 		await answersAre(fleet.edge, "one-8000", "two-8000");
 		await application.signal("SIGTERM");
-		await untilAdmin(fleet.edge, first.at(8000), "drain");
+		await untilAdmin(fleet.edge, hosts[0].at(8000), "drain");
+		await application.tell("close");
+		await application.tell("listen");
 	});
 
-	test("a host whose daemon starts again loses nothing at the edge; one that is gone leaves when its lease ends", async () => {
-		await fleet.close();
-		// longer than a start takes
-		await open("4s");
-		const [first, second] = hosts();
-		const { ofFirst } = await start();
-		const all = [first.at(8000), second.at(8000)];
-		const watch = watchReady(all);
-		await ofFirst.stop();
-		const again = await first.start();
-		await first.serve(8001);
-		await untilReady(fleet.edge, [...all, first.at(8001)]);
+	test("a place that two hosts tell of joins from neither, and the edge says so", async () => {
+		const [first, second] = hosts;
+		const shared = `${sharedAddress()}:8001`;
+		const one = await first.serve(8001, { address: sharedAddress() });
+		await untilReady(fleet.edge, [...both(), shared]);
+		const other = await second.serve(8001, { address: sharedAddress() });
+		await bothServe();
+		const told = await toldOf(fleet.edge, shared);
+		expect(told?.reason).toMatch(/one.*two|two.*one/);
+		await other.close();
+		await untilReady(fleet.edge, [...both(), shared]);
+		await one.close();
+	});
+
+	test("a host whose daemon starts again loses nothing; one that is gone leaves when its lease ends", async () => {
+		const [first, second] = hosts;
+		const watch = watchReady(both());
+		await daemons[0].stop();
+		daemons[0] = await first.start();
+		const application = await first.serve(8001);
+		await untilReady(fleet.edge, [...both(), first.at(8001)]);
 		expect(await watch.close()).toEqual([]);
-		await again.kill();
+		await daemons[0].kill();
 		await untilReady(fleet.edge, [second.at(8000)]);
-		await first.start();
-		await untilReady(fleet.edge, [...all, first.at(8001)]);
+		daemons[0] = await first.start();
+		await untilReady(fleet.edge, [...both(), first.at(8001)]);
+		await application.close();
 	});
 
 	test("without Redis the edge keeps all, and its own go on changing; with an empty one all is told again", async () => {
-		const [first, second] = hosts();
-		const { ofEdge } = await start();
+		const [first] = hosts;
 		const local = await serveLocally();
-		const remote = [first.at(8000), second.at(8000)];
-		await untilReady(fleet.edge, [...remote, local.place]);
-		const watch = watchReady(remote);
-		const from = ofEdge.lines.length;
+		await untilReady(fleet.edge, [...both(), local.place]);
+		const watch = watchReady(both());
+		const from = edge.lines.length;
 		await fleet.redis.kill();
-		await isFrozen(ofEdge, from);
+		await isFrozen(edge, from);
 		await local.application.tell("close");
-		await untilReady(fleet.edge, remote);
+		await bothServe();
 		await local.application.tell("listen");
-		await untilReady(fleet.edge, [...remote, local.place]);
-		await first.serve(8001);
+		await untilReady(fleet.edge, [...both(), local.place]);
+		const application = await first.serve(8001);
 		await rm(join(fleet.redis.dir, "dump.rdb"), { force: true });
 		await fleet.redis.start();
 		await untilLeased("one", "two");
-		await untilReady(fleet.edge, [...remote, first.at(8001), local.place]);
+		await untilReady(fleet.edge, [...both(), first.at(8001), local.place]);
 		expect(await watch.close()).toEqual([]);
+		await Promise.all([application.close(), local.application.close()]);
 	});
 
 	test("a Redis that is flushed is filled again, and nobody is taken out", async () => {
-		const [first, second] = hosts();
-		await start();
-		const all = [first.at(8000), second.at(8000)];
-		const watch = watchReady(all);
+		const watch = watchReady(both());
 		await fleet.redis.cli("FLUSHALL");
 		await untilLeased("one", "two");
-		await first.serve(8001);
-		await untilReady(fleet.edge, [...all, first.at(8001)]);
+		const application = await hosts[0].serve(8001);
+		await untilReady(fleet.edge, [...both(), hosts[0].at(8001)]);
 		expect(await watch.close()).toEqual([]);
+		await application.close();
 	});
 
 	test("an edge that starts while Redis is gone goes on with what HAProxy has", async () => {
-		const [first, second] = hosts();
-		const { ofEdge } = await start();
-		const all = [first.at(8000), second.at(8000)];
-		const watch = watchReady(all);
+		const watch = watchReady(both());
 		await fleet.redis.kill();
-		await ofEdge.stop();
-		await fleet.startEdge();
+		await edge.stop();
+		const starting = fleet.startEdge();
+		for (const place of both()) await untilTold(fleet.edge, place, "ready", /./);
 		await answersAre(fleet.edge, "one-8000", "two-8000");
 		await fleet.redis.start();
-		await second.serve(8001);
-		await untilReady(fleet.edge, [...all, second.at(8001)]);
+		edge = await starting;
+		const application = await hosts[1].serve(8001);
+		await untilReady(fleet.edge, [...both(), hosts[1].at(8001)]);
 		expect(await watch.close()).toEqual([]);
+		await application.close();
 	});
 
 	test("a host that is drained gets no new requests, and is forgotten once its daemon ends", async () => {
-		const [first, second] = hosts();
-		const { ofFirst } = await start();
+		const [first, second] = hosts;
 		const [program, ...words] = solistend("drain-host", "--socket", first.socket);
 		await execa(program, words);
 		await untilAdmin(fleet.edge, first.at(8000), "drain");
 		await answersAre(fleet.edge, "two-8000");
-		await ofFirst.stop();
+		await daemons[0].stop();
 		await untilLeased("two");
 		await untilReady(fleet.edge, [second.at(8000)]);
-	});
-
-	test("a place that two hosts tell of joins from neither, and the edge says so", async () => {
-		const [first, second] = hosts();
-		const shared = fleet.edge.segment.subnet.replace("0/24", "200");
-		// both have it on their loopback: nobody knows who would answer
-		for (const { netns } of [first, second]) await ip([`addr add ${shared}/32 dev lo`], netns.name);
-		await start();
-		await first.serve(8001, { address: shared });
-		await untilReady(fleet.edge, [first.at(8000), second.at(8000), `${shared}:8001`]);
-		const other = await second.serve(8001, { address: shared });
-		await untilReady(fleet.edge, [first.at(8000), second.at(8000)]);
-		expect(await toldOf(fleet.edge, `${shared}:8001`)).toMatchObject({
-			reason: expect.stringMatching(/one.*two|two.*one/),
-		});
-		await other.close();
-		await untilReady(fleet.edge, [first.at(8000), second.at(8000), `${shared}:8001`]);
 	});
 });

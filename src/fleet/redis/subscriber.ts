@@ -43,8 +43,8 @@ export interface Subscriber {
 	close(): void;
 }
 
-/** A look at the leases each fifth of the own lease, within these bounds, in milliseconds. */
-const BEAT_MS = { least: 200, most: 1000 } as const;
+/** A look at the leases each tenth of the own lease, within these bounds, in milliseconds: an end is known within two leases. */
+const BEAT_MS = { least: 100, most: 1000 } as const;
 /** All leases are looked at so often, or more seldom where they are many, whatever the number of hosts does. */
 const LIST_EVERY_MS = { least: 10_000, perHost: 10 } as const;
 /** The versions of so many hosts are compared in each look, in turn: what no entry told is found some time. */
@@ -213,7 +213,7 @@ export function openSubscriber(options: SubscriberOptions): Subscriber {
 	const beats = openBeats({
 		redis,
 		keys,
-		everyMs: Math.min(Math.max(options.lease / 5, BEAT_MS.least), BEAT_MS.most),
+		everyMs: Math.min(Math.max(options.lease / 10, BEAT_MS.least), BEAT_MS.most),
 		now,
 		question,
 		onBeat,

@@ -136,7 +136,7 @@ describe("an explanation for a person", () => {
 		expect(lines(answer({ meanings, listeners: [], misses, strays }), "api")).toEqual([
 			"service api: no listener leads to it",
 			"",
-			"backends without a listener:",
+			"backends without a listener here:",
 			"",
 			"  BACKEND          STATE        FOR  REASON",
 			"  api/10.0.0.9:81  held (down)       nothing listens there now",
