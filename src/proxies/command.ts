@@ -3,8 +3,8 @@
  * when the time is over. Knows nothing of what the commands do.
  */
 
-import type { Readable } from "node:stream";
-import { SolistendError } from "../errors.js";
+import { type ChildProcess, spawn } from "node:child_process";
+import { messageOf, SolistendError } from "../errors.js";
 
 export interface CommandOptions {
 	/** What it is for, as a person calls it. */
@@ -37,11 +37,6 @@ const SHELL_CODES: ReadonlyMap<number, string> = new Map([
 	[126, "EACCES"],
 ]);
 
-/** Loads what runs commands, so that the first change does not have to wait for it. */
-export async function prepareCommands(): Promise<void> {
-	await import("execa");
-}
-
 /**
  * Runs a command and resolves when it exited with 0.
  * @throws SolistendError naming the command, how it ended and what it said; the signal's reason when that was aborted.
@@ -58,13 +53,16 @@ export async function runCommand({
 	const line = words.join(" ");
 	const [program = "", ...args] = [...within, ...words];
 	const cannotRun = (why: string) => new SolistendError("proxy", `cannot run the ${what} command "${line}": ${why}`);
-	// Loaded where it is used: who runs no command has no need of it.
-	const { execa } = await import("execa");
 	signal.throwIfAborted();
 
-	// Its own process group, so that all of it can be stopped.
-	const child = execa(program, args, { detached: true, stdin: "ignore", all: true, buffer: false, reject: false });
-	const said = collect(child.all);
+	let child: ChildProcess;
+	try {
+		// Its own process group, so that all of it can be stopped.
+		child = spawn(program, args, { detached: true, stdio: ["ignore", "pipe", "pipe"] });
+	} catch (error) {
+		throw cannotRun(startTrouble(program, error));
+	}
+	const said = collect(child);
 	const kill = (name: NodeJS.Signals) => {
 		if (child.pid !== undefined) killGroup(child.pid, name);
 	};
@@ -77,21 +75,22 @@ export async function runCommand({
 		killTimer = setTimeout(() => kill("SIGKILL"), TERM_GRACE_MS);
 	};
 	stop.addEventListener("abort", onStop, { once: true });
-	const exited = new Promise<undefined>((resolve) => {
+	const ended = new Promise<Error | undefined>((resolve) => {
+		child.on("error", resolve);
+		child.once("close", () => resolve(undefined));
 		child.once("exit", () => {
 			outputTimer = setTimeout(() => resolve(undefined), OUTPUT_GRACE_MS);
 		});
 	});
 	try {
-		const result = await Promise.race([child, exited]);
-		if (child.pid === undefined) {
-			throw cannotRun(startTrouble(program, result?.code, result?.originalMessage));
-		}
+		const error = await ended;
+		if (child.pid === undefined) throw cannotRun(startTrouble(program, error));
 	} finally {
 		stop.removeEventListener("abort", onStop);
 		clearTimeout(killTimer);
 		clearTimeout(outputTimer);
-		child.all.destroy();
+		child.stdout?.destroy();
+		child.stderr?.destroy();
 	}
 	if (stop.aborted) {
 		// What ignored SIGTERM or was left behind by the program itself.
@@ -104,29 +103,32 @@ export async function runCommand({
 	}
 	if (child.exitCode === 0) return;
 	const shellCode = within.length === 0 ? undefined : SHELL_CODES.get(child.exitCode ?? 0);
-	if (shellCode !== undefined) throw cannotRun(startTrouble(words[0] ?? "", shellCode, undefined));
+	if (shellCode !== undefined) throw cannotRun(startTrouble(words[0] ?? "", { code: shellCode }));
 	const how = child.exitCode === null ? `was ended by ${child.signalCode}` : `exited with code ${child.exitCode}`;
 	throw new SolistendError("proxy", `${what} command "${line}" ${how}${told(said())}`);
 }
 
-function startTrouble(program: string, code: string | undefined, message: string | undefined): string {
+function startTrouble(program: string, error: unknown): string {
+	const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
 	// A folder of PATH that may not be searched makes a missing program EACCES, execvp(3).
 	const isSearched = !program.includes("/");
 	if (code === "ENOENT" || (code === "EACCES" && isSearched)) {
 		return `${program} is not installed (install it, or give its full path)`;
 	}
 	if (code === "EACCES") return `${program} may not be executed (make it executable)`;
-	return `${message ?? code} (mend the command)`;
+	return `${messageOf(error)} (mend the command)`;
 }
 
-/** Gathers the end of an output, and returns what it has so far when called. */
-function collect(stream: Readable): () => string {
+/** Gathers the end of both outputs as it comes, and returns what it has so far when called. */
+function collect({ stdout, stderr }: ChildProcess): () => string {
 	let text = "";
-	stream.on("data", (chunk: Buffer | string) => {
-		text = (text + chunk.toString()).slice(-KEPT_OUTPUT);
-	});
-	// Destroying a stream that is still open is no trouble.
-	stream.on("error", () => {});
+	for (const stream of [stdout, stderr]) {
+		stream?.setEncoding("utf8").on("data", (chunk: string) => {
+			text = (text + chunk).slice(-KEPT_OUTPUT);
+		});
+		// Destroying a stream that is still open is no trouble.
+		stream?.on("error", () => {});
+	}
 	return () => text;
 }
 

@@ -2,7 +2,6 @@
 
 import type { DesiredSet } from "../backends/backend.js";
 import type { Config, ProxyConfig } from "../config/schema.js";
-import { prepareCommands } from "./command.js";
 import { templateContext } from "./context.js";
 import type { Driver } from "./driver.js";
 import { createFileDriver } from "./file/driver.js";
@@ -24,8 +23,6 @@ export async function openDriver(
 	templateFolders: readonly string[],
 ): Promise<Driver> {
 	const template = await loadTemplate(proxy.template, templateFolders);
-	const runsCommands = proxy.check !== undefined || proxy.reload !== undefined;
-	if (runsCommands && proxy.mode === "apply") await prepareCommands();
 	switch (proxy.type) {
 		case "haproxy":
 			return createHaproxyDriver({ proxy, host, template });
