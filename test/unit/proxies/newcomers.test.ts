@@ -97,7 +97,7 @@ describe("a newcomer", () => {
 		newcomers.handed([service("web", both.slice(1))]);
 		become([service("web", both)], 1000);
 		const backups = (nowMs: number) =>
-			newcomers.grown(set(), nowMs, AGE_MS).flatMap(({ backends }) => backends.map(({ backup }) => backup));
+			newcomers.grown(set(), nowMs, AGE_MS).set.flatMap(({ backends }) => backends.map(({ backup }) => backup));
 		expect(backups(1050)).toEqual([false]);
 		expect(backups(1100)).toEqual([false, true]);
 	});
