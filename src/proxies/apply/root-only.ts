@@ -9,7 +9,7 @@ const GROUP_OR_OTHERS_WRITE = 0o022;
 const STICKY = 0o1000;
 
 /**
- * Checks a file, which need not be there, and every folder on the way to it, as it is written and as links lead there.
+ * Checks a file and every folder on the way to it, as it is written and as links lead there; what is not there yet is fine.
  *
  * @param what it is, for the error
  * @throws SolistendError when somebody else than root owns a part of it, or may write there.
@@ -18,7 +18,8 @@ export async function requireRootOnly(path: string, what: string): Promise<void>
 	const real = await realpath(path).catch(async () => `${await realpath(dirname(path)).catch(() => dirname(path))}/`);
 	for (const part of new Set([...partsOf(path), ...partsOf(real)])) {
 		const found = await lstat(part).catch((error: unknown) => {
-			if (isCode(error, "ENOENT") && part === path) return undefined;
+			// Nobody else can make it, where the folder that it would be in is root's alone.
+			if (isCode(error, "ENOENT")) return undefined;
 			throw new SolistendError("config", `cannot look at ${part} (make it, or change ${what})`, { cause: error });
 		});
 		if (found === undefined) continue;
