@@ -25,12 +25,7 @@ export async function prepare({ config: file }: PrepareOptions): Promise<number>
 	for (const proxy of config.proxies.filter(({ mode }) => mode === "apply")) {
 		try {
 			if (isRoot ? await isSomebodyElses(proxy) : proxy.apply === "unit") continue;
-			const done = await prepareProxy(
-				proxy,
-				config.host,
-				templateFolders(config, file),
-				servicesAlone(config.services),
-			);
+			const done = await prepareProxy(proxy, config.host, templateFolders(config, file), services);
 			printLine(`${proxy.name}: ${{ made: "made", disabled: "every server disabled", untouched: "as it was" }[done]}`);
 		} catch (error) {
 			printNotice(`solistend: cannot prepare the file of proxy ${proxy.name}: ${messageOf(error)}`);
