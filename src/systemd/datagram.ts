@@ -30,7 +30,7 @@ function native(): Native {
 		const c = koffi.load("libc.so.6");
 		bound = {
 			socket: c.func("int socket(int domain, int type, int protocol)"),
-			sendto: c.func("ssize_t sendto(int fd, void *data, size_t size, int flags, void *address, uint32_t length)"),
+			sendto: c.func("int64_t sendto(int fd, void *data, size_t size, int flags, void *address, uint32_t length)"),
 		};
 	}
 	return bound;

@@ -7,6 +7,7 @@
  * reads where it came from.
  */
 
+import { SolistendError } from "../errors.js";
 import { sendDatagram } from "./datagram.js";
 
 /** The manager of this process. Nothing of it throws: whoever can't be told is told again with the next word. */
@@ -59,7 +60,8 @@ export function takeManager(
 		try {
 			send(socket, [...unsaid].map(([name, value]) => `${name}=${value}\n`).join(""));
 			unsaid.clear();
-		} catch {
+		} catch (error) {
+			if (!(error instanceof SolistendError)) throw error;
 			// Its queue is full, or it executes itself anew. It is told with the next word, of which there is one at each tick.
 		}
 	};

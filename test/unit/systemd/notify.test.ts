@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { SolistendError } from "../../../src/errors.js";
 import { type ManagerEnvironment, takeManager } from "../../../src/systemd/notify.js";
 
 /** A manager whose socket takes what it is given, unless it is full. */
@@ -7,7 +8,7 @@ function listening(environment: ManagerEnvironment = {}) {
 	const socket = { isFull: false };
 	const all = { NOTIFY_SOCKET: "/run/notify", ...environment };
 	const manager = takeManager(all, (_, text) => {
-		if (socket.isFull) throw new Error("EAGAIN");
+		if (socket.isFull) throw new SolistendError("unsupported", "EAGAIN");
 		taken.push(text);
 	});
 	if (manager === undefined) throw new Error("no manager");
