@@ -33,6 +33,8 @@ export interface WatcherOptions {
 	readonly workerUrl?: URL | undefined;
 	/** It reads the ring buffer now. */
 	onWatching(): void;
+	/** It answered the last question, and is asked the next one: once a second while it reads. */
+	onAnswer(): void;
 	/** A batch in the kernel's order; `undecodable` records came with it that are of another version or damaged. */
 	onEvents(events: readonly KernelEvent[], undecodable: number): void;
 	/** The kernel's counters have grown. */
@@ -145,7 +147,10 @@ export function startWatcher(options: WatcherOptions): Watcher {
 			void giveUp(`it did not start within ${START_TIMEOUT_MS} ms`);
 			return;
 		}
-		if (isWatching && hasAnswered) Atomics.add(counters, Shared.pinged, 1);
+		if (isWatching && hasAnswered) {
+			Atomics.add(counters, Shared.pinged, 1);
+			options.onAnswer();
+		}
 		wake.signal();
 	};
 	const pinging = setInterval(tick, PING_MS);

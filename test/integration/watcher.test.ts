@@ -12,6 +12,7 @@ describe.skipIf(skipPrivileged)("a worker that can't read the ring buffer", () =
 				eventsFd: -1,
 				lossesFd: -1,
 				onWatching: () => undefined,
+				onAnswer: () => undefined,
 				onEvents: () => undefined,
 				onLosses: () => undefined,
 				onBehind: () => undefined,
