@@ -4,11 +4,11 @@ import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { execa } from "execa";
-import { parse } from "yaml";
 import { referenceRows } from "../../src/config/reference.js";
 import { commandLine } from "./commands.js";
 import { fishCompletion, shellCompletion } from "./completions.js";
 import { copyrightFile } from "./copyright.js";
+import { firstBackend } from "./first-backend.js";
 import { productionPackages } from "./lock.js";
 import { commandManual, configurationManual } from "./manual.js";
 import { copyModule } from "./modules.js";
@@ -48,15 +48,15 @@ export async function writeTree(root: string, repository: string, platform: Plat
 
 	// what the system starts
 	await copyUnits(join(repository, "systemd"), root);
-	await write("etc/solistend/solistend.yaml", await source("systemd/packaging/debian/solistend.yaml"));
+	const configuration = await source("systemd/packaging/debian/solistend.yaml");
+	await write("etc/solistend/solistend.yaml", configuration);
 
 	// what people read
 	const day = new Date(edition.epoch * 1000).toISOString().slice(0, 10);
 	const heading = { version: edition.upstream, date: day };
 	const { commands, completions } = await commandLine(join(repository, "dist", "cli", "index.js"));
 	await write("usr/share/man/man8/solistend.8.gz", packed(commandManual(heading, commands)));
-	const example = await source("systemd/packaging/debian/example.yaml");
-	parse(example);
+	const example = firstBackend(configuration);
 	await write("usr/share/man/man5/solistend.yaml.5.gz", packed(configurationManual(heading, referenceRows(), example)));
 	await write("usr/share/bash-completion/completions/solistend", shellCompletion(completions.bash));
 	await write("usr/share/zsh/vendor-completions/_solistend", shellCompletion(completions.zsh));

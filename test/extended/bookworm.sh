@@ -29,6 +29,6 @@ make_root bookworm "
 	export DEBIAN_FRONTEND=noninteractive
 	rm -f /var/cache/apt/archives/*.deb
 	apt-get -qq update
-	apt-get -qq -y --download-only --no-install-recommends install $BESIDE
+	apt-get -qq -y --download-only install $BESIDE
 	systemctl disable nginx.service
 "

@@ -55,10 +55,14 @@ export async function bootSystem(folders: readonly (readonly [string, string])[]
 			const { exitCode = 255, all } = await execa(command, words, { all: true, reject: false, stdin: "ignore" });
 			return { code: exitCode, output: all.trim() };
 		};
-		await eventually("the system is up", async () => {
-			const { output } = await attempt("systemctl is-system-running");
-			return /running|degraded/.test(output);
-		}, { timeoutMs: 60_000, everyMs: 50 });
+		await eventually(
+			"the system is up",
+			async () => {
+				const { output } = await attempt("systemctl is-system-running");
+				return /running|degraded/.test(output);
+			},
+			{ timeoutMs: 60_000, everyMs: 50 },
+		);
 		const close = () => nspawn.close(20_000);
 		return {
 			enter,
@@ -78,7 +82,12 @@ export async function bootSystem(folders: readonly (readonly [string, string])[]
 	}
 }
 
-const ENVIRONMENT = ["HOME=/root", "LC_ALL=C.UTF-8", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive"];
+const ENVIRONMENT = [
+	"HOME=/root",
+	"LC_ALL=C.UTF-8",
+	"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+	"DEBIAN_FRONTEND=noninteractive",
+];
 
 /** The process called systemd below another one. */
 async function firstProcess(ancestor: number): Promise<number | undefined> {
@@ -94,5 +103,8 @@ async function firstProcess(ancestor: number): Promise<number | undefined> {
 async function childrenOf(pid: number): Promise<number[]> {
 	const threads = await readdir(`/proc/${pid}/task`);
 	const lists = await Promise.all(threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/children`, "utf8")));
-	return lists.flatMap((list) => list.trim().split(" ")).filter((word) => word !== "").map(Number);
+	return lists
+		.flatMap((list) => list.trim().split(" "))
+		.filter((word) => word !== "")
+		.map(Number);
 }

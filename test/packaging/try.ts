@@ -1,4 +1,5 @@
 import { bootSystem } from "../host/booted-system.js";
+
 const t = performance.now();
 const system = await bootSystem([["/tmp/g2/out", "/packages"]]);
 console.log("up", performance.now() - t);
