@@ -88,8 +88,9 @@ export async function takeRequest(
 		throw refused(messageOf(error));
 	});
 	try {
-		const { size, uid, nlink, ...kind } = await file.stat();
-		if (!kind.isFile() || nlink !== 1 || uid !== owner.uid) {
+		const found = await file.stat();
+		const { size, uid, nlink } = found;
+		if (!found.isFile() || nlink !== 1 || uid !== owner.uid) {
 			throw refused(`it is no plain file of the user who owns ${state}`);
 		}
 		if (size > MAX_REQUEST) throw refused(`it is larger than ${MAX_REQUEST} bytes`);
