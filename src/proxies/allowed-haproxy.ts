@@ -1,6 +1,6 @@
 /**
- * Of HAProxy's language: sections `backend` with servers at IP addresses, how they are chosen, and how long is waited. Pure.
- * Not in the list, among others: everything of `global` (programs, Lua, the user that it runs as), `http-request` and its
+ * Of HAProxy's language: sections `backend` with servers at IP addresses, how they are chosen, and how long is waited; and
+ * sections `frontend` that route by host, at the addresses that the configuration has as `options.bind`. Pure. Not in the list, among others: everything of `global` (programs, Lua, the user that it runs as), `http-request` and its
  * kin, which can run Lua, and whatever names a file or a unix socket (`server x unix@/run/docker.sock` would put the
  * engine on the network).
  */
@@ -8,8 +8,21 @@
 import { parseIp } from "../ip.js";
 import type { Forbidden, Trusted } from "./allowed.js";
 
-/** Directives of a backend, and what their arguments may look like, each after a blank. */
-const DIRECTIVES: Readonly<Record<string, RegExp>> = {
+/** A condition of the packaged templates: the host of a request, or the end of it. */
+const BY_HOST = String.raw`if \{ req\.hdr\(host\),host_only -i( -m end)? [A-Za-z0-9_.-]+ \}`;
+
+/** Where the packaged templates listen unless the configuration says otherwise. */
+const DEFAULT_BIND = "127.0.0.1:8080";
+
+/** Directives of a frontend, and what their arguments may look like, each after a blank. */
+const FRONTEND: Readonly<Record<string, RegExp>> = {
+	mode: /^ (http|tcp)$/,
+	use_backend: new RegExp(`^ [A-Za-z0-9_.:-]+ ${BY_HOST}$`),
+	default_backend: /^ [A-Za-z0-9_.:-]+$/,
+};
+
+/** Directives of a backend, likewise. */
+const BACKEND: Readonly<Record<string, RegExp>> = {
 	mode: /^ (http|tcp)$/,
 	balance: /^( [A-Za-z0-9_.(),-]+){1,4}$/,
 	"hash-type": /^( [a-z0-9-]+){1,3}$/,
@@ -54,38 +67,48 @@ const SERVER_WORDS: Readonly<Record<string, RegExp | undefined>> = {
 
 const NAME = /^[A-Za-z0-9_.:-]+$/;
 
+type Section = "backend" | "frontend";
+
 /** The first line that may not be there. */
 export function forbiddenInHaproxy(text: string, trusted: Trusted): Forbidden | undefined {
-	let isInBackend = false;
+	let section: Section | undefined;
 	for (const [index, raw] of text.split("\n").entries()) {
 		const line = raw.trim();
 		if (line === "" || line.startsWith("#")) continue;
-		const why = forbidden(line, isInBackend, trusted);
+		const why = forbidden(line, section, trusted);
 		if (why !== undefined) return { line: index + 1, why };
-		if (/^backend\s/.test(line)) isInBackend = true;
+		const [, opened] = /^(backend|frontend)[ \t]/.exec(line) ?? [];
+		if (opened === "backend" || opened === "frontend") section = opened;
 	}
 	return undefined;
 }
 
 /** Why a line may not be there, as a clause. */
-function forbidden(line: string, isInBackend: boolean, { directives, texts }: Trusted): string | undefined {
+function forbidden(line: string, section: Section | undefined, { directives, texts }: Trusted): string | undefined {
 	// As HAProxy takes them apart; a quote, a backslash or a comment makes a line one that no directive's pattern fits.
 	const [keyword = "", ...words] = line.split(/[ \t]+/);
 	if (directives.has(keyword)) return undefined;
-	if (keyword === "backend") {
-		return words.length === 1 && NAME.test(words[0] ?? "") ? undefined : "a backend needs a name, and nothing else";
+	if (keyword === "backend" || keyword === "frontend") {
+		return words.length === 1 && NAME.test(words[0] ?? "") ? undefined : `a ${keyword} needs a name, and nothing else`;
 	}
 	// What comes before the first section belongs to whatever section the file before this one ended with.
-	if (!isInBackend) return `"${shown(keyword)}" is outside of a backend`;
+	if (section === undefined) return `"${shown(keyword)}" is outside of a backend`;
 	if (texts.has(line)) return undefined;
-	if (keyword === "server") return forbiddenServer(words, texts);
-	if (keyword === "default-server") return forbiddenWords(words);
-	const pattern = Object.hasOwn(DIRECTIVES, keyword) ? DIRECTIVES[keyword] : undefined;
-	if (pattern === undefined) {
-		return `"${shown(keyword)}" is no directive of a drop-in (where it is meant, name it in the proxy's allowDirectives)`;
+	const rest = words.join(" ");
+	if (section === "frontend" && keyword === "bind") {
+		if (texts.has(rest) || rest === DEFAULT_BIND) return undefined;
+		return `it binds to "${shown(rest)}", which the configuration has not as options.bind`;
 	}
-	const rest = words.map((word) => ` ${word}`).join("");
-	return pattern.test(rest) ? undefined : `"${shown(line)}" has arguments that a drop-in may not have`;
+	if (section === "backend" && keyword === "server") return forbiddenServer(words, texts);
+	if (section === "backend" && keyword === "default-server") return forbiddenWords(words);
+	const known = section === "backend" ? BACKEND : FRONTEND;
+	const pattern = Object.hasOwn(known, keyword) ? known[keyword] : undefined;
+	if (pattern === undefined) {
+		return `"${shown(keyword)}" is no directive of a drop-in's ${section} (where it is meant, name it in the proxy's allowDirectives)`;
+	}
+	return pattern.test(words.map((word) => ` ${word}`).join(""))
+		? undefined
+		: `"${shown(line)}" has arguments that a drop-in may not have`;
 }
 
 function forbiddenServer(words: readonly string[], texts: ReadonlySet<string>): string | undefined {

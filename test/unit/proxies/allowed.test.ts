@@ -62,6 +62,34 @@ describe("what a drop-in for HAProxy may have", () => {
 		expect(forbiddenIn("haproxy", text, NOTHING)?.why).toContain(why);
 	});
 
+	test("is a frontend that routes by host, where the configuration has it listen", async () => {
+		const proxy = proxyConfig({ options: { bind: ["*:80", "*:443 ssl crt /etc/ssl/private/x.pem"] } });
+		const template = await loadTemplate("haproxy-edge.cfg.hbs", PACKAGED);
+		const actual = { file: { confirmed: true }, live: { state: "unknown" as const } };
+		const services = ["www.example.org", "*.example.org", ""].map((host, index) => {
+			const [service] = web("10.0.0.1");
+			if (service === undefined) throw new Error("no service");
+			return { ...service, name: `web${index}`, hosts: host === "" ? [] : [host] };
+		});
+		const tcp = { ...web("10.0.0.2")[0], name: "db", mode: "tcp" as const, options: { bind: "*:5432" } };
+		const { text } = renderHaproxy({ proxy, host: "h", template }, actual, [
+			...services,
+			{ ...web()[0], hosts: [], balance: "first", weight: 1, backends: [], ...tcp },
+		]).wanted;
+		expect(text).toContain("use_backend web1 if");
+		const texts = trustedTexts([proxy.options, tcp.options]);
+		expect(forbiddenIn("haproxy", text, { ...NOTHING, texts })).toBeUndefined();
+		expect(forbiddenIn("haproxy", text, NOTHING)?.why).toContain('it binds to "*:80"');
+		for (const line of [
+			"use_backend %[req.hdr(x)]",
+			"http-request deny",
+			"default_backend a b",
+			"server s 10.0.0.1:80",
+		]) {
+			expect(forbiddenIn("haproxy", `frontend http\n\t${line}`, NOTHING)).toBeDefined();
+		}
+	});
+
 	test("is told with its line", () => {
 		expect(forbiddenIn("haproxy", `# one\n${BACKEND}\n\tlua-load x`, NOTHING)?.line).toBe(5);
 		expect(forbiddenIn("haproxy", `${BACKEND}\n\u001b`, NOTHING)?.line).toBe(4);
@@ -116,7 +144,6 @@ describe("what a drop-in for Nginx may have", () => {
 		[`${UPSTREAM}server 10.0.0.1;`, "a statement has no end"],
 		[`${UPSTREAM}}}`, "a statement has no end"],
 		[`${UPSTREAM}hash "a";}`, "has arguments"],
-		// biome-ignore lint/suspicious/noTemplateCurlyInString: Nginx's own
 		[`${UPSTREAM}hash $${"{x}"};}`, "a quote, a backslash or ${"],
 		[`${UPSTREAM}server 10.0.0.1;#\n}inc"l"ude /x;`, "a quote, a backslash or ${"],
 		[`${UPSTREAM}server 10.0.0.1;} a#b;include /x;`, '"a#b" is no directive'],
