@@ -5,7 +5,7 @@ const built = [{ find: /^(.*)\/src\/(.*)\.js$/, replacement: "$1/dist/$2.js" }];
 
 /**
  * Three projects: `unit` runs the sources, pure parts and files only; `integration` runs what was built, against the real
- * kernel, namespaces and proxies, one file at a time; so does `engines`, against real container engines.
+ * kernel, namespaces and proxies, one file at a time; so do `engines`, against real container engines, and `systemd`, in a booted Debian 12.
  */
 export default defineConfig({
 	test: {
@@ -20,6 +20,17 @@ export default defineConfig({
 					fileParallelism: false,
 					testTimeout: 60_000,
 					hookTimeout: 60_000,
+				},
+			},
+			{
+				resolve: { alias: built },
+				test: {
+					name: "systemd",
+					include: ["test/systemd/**/*.test.ts"],
+					pool: "forks",
+					fileParallelism: false,
+					testTimeout: 60_000,
+					hookTimeout: 120_000,
 				},
 			},
 			{

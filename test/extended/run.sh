@@ -1,16 +1,18 @@
 #!/bin/sh
 # The integration tests of proxies once more, with HAProxy 3.0 and Nginx 1.26 of Debian 13 in place of the host's; then
-# what needs a real Docker and a real Podman.
+# what needs a real Docker and a real Podman, or a booted systemd.
 set -eu
 
 cd "$(dirname "$0")/../.."
 sh test/setup.sh
 sh test/extended/trixie.sh
 sh test/extended/engines.sh
+sh test/extended/bookworm.sh
 export SOLISTEND_HAPROXY="$PWD/test/extended/haproxy" SOLISTEND_NGINX="$PWD/test/extended/nginx"
 echo "==> $("$SOLISTEND_HAPROXY" -v | head -n 1); $("$SOLISTEND_NGINX" -v 2>&1)"
 node_modules/.bin/vitest run --project integration \
 	test/integration/haproxy test/integration/nginx test/integration/daemon test/integration/leaving
 unset SOLISTEND_HAPROXY SOLISTEND_NGINX
 echo "==> $(dockerd --version); $(podman --version)"
-exec node_modules/.bin/vitest run --project engines
+node_modules/.bin/vitest run --project engines
+exec node_modules/.bin/vitest run --project systemd
