@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { eventually } from "../host/eventually.js";
 import { openServiceHost, type ServiceHost } from "./host.js";
 
@@ -89,6 +89,13 @@ beforeAll(async () => {
 
 afterAll(async () => {
 	await host?.system.close();
+});
+
+beforeEach(({ onTestFailed }) => {
+	onTestFailed(async () => {
+		const words = "journalctl -q -n 60 -o short-precise -u solistend -u 'solistend-apply@*' -u haproxy";
+		console.error((await host.try(words)).output);
+	});
 });
 
 describe("the units", () => {
@@ -232,7 +239,7 @@ describe("what the daemon's user can't do", () => {
 
 describe("a daemon that ends", () => {
 	test("by SIGSTOP is started anew by the watchdog, and nobody notices", async () => {
-		const load = await host.startLoad("http://127.0.0.1:8080/", 200);
+		await using load = await host.startLoad("http://127.0.0.1:8080/", 200);
 		const pid = await host.show("solistend", "MainPID");
 		await host.sh(`kill -STOP ${pid}`);
 		await eventually(
@@ -255,7 +262,7 @@ describe("a daemon that ends", () => {
 			await eventually("both are applied", areApplied, { timeoutMs: 20_000 });
 			const before = { ...(await host.live()), nginx: await nginxWorkers() };
 			const files = await host.sh(`cat ${HAPROXY_FILE} ${NGINX_FILE}`);
-			const load = await host.startLoad("http://127.0.0.1:8080/", 500);
+			await using load = await host.startLoad("http://127.0.0.1:8080/", 500);
 			let last = "0";
 			for (let kill = 0; kill < KILLS; kill++) {
 				last = await eventually(
