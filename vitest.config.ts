@@ -4,8 +4,9 @@ import { defineConfig } from "vitest/config";
 const built = [{ find: /^(.*)\/src\/(.*)\.js$/, replacement: "$1/dist/$2.js" }];
 
 /**
- * Three projects: `unit` runs the sources, pure parts and files only; `integration` runs what was built, against the real
- * kernel, namespaces and proxies, one file at a time; so does `engines`, against real container engines.
+ * Four projects: `unit` runs the sources, pure parts and files only; `integration` runs what was built, against the real
+ * kernel, namespaces and proxies, one file at a time; so does `engines`, against real container engines, and `booted`, in a Debian 12
+ * with systemd.
  */
 export default defineConfig({
 	test: {
@@ -20,6 +21,17 @@ export default defineConfig({
 					fileParallelism: false,
 					testTimeout: 60_000,
 					hookTimeout: 60_000,
+				},
+			},
+			{
+				resolve: { alias: built },
+				test: {
+					name: "booted",
+					include: ["test/booted/**/*.test.ts"],
+					pool: "forks",
+					fileParallelism: false,
+					testTimeout: 120_000,
+					hookTimeout: 120_000,
 				},
 			},
 			{

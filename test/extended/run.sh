@@ -1,6 +1,6 @@
 #!/bin/sh
 # The integration tests of proxies once more, with HAProxy 3.0 and Nginx 1.26 of Debian 13 in place of the host's; then
-# what needs a real Docker and a real Podman.
+# what needs a real Docker and a real Podman; then the packages, on a booted Debian 12.
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -13,4 +13,5 @@ node_modules/.bin/vitest run --project integration \
 	test/integration/haproxy test/integration/nginx test/integration/daemon test/integration/leaving
 unset SOLISTEND_HAPROXY SOLISTEND_NGINX
 echo "==> $(dockerd --version); $(podman --version)"
-exec node_modules/.bin/vitest run --project engines
+node_modules/.bin/vitest run --project engines
+exec sh test/extended/packages.sh
