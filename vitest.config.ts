@@ -5,8 +5,8 @@ const built = [{ find: /^(.*)\/src\/(.*)\.js$/, replacement: "$1/dist/$2.js" }];
 
 /**
  * Four projects: `unit` runs the sources, pure parts and files only; `integration` runs what was built, against the real
- * kernel, namespaces and proxies, one file at a time; so does `engines`, against real container engines, and `booted`, in a Debian 12
- * with systemd.
+ * kernel, namespaces and proxies, one file at a time; so do `engines`, against real container engines, and `systemd`, in a
+ * booted Debian 12.
  */
 export default defineConfig({
 	test: {
@@ -26,8 +26,8 @@ export default defineConfig({
 			{
 				resolve: { alias: built },
 				test: {
-					name: "booted",
-					include: ["test/booted/**/*.test.ts"],
+					name: "systemd",
+					include: ["test/systemd/**/*.test.ts"],
 					pool: "forks",
 					fileParallelism: false,
 					testTimeout: 120_000,
