@@ -4,8 +4,9 @@ import { defineConfig } from "vitest/config";
 const built = [{ find: /^(.*)\/src\/(.*)\.js$/, replacement: "$1/dist/$2.js" }];
 
 /**
- * Three projects: `unit` runs the sources, pure parts and files only; `integration` runs what was built, against the real
- * kernel, namespaces and proxies, one file at a time; so do `engines`, against real container engines, and `systemd`, in a booted Debian 12.
+ * Four projects: `unit` runs the sources, pure parts and files only; `integration` runs what was built, against the real
+ * kernel, namespaces and proxies, one file at a time; so do `engines`, against real container engines, and `systemd`, in a
+ * booted Debian 12.
  */
 export default defineConfig({
 	test: {
@@ -29,7 +30,7 @@ export default defineConfig({
 					include: ["test/systemd/**/*.test.ts"],
 					pool: "forks",
 					fileParallelism: false,
-					testTimeout: 60_000,
+					testTimeout: 120_000,
 					hookTimeout: 120_000,
 				},
 			},

@@ -18,10 +18,8 @@ export async function commandLine(program: string): Promise<CommandLine> {
 		return stdout;
 	};
 	const names = (await run(["--get-yargs-completions", "solistend", ""])).trim().split("\n");
-	const commands: CommandHelp[] = [];
-	for (const name of names) commands.push({ name, help: await run([name, "--help"]) });
 	return {
-		commands,
+		commands: await Promise.all(names.map(async (name) => ({ name, help: await run([name, "--help"]) }))),
 		completions: { bash: await run(["completion"]), zsh: await run(["completion"], "/bin/zsh") },
 	};
 }

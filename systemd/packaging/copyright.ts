@@ -23,9 +23,7 @@ export async function copyrightFile(
 	platform: Platform,
 	packages: readonly string[],
 ): Promise<string> {
-	const bundled: Bundled[] = [];
-	for (const path of packages) bundled.push(await bundledPackage(path, join(repository, path)));
-	bundled.push(await nativePart(repository, platform));
+	const bundled = [...(await bundledPackages(repository, packages)), await nativePart(repository, platform)];
 	const node = await readFile(join(platform.node, "LICENSE"), "utf8");
 	return `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: solistend
@@ -49,6 +47,11 @@ ${stanzas(bundled)}
 License: GPL-2
 ${indented(TERMS["GPL-2"] ?? "")}
 `;
+}
+
+/** What the npm packages say of themselves. */
+export function bundledPackages(repository: string, packages: readonly string[]): Promise<Bundled[]> {
+	return Promise.all(packages.map((path) => bundledPackage(path, join(repository, path))));
 }
 
 const filesOf = (path: string): string => `usr/lib/solistend/${path}/*`;

@@ -11,12 +11,13 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { execa } from "execa";
 import { writeControl } from "./control.js";
-import { ARCHITECTURES, fetchPlatform } from "./platform.js";
+import { ARCHITECTURES, type Architecture, fetchPlatform } from "./platform.js";
 import { writeTree } from "./tree.js";
 import { debianVersion, packageFacts } from "./version.js";
 
-const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
-const CACHE = join(REPOSITORY, "node_modules", ".cache", "solistend");
+export const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
+/** Kept between builds. */
+export const CACHE = join(REPOSITORY, "node_modules", ".cache", "solistend");
 
 interface Options {
 	/** Debian's name; default: that of this machine. */
@@ -36,9 +37,7 @@ export async function packageDeb({
 	out = join(REPOSITORY, "dist"),
 	fast = false,
 }: Options): Promise<string> {
-	const wanted = arch ?? (process.arch === "x64" ? "amd64" : process.arch);
-	const architecture = ARCHITECTURES.find((name) => name === wanted);
-	if (architecture === undefined) throw new Error(`there is no package for ${wanted} (${ARCHITECTURES.join(" or ")})`);
+	const architecture = arch === undefined ? thisArchitecture() : architectureOf(arch);
 	const facts = await packageFacts(REPOSITORY);
 	const edition = { ...facts, version: version ?? debianVersion(facts.version), upstream: facts.version, architecture };
 
@@ -60,6 +59,15 @@ export async function packageDeb({
 	} finally {
 		await rm(root, { recursive: true, force: true });
 	}
+}
+
+/** @throws when there is no package for this machine */
+export const thisArchitecture = (): Architecture => architectureOf(process.arch === "x64" ? "amd64" : process.arch);
+
+function architectureOf(name: string): Architecture {
+	const architecture = ARCHITECTURES.find((known) => known === name);
+	if (architecture === undefined) throw new Error(`there is no package for ${name} (${ARCHITECTURES.join(" or ")})`);
+	return architecture;
 }
 
 /** Gives everything the modes and the time that Debian wants, whatever umask and clock are. */

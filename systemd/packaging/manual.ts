@@ -126,7 +126,7 @@ const section = (name: string): string => `.SH ${name}`;
 const terms = (entries: readonly (readonly [string, string])[]): string[] =>
 	entries.flatMap(([term, meaning]) => [".TP", `.B ${escaped(term)}`, text(meaning)]);
 
-const verbatim = (lines: string): string[] => [".PP", ".nf", ...lines.trim().split("\n").map(text), ".fi"];
+const verbatim = (lines: string): string[] => [".nf", ...lines.trim().split("\n").map(text), ".fi"];
 
 const sentence = (words: string): string => (/[.!?]$/.test(words) ? words : `${words}.`);
 

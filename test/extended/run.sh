@@ -1,6 +1,6 @@
 #!/bin/sh
 # The integration tests of proxies once more, with HAProxy 3.0 and Nginx 1.26 of Debian 13 in place of the host's; then
-# what needs a real Docker and a real Podman, or a booted systemd.
+# what needs a real Docker and a real Podman; then service and packages, on a booted Debian 12.
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -15,4 +15,4 @@ node_modules/.bin/vitest run --project integration \
 unset SOLISTEND_HAPROXY SOLISTEND_NGINX
 echo "==> $(dockerd --version); $(podman --version)"
 node_modules/.bin/vitest run --project engines
-exec node_modules/.bin/vitest run --project systemd
+exec sh test/extended/packages.sh

@@ -11,8 +11,15 @@ import { startProcess } from "./process.js";
 /** Made by test/extended/bookworm.sh. */
 const ROOT = "/var/cache/solistend-test/bookworm";
 
-/** In the system, the processes of the machine: events name these, and a daemon that is below another pid namespace has none. */
-export const HOST_PROC = "/run/host-proc";
+/** In the system, the processes of the machine. */
+const HOST_PROC = "/run/host-proc";
+
+/**
+ * On a host the daemon lives in the first pid namespace, by which events name processes; here it sees that one's. The rest of
+ * the unit is what it is.
+ */
+const SEES_ALL = `mkdir -p /run/systemd/system/solistend.service.d
+printf '[Service]\\nBindReadOnlyPaths=${HOST_PROC}:/proc\\n' >/run/systemd/system/solistend.service.d/host-proc.conf`;
 
 export interface Ran {
 	readonly code: number;
@@ -63,15 +70,17 @@ export async function bootSystem(folders: readonly (readonly [string, string])[]
 			},
 			{ timeoutMs: 60_000, everyMs: 50 },
 		);
+		const sh = async (line: string): Promise<string> => {
+			const { code, output } = await attempt(line);
+			if (code !== 0) throw new Error(`${line}: exit code ${code}\n${output}`);
+			return output;
+		};
+		await sh(SEES_ALL);
 		const close = () => nspawn.close(20_000);
 		return {
 			enter,
 			try: attempt,
-			async sh(line) {
-				const { code, output } = await attempt(line);
-				if (code !== 0) throw new Error(`${line}: exit code ${code}\n${output}`);
-				return output;
-			},
+			sh,
 			close,
 			[Symbol.asyncDispose]: close,
 		};
