@@ -71,6 +71,8 @@ const areApplied = async () => {
 
 const nginxWorkers = () => host.sh("cat /proc/$(cat /run/nginx.pid)/task/*/children");
 
+const isActive = async () => (await host.show("solistend", "ActiveState")) === "active";
+
 const answers = async (url: string) => (await host.try(`curl -sf -m 2 ${url}`)).code === 0;
 
 beforeAll(async () => {
@@ -156,9 +158,7 @@ describe("a host with HAProxy and Nginx", () => {
 		});
 		expect((await host.live()).worker).not.toBe(worker);
 		await eventually("both are applied", areApplied, { timeoutMs: 20_000 });
-		await eventually("the manager knows that it is over", async () => {
-			return (await host.show("solistend", "ActiveState")) === "active";
-		});
+		await eventually("the manager knows that it is over", isActive);
 	});
 
 	test("logs JSON with the priorities of the journal", async () => {
@@ -273,14 +273,15 @@ describe("a daemon that ends", () => {
 					},
 					{ timeoutMs: 30_000 },
 				);
-				// From its first instructions to the time when all is quiet.
-				await pause(Math.random() * 1200);
+				// In its first instructions, and in between; every other time once it works.
+				if (kill % 2 === 1) await eventually("it is ready", isActive, { timeoutMs: 60_000 });
+				await pause(Math.random() * 1000);
 				await host.try(`kill -KILL ${last}`);
 			}
 			await eventually(
 				"it is ready once more",
 				async () => {
-					return (await host.show("solistend", "ActiveState")) === "active" && areApplied();
+					return (await isActive()) && areApplied();
 				},
 				{ timeoutMs: 30_000 },
 			);
