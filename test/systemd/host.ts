@@ -58,6 +58,8 @@ export async function openServiceHost(): Promise<ServiceHost> {
 	try {
 		await sh("cp -r --no-preserve=ownership /stage/usr /");
 		await sh("apt-get -qq -y --no-download --no-install-recommends install libbpf1 polkitd >/dev/null");
+		// Nginx's pid file names a process of this system: the daemon is to see its own ones here, not the machine's.
+		await sh("rm -f /run/systemd/system/solistend.service.d/host-proc.conf");
 		await sh("systemd-sysusers solistend.conf && systemd-tmpfiles --create solistend.conf && systemctl daemon-reload");
 	} catch (error) {
 		await system.close();
