@@ -27,9 +27,9 @@ const INTEGRATION = ["test/integration/**/*.test.ts"];
 const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 };
 
 /**
- * Five projects: `unit` runs the sources, pure parts and files only; `integration` and then `integration-alone` run what was
- * built, against the real kernel, namespaces and proxies; so do `engines`, against real container engines, and `redis`,
- * against a Redis Cluster and a Sentinel.
+ * Six projects: `unit` runs the sources, pure parts and files only; `integration` and then `integration-alone` run what was
+ * built, against the real kernel, namespaces and proxies; so do `engines`, against real container engines, `redis`, against a
+ * Redis Cluster and a Sentinel, and `systemd`, in a booted Debian 12.
  */
 export default defineConfig({
 	test: {
@@ -67,6 +67,17 @@ export default defineConfig({
 					fileParallelism: false,
 					testTimeout: 120_000,
 					hookTimeout: 60_000,
+				},
+			},
+			{
+				resolve: { alias: built },
+				test: {
+					name: "systemd",
+					include: ["test/systemd/**/*.test.ts"],
+					pool: "forks",
+					fileParallelism: false,
+					testTimeout: 120_000,
+					hookTimeout: 120_000,
 				},
 			},
 			{

@@ -26,6 +26,8 @@ import { bootTimeNs } from "./sensor/libbpf.js";
 import { openSensor, type Sensor } from "./sensor/sensor.js";
 import type { Remembered } from "./state.js";
 import { createStateFolder } from "./state-folder.js";
+import { createSummarizer } from "./summary.js";
+import type { Summary } from "./systemd/status-line.js";
 import { createView } from "./view.js";
 
 /** A proxy that is down must not hold up the boot. */
@@ -49,6 +51,10 @@ export interface Daemon {
 	readonly ready: Promise<void>;
 	/** Resolves when the daemon can't go on, with the reason: it is to be closed, and the process must end. */
 	readonly failed: Promise<SolistendError>;
+	/** Grows while the sensor makes progress, once a second; see `Sensor.answers`. */
+	progress(): number;
+	/** What it has and does, in a few numbers; cheap while nothing changes. */
+	summary(): Summary;
 	/** Reads configuration and templates again; a bad version is reported, and the running one stays. */
 	reload(): Promise<void>;
 	/** Stops everything; the proxies go on serving what they have. */
@@ -76,6 +82,11 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 		adopt: (servers) => pipeline.adopt(servers),
 		log,
 	});
+	const summarizer = createSummarizer(
+		() => pipeline.desired(),
+		proxies,
+		() => sensor,
+	);
 	let current = config;
 	const folder = createStateFolder(log);
 	const state = createKeeper<Remembered>(
@@ -102,7 +113,10 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 		},
 		onOffer: (changes) => link?.fleet?.member.offer(changes),
 		ownAddresses,
-		onChange: (change) => proxies.notify(change),
+		onChange(change) {
+			summarizer.changed();
+			proxies.notify(change);
+		},
 		// the first read happens before there is a sensor to ask
 		requestRead: () => sensor?.requestRead(),
 		readFullQueues: () => sensor?.readFullQueues() ?? [],
@@ -233,6 +247,8 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 	return {
 		ready,
 		failed,
+		progress: sensor.answers,
+		summary: summarizer.summary,
 		reload: async () => {
 			await requestReload(true);
 		},

@@ -196,6 +196,21 @@ export async function runCommandLine(words: readonly string[], interrupted: Abor
 				(args) => exitWith(import("./fallback.js").then(({ fallback }) => fallback(args))),
 			)
 			.command(
+				"prepare",
+				"before the proxies start after a boot: their files exist, and HAProxy's name nobody from before",
+				(y) => y.options({ config }),
+				(args) => exitWith(import("./prepare.js").then(({ prepare }) => prepare(args))),
+			)
+			.command(
+				"apply <proxy>",
+				"as root: puts the file in place that the daemon left for a proxy with apply: unit, and reloads",
+				(y) =>
+					y
+						.positional("proxy", { type: "string", demandOption: true, describe: "name of the proxy" })
+						.options({ config }),
+				(args) => exitWith(import("./apply.js").then(({ apply }) => apply(args, interrupted))),
+			)
+			.command(
 				"doctor",
 				"what this host has and lacks, each with its mend",
 				(y) => y.options({ json, config }),

@@ -7,6 +7,7 @@ import { loadConfig } from "../config/load.js";
 import { formatProblem } from "../config/problem.js";
 import type { ProxyConfig } from "../config/schema.js";
 import { messageOf } from "../errors.js";
+import { requireRootOnly } from "../proxies/apply/root-only.js";
 import { askProcesses } from "../proxies/haproxy/master.js";
 import { askSocket, parseInfo } from "../proxies/haproxy/runtime-api.js";
 import { readMaster } from "../proxies/nginx/master.js";
@@ -118,10 +119,11 @@ async function configFindings(file: string): Promise<Finding[]> {
 }
 
 async function proxyFindings(proxy: ProxyConfig): Promise<Finding[]> {
-	const { name, mode, output, check, reload, runtimeSocket, masterSocket } = proxy;
+	const { name, mode, output, apply, check, reload, runtimeSocket, masterSocket } = proxy;
 	const about = (what: string) => `proxy ${name}: ${what}`;
 	// Who only observes writes nothing.
-	const findings = mode === "observe" ? [] : [await outputFinding(about("output"), output)];
+	const outputFindingOf = apply === "unit" ? rootOutputFinding : outputFinding;
+	const findings = mode === "observe" ? [] : [await outputFindingOf(about("output"), output)];
 	for (const [what, program] of [
 		["check", check?.[0]],
 		["reload", reload?.[0]],
@@ -163,6 +165,16 @@ async function outputFinding(name: string, output: string): Promise<Finding> {
 		);
 		const mend = exists ? "is not writable (give this user the right, or choose another)" : "does not exist (make it)";
 		return { name, state: "failed", detail: `the folder ${folder} ${mend}` };
+	}
+}
+
+/** With `apply: unit`, root writes only where nobody else does. */
+async function rootOutputFinding(name: string, output: string): Promise<Finding> {
+	try {
+		await requireRootOnly(output, "the output");
+		return { name, state: "ok", detail: `${output}, by root` };
+	} catch (error) {
+		return { name, state: "failed", detail: messageOf(error) };
 	}
 }
 

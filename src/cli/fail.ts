@@ -1,6 +1,7 @@
 /** How a command that failed ends its process: what it says, and with which exit code. */
 
 import { type ErrorCode, SolistendError } from "../errors.js";
+import { isJournal, priorityPrefix } from "../systemd/journal.js";
 import { printNotice } from "./output.js";
 
 /** 0 fine, 1 a problem found, 2 wrong usage, 3 no daemon or a privilege is missing. */
@@ -26,10 +27,16 @@ export function failWith(error: unknown): never {
 /** A known trouble is a message; anything else is a bug, and shows its stack. */
 function report(error: unknown): void {
 	if (error instanceof SolistendError) {
-		printNotice(error.code === "config" ? error.message : `solistend: ${error.message}`);
+		tell(error.code === "config" ? error.message : `solistend: ${error.message}`);
 		process.exitCode = EXIT_CODES[error.code];
 		return;
 	}
-	printNotice(error instanceof Error ? (error.stack ?? error.message) : String(error));
+	tell(error instanceof Error ? (error.stack ?? error.message) : String(error));
 	process.exitCode = 1;
+}
+
+/** In the journal each line is an error. */
+function tell(text: string): void {
+	const prefix = isJournal(2) ? priorityPrefix(50) : "";
+	printNotice(text.replace(/^/gm, prefix));
 }

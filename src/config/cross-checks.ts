@@ -21,6 +21,7 @@ const proxyOutline = z
 		template: z.unknown().optional(),
 		mode: z.string().default("apply").catch(""),
 		output: text,
+		apply: text,
 		reload: z.unknown().optional(),
 		masterSocket: z.unknown().optional(),
 		pidFile: z.unknown().optional(),
@@ -65,6 +66,7 @@ export function crossChecks(value: unknown): Finding[] {
 		),
 		...proxies.flatMap(withoutReload),
 		...proxies.flatMap(withoutTemplate),
+		...proxies.flatMap(notByUnit),
 		...proxies.flatMap((proxy, at) => repeatedServices(proxy, at)),
 		...(services === null || !areAllKnown
 			? []
@@ -99,6 +101,12 @@ function withoutReload(proxy: ProxyOutline, at: number): Finding[] {
 function withoutTemplate({ type, template }: ProxyOutline, at: number): Finding[] {
 	if (type !== "file" || template !== undefined) return [];
 	return [finding(["proxies", at], "needs template: a proxy of type file has none by default")];
+}
+
+function notByUnit({ type, apply }: ProxyOutline, at: number): Finding[] {
+	if (type !== "file" || apply !== "unit") return [];
+	const message = "can't be unit for a proxy of type file: root has to know what may be in the file (write direct)";
+	return [finding(["proxies", at, "apply"], message)];
 }
 
 const containerMatch = z.object({ match: z.object({ container: z.unknown() }).catch({ container: undefined }) });

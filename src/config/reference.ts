@@ -31,6 +31,11 @@ export function schemaFile(): string {
 	return `${text}\n`;
 }
 
+/** The reference as cells of text: key, kind of value, default, meaning; a bar in them is written `\\|`. */
+export function referenceRows(): readonly (readonly string[])[] {
+	return rows(inputSchema(), "");
+}
+
 /** The page with its reference table renewed. Throws when the page has lost the marks of the table. */
 export function withReference(page: string): string {
 	const begin = page.indexOf(BEGIN);
@@ -41,7 +46,7 @@ export function withReference(page: string): string {
 
 /** The table, its columns in line, as the formatter has them. */
 function table(): string {
-	const cells = [["key", "value", "default", "meaning"], ...rows(inputSchema(), "")];
+	const cells = [["key", "value", "default", "meaning"], ...referenceRows()];
 	const widths = [0, 1, 2, 3].map((column) => Math.max(...cells.map((row) => (row[column] ?? "").length)));
 	const line = (row: readonly string[], fill: string): string =>
 		`| ${widths.map((width, column) => (row[column] ?? "").padEnd(width, fill)).join(" | ")} |`;

@@ -193,6 +193,19 @@ const proxyKeys = z.strictObject({
 			"file in the templates folder or among the packaged ones, or an absolute path; default: `haproxy-backends.cfg.hbs` or `nginx-upstreams.conf.hbs`",
 		),
 	output: absolutePath.describe("the file to write; its folder must exist and be writable"),
+	apply: z
+		.enum(["direct", "unit"])
+		.default("direct")
+		.describe("direct: the daemon writes, checks and reloads; unit: root does, by `solistend-apply@NAME.service`"),
+	allowDirectives: z
+		.array(
+			z
+				.string()
+				.regex(/^[a-z][a-z0-9_-]*$/, { error: mustBe("the first word of a directive, such as http-request") })
+				.meta({ title: "directive" }),
+		)
+		.default([])
+		.describe("with apply: unit, directives that the file may have besides those of the packaged drop-ins"),
 	check: command
 		.optional()
 		.describe("run before the swap; `{{output}}` is the staged file, without it that is mounted in the output's place"),

@@ -8,7 +8,7 @@ import { SolistendError } from "../errors.js";
 
 export interface CommandOptions {
 	/** What it is for, as a person calls it. */
-	readonly what: "check" | "reload";
+	readonly what: "check" | "reload" | "start";
 	/** Program and arguments; `{{output}}` in an argument is replaced. */
 	readonly command: readonly string[];
 	/** What `{{output}}` stands for. */

@@ -10,27 +10,30 @@ import { createHaproxyDriver, previewHaproxy } from "./haproxy/driver.js";
 import { renderHaproxy } from "./haproxy/rendering.js";
 import { createNginxDriver } from "./nginx/driver.js";
 import { loadTemplate } from "./render.js";
+import type { Transact } from "./transaction.js";
 import { trialSets } from "./trial.js";
 
 /**
  * Loads the template and opens the driver.
  * @param host name of this host, for templates
  * @param templateFolders where templates are looked for, the first one first
+ * @param transact who puts files in place; default: this process
  * @throws SolistendError when the template is not there or is wrong.
  */
 export async function openDriver(
 	proxy: ProxyConfig,
 	host: string,
 	templateFolders: readonly string[],
+	transact?: Transact,
 ): Promise<Driver> {
 	const template = await loadTemplate(proxy.template, templateFolders);
-	const runsCommands = proxy.check !== undefined || proxy.reload !== undefined;
+	const runsCommands = transact !== undefined || proxy.check !== undefined || proxy.reload !== undefined;
 	if (runsCommands && proxy.mode === "apply") await prepareCommands();
 	switch (proxy.type) {
 		case "haproxy":
-			return createHaproxyDriver({ proxy, host, template });
+			return createHaproxyDriver({ proxy, host, template, transact });
 		case "nginx":
-			return createNginxDriver({ proxy, host, template });
+			return createNginxDriver({ proxy, host, template, transact });
 		case "file":
 			return createFileDriver({ proxy, host, template });
 		default:

@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
 import type { Backend, BackendRef, DesiredChange, DesiredSet } from "../backends/backend.js";
 import type { Config, ProxyConfig } from "../config/schema.js";
+import { transactByUnit } from "./apply/by-unit.js";
 import { outputFiles, readOutput } from "./atomic-write.js";
 import type { LoopCounts } from "./counts.js";
 import type { Compared, Comparison, Driver, OperatorChange, ServerAddress } from "./driver.js";
@@ -83,14 +84,17 @@ export async function openProxies(options: ProxiesOptions): Promise<Proxies> {
 	const running = new Map<string, Running>();
 	const locks = createOutputLocks();
 	let settle = config.settle;
+	let state = config.state;
 	let firstRound: Promise<void> = Promise.resolve();
 
 	const prepare = ({ proxies, services, host }: Config, among: readonly string[]): Promise<Prepared[]> =>
 		Promise.all(
 			proxies.map(async (proxy) => {
 				await tryTemplate(proxy, host, among, services);
-				const driver = await openDriver(proxy, host, among);
-				return { proxy, host, driver: proxy.mode === "apply" ? locks.guard(proxy.output, driver) : driver };
+				const { name, mode, apply, output } = proxy;
+				const transact = apply === "unit" ? transactByUnit({ name, state: () => state }) : undefined;
+				const driver = await openDriver(proxy, host, among, transact);
+				return { proxy, host, driver: mode === "apply" && apply === "direct" ? locks.guard(output, driver) : driver };
 			}),
 		);
 
@@ -145,6 +149,7 @@ export async function openProxies(options: ProxiesOptions): Promise<Proxies> {
 			const fresh = await prepare(next, among);
 			await locks.take(written(next));
 			settle = next.settle;
+			state = next.state;
 			const kept = new Set<string>();
 			for (const [name, one] of running) {
 				const { proxy, host, loop } = one;
@@ -186,7 +191,7 @@ async function adoptable({ proxy, driver }: Prepared): Promise<readonly ServerAd
 	}
 }
 
-/** The outputs that are written: those of `mode: apply`. */
+/** The outputs that are written by this process; those of `apply: unit` are root's, who locks them for each change. */
 function written({ proxies }: Config): string[] {
-	return proxies.filter(({ mode }) => mode === "apply").map(({ output }) => output);
+	return proxies.filter(({ mode, apply }) => mode === "apply" && apply === "direct").map(({ output }) => output);
 }

@@ -23,6 +23,9 @@ export interface Transaction {
 	readonly unconfirmed?: boolean;
 }
 
+/** Carries a transaction out; rejects only when the signal is aborted. */
+export type Transact = (transaction: Transaction, signal: AbortSignal) => Promise<Outcome>;
+
 type FileStage = Exclude<StageName, "runtime">;
 
 /** How long a reload that has begun may still take once the daemon is to stop; a service manager waits much longer. */

@@ -7,9 +7,9 @@ import { type Backend, backendId, type DesiredSet } from "../backends/backend.js
 import type { Config } from "../config/schema.js";
 import { endpointKey, netnsKey } from "../listeners/ids.js";
 
-/** The services without backends, and with one of IPv4 and one of IPv6 each; addresses are those of RFC 5737 and 3849. */
-export function trialSets(services: Config["services"]): readonly DesiredSet[] {
-	const empty: DesiredSet = Object.entries(services).map(([name, { mode, balance, hosts, options, weight }]) => ({
+/** The configured services, each without backends. */
+export function servicesAlone(services: Config["services"]): DesiredSet {
+	return Object.entries(services).map(([name, { mode, balance, hosts, options, weight }]) => ({
 		name,
 		mode,
 		balance,
@@ -18,6 +18,11 @@ export function trialSets(services: Config["services"]): readonly DesiredSet[] {
 		weight,
 		backends: [],
 	}));
+}
+
+/** The services without backends, and with one of IPv4 and one of IPv6 each; addresses are those of RFC 5737 and 3849. */
+export function trialSets(services: Config["services"]): readonly DesiredSet[] {
+	const empty = servicesAlone(services);
 	const full: DesiredSet = empty.map((service) => ({
 		...service,
 		backends: [trialBackend(service.name, "192.0.2.1", "ready"), trialBackend(service.name, "2001:db8::1", "closing")],

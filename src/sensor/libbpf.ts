@@ -1,5 +1,5 @@
 /**
- * The only file that calls native code: the parts of libbpf and libc that the sensor needs, behind types that hold
+ * The only file of the sensor that calls native code: the parts of libbpf and libc that it needs, behind types that hold
  * no pointer. Both the main thread and the worker load it; map descriptors are valid in either. Knows nothing of
  * what the records mean.
  */

@@ -48,6 +48,8 @@ export interface SensorOptions {
 
 export interface Sensor {
 	state(): SensorState;
+	/** Grows, at least once a second, while the worker thread answers; stands still while it is gone or hangs. */
+	answers(): number;
 	losses(): Losses;
 	hooks(): Hooks;
 	/** The signals, by number, whose delivery to a process that listens is told as `stopping`. None at first. */
@@ -75,6 +77,7 @@ export function openSensor(options: SensorOptions): Sensor {
 	let told = NO_LOSSES;
 	let state: SensorState = { state: "up" };
 	let closed = false;
+	let answers = 0;
 	let startedMs = 0;
 	let pauseMs = 0;
 	let readTimer: NodeJS.Timeout | undefined;
@@ -182,6 +185,9 @@ export function openSensor(options: SensorOptions): Sensor {
 			lossesFd: kernel.lossesFd,
 			workerUrl: options.workerUrl,
 			onWatching: recover,
+			onAnswer() {
+				answers += 1;
+			},
 			onEvents(events, damaged) {
 				if (damaged > 0) loseMore("undecodable", damaged);
 				options.onEvents(events);
@@ -194,7 +200,7 @@ export function openSensor(options: SensorOptions): Sensor {
 				clearTimeout(restartTimer);
 				down(`the watcher thread hangs: ${reason}`);
 			},
-			onAnswer: recover,
+			onRecovered: recover,
 			onDeath(reason) {
 				clearTimeout(restartTimer);
 				const livedMs = performance.now() - startedMs;
@@ -264,6 +270,7 @@ export function openSensor(options: SensorOptions): Sensor {
 
 	return {
 		state: () => state,
+		answers: () => answers,
 		losses: () => losses,
 		hooks: kernel.hooks,
 		setStopSignals: kernel.setStopSignals,

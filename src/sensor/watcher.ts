@@ -42,6 +42,8 @@ export interface WatcherOptions {
 	readonly workerUrl?: URL | undefined;
 	/** It reads the ring buffer now. */
 	onWatching(): void;
+	/** It answered the last question, and is asked the next one: several times a second at most, while it reads. */
+	onAnswer(): void;
 	/** A batch in the kernel's order; `undecodable` records came with it that are of another version or damaged. */
 	onEvents(events: readonly KernelEvent[], undecodable: number): void;
 	/** The kernel's counters have grown. */
@@ -50,10 +52,10 @@ export interface WatcherOptions {
 	onBehind(times: number): void;
 	/** The main thread itself did nothing for so long. */
 	onStall(ms: number): void;
-	/** The worker does not answer, or does not start. `onAnswer` follows, or it is ended: `onDeath` or `onStuck`. */
+	/** The worker does not answer, or does not start. `onRecovered` follows, or it is ended: `onDeath` or `onStuck`. */
 	onHung(reason: string): void;
 	/** It was only late: it answers again. */
-	onAnswer(): void;
+	onRecovered(): void;
 	/** The worker ended although nobody asked it to. Events may be lost; another one can be started. */
 	onDeath(reason: string): void;
 	/** The worker hangs and can't be ended: only the end of the process mends that. */
@@ -164,7 +166,8 @@ export function startWatcher(options: WatcherOptions): Watcher {
 			return;
 		}
 		if (isWatching && hasAnswered) {
-			if (isLate) options.onAnswer();
+			options.onAnswer();
+			if (isLate) options.onRecovered();
 			isLate = false;
 			Atomics.add(counters, Shared.pinged, 1);
 			pingedMs = nowMs;

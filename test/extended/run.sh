@@ -1,12 +1,13 @@
 #!/bin/sh
 # The integration tests of proxies once more, with HAProxy 3.0 and Nginx 1.26 of Debian 13 in place of the host's; then
-# what needs a Redis Cluster, a Sentinel, a real Docker or a real Podman.
+# what needs a Redis Cluster, a Sentinel, a real Docker or a real Podman; then service and packages, on a booted Debian 12.
 set -eu
 
 cd "$(dirname "$0")/../.."
 sh test/setup.sh
 sh test/extended/trixie.sh
 sh test/extended/engines.sh
+sh test/extended/bookworm.sh
 export SOLISTEND_HAPROXY="$PWD/test/extended/haproxy" SOLISTEND_NGINX="$PWD/test/extended/nginx"
 echo "==> $("$SOLISTEND_HAPROXY" -v | head -n 1); $("$SOLISTEND_NGINX" -v 2>&1)"
 node_modules/.bin/vitest run --project integration \
@@ -14,4 +15,5 @@ node_modules/.bin/vitest run --project integration \
 unset SOLISTEND_HAPROXY SOLISTEND_NGINX
 node_modules/.bin/vitest run --project redis
 echo "==> $(dockerd --version); $(podman --version)"
-exec node_modules/.bin/vitest run --project engines
+node_modules/.bin/vitest run --project engines
+exec sh test/extended/packages.sh

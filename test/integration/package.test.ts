@@ -25,13 +25,21 @@ describe.skipIf(skipPrivileged)("the npm package", () => {
 			"dist/bpf/solistend.bpf.o",
 			"dist/cli/index.js",
 			"dist/sensor/worker.js",
+			"docs/quick-start.md",
 			"docs/solistend.schema.json",
+			"systemd/50-solistend.rules",
+			"systemd/haproxy.service.d/solistend.conf",
+			"systemd/solistend-apply@.service",
+			"systemd/solistend-prepare.service",
+			"systemd/solistend.service",
+			"systemd/solistend.sysusers",
+			"systemd/solistend.tmpfiles",
 			"templates/haproxy-backends.cfg.hbs",
 			"templates/haproxy.cfg.hbs",
 		]) {
 			expect(paths).toContain(path);
 		}
-		expect(paths.filter((path) => path.startsWith("test/") || path.startsWith("src/"))).toEqual([]);
+		expect(paths.filter((path) => /^(test|src|systemd\/packaging)\/|\.deb$/.test(path))).toEqual([]);
 
 		await execa("tar", ["-xzf", packed?.filename ?? "", "-C", folder.path], { cwd: folder.path });
 		await symlink(join(REPOSITORY, "node_modules"), join(folder.path, "node_modules"));

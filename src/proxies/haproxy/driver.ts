@@ -4,17 +4,14 @@
  * socket.
  */
 
-import { setTimeout as sleep } from "node:timers/promises";
 import { type DesiredSet, placeOf } from "../../backends/backend.js";
 import type { ProxyConfig } from "../../config/schema.js";
 import { SolistendError } from "../../errors.js";
 import { outputFiles, readOutput } from "../atomic-write.js";
-import { checker } from "../check.js";
-import { runCommand } from "../command.js";
 import { templateContext } from "../context.js";
 import type { CompareOptions, Driver, FastLane, Outcome, ServerAddress } from "../driver.js";
 import type { Template } from "../render.js";
-import { runTransaction } from "../transaction.js";
+import { runTransaction, type Transact } from "../transaction.js";
 import { type Assignment, createBoard } from "./board.js";
 import { commandsOf, type ServerStep } from "./commands.js";
 import { openComparison } from "./comparison.js";
@@ -22,11 +19,11 @@ import { declaredAddresses, parseDeclared } from "./declared.js";
 import { switchChecksOn } from "./fallback.js";
 import { fastOutcome, runServerSteps } from "./fast-lane.js";
 import { createFollow } from "./follow.js";
-import { type LiveServers, missingFrom, readLive } from "./live.js";
-import { reloadByMaster } from "./master.js";
+import { type LiveServers, readLive } from "./live.js";
 import { type HaproxyActual, type HaproxyStep, planHaproxy, type Wanted } from "./plan.js";
 import { renderHaproxy, slotContext } from "./rendering.js";
 import type { Slot } from "./slots.js";
+import { haproxyTransaction } from "./transaction.js";
 import { watchWorker } from "./watch-worker.js";
 
 export interface HaproxyOptions {
@@ -34,6 +31,8 @@ export interface HaproxyOptions {
 	/** Name of this host, for templates. */
 	readonly host: string;
 	readonly template: Template;
+	/** Who carries transactions out; default: this process. */
+	readonly transact?: Transact | undefined;
 }
 
 /** What a read found, and when it began. */
@@ -41,16 +40,10 @@ interface Found extends HaproxyActual {
 	readonly mark: number;
 }
 
-type ReloadStep = Extract<HaproxyStep, { kind: "reload" }>;
-
-/** Waits between two looks at the live state after a reload: doubled from the first to the last. */
-const VERIFY_PAUSE_MS = { first: 2, last: 100 } as const;
-
 /** A driver; between calls it remembers what the running HAProxy has. */
 export function createHaproxyDriver(options: HaproxyOptions): Driver<Found, HaproxyStep> {
-	const { proxy, host, template } = options;
+	const { proxy, host, template, transact = runTransaction } = options;
 	const board = createBoard();
-	const check = checker(proxy);
 	/** The text of the file, as it was read or written last. */
 	let inFile: string | undefined;
 	/** One that was opened and never used leaves everything to whoever is. */
@@ -128,18 +121,7 @@ export function createHaproxyDriver(options: HaproxyOptions): Driver<Found, Hapr
 			if (trouble !== undefined) return runtimeFailure(trouble, runtimeMs);
 			let outcome: Outcome = { kind: "applied", stagesMs: {} };
 			if (write !== undefined || reload !== undefined) {
-				outcome = await runTransaction(
-					{
-						output: proxy.output,
-						...(write !== undefined && { text: write.text }),
-						...(check !== undefined && { check }),
-						...(reload !== undefined && {
-							reload: (output: string, abort: AbortSignal) => reloadHaproxy(proxy, output, abort),
-							verify: (abort: AbortSignal) => verify(proxy, reload, abort),
-						}),
-					},
-					signal,
-				);
+				outcome = await transact(haproxyTransaction(proxy, write?.text, reload), signal);
 			}
 			if (outcome.kind === "applied" && write !== undefined) {
 				inFile = write.text;
@@ -199,44 +181,6 @@ function runtimeFailure(why: string, stagesMs: { readonly runtime?: number }): O
 		serving: "what it had, with the changes that it took",
 		stagesMs,
 	};
-}
-
-async function reloadHaproxy(proxy: ProxyConfig, output: string, signal: AbortSignal): Promise<void> {
-	const { reload: command, masterSocket, timeout: timeoutMs } = proxy;
-	if (command !== undefined) return runCommand({ what: "reload", command, output, timeoutMs, signal });
-	if (masterSocket !== undefined) return reloadByMaster({ socket: masterSocket, timeoutMs, signal });
-	throw new SolistendError(
-		"config",
-		`cannot reload proxy ${proxy.name}: it has no reload and no masterSocket (set one)`,
-	);
-}
-
-/** Resolves when another worker than before serves everything that the file declares. */
-async function verify(proxy: ProxyConfig, { declared, oldWorker }: ReloadStep, signal: AbortSignal): Promise<void> {
-	if (proxy.runtimeSocket === undefined) return;
-	const deadlineMs = performance.now() + proxy.timeout;
-	for (let pauseMs: number = VERIFY_PAUSE_MS.first; ; pauseMs = Math.min(pauseMs * 2, VERIFY_PAUSE_MS.last)) {
-		const live = await readLive(proxy, signal);
-		// The master has confirmed the reload; without a runtime socket there is nobody to ask more.
-		if (live.state === "unknown") return;
-		const trouble =
-			live.state !== "known"
-				? live.why
-				: live.worker === oldWorker
-					? "the old worker still answers (does the reload command reload this HAProxy?)"
-					: lacks(missingFrom(live.servers, declared), proxy.output);
-		if (trouble === undefined) return;
-		if (performance.now() + pauseMs > deadlineMs) {
-			throw new SolistendError("proxy", `HAProxy did not take the new file within ${proxy.timeout} ms: ${trouble}`);
-		}
-		await sleep(pauseMs, undefined, { signal });
-	}
-}
-
-function lacks(missing: readonly string[], output: string): string | undefined {
-	if (missing.length === 0) return undefined;
-	const more = missing.length > 1 ? ` and ${missing.length - 1} more` : "";
-	return `its new worker has no ${missing[0]}${more} (does HAProxy load ${output}? start it with -f ${output})`;
 }
 
 function describe({ output, reload, masterSocket }: ProxyConfig, step: HaproxyStep): string {

@@ -5,14 +5,13 @@
 
 import type { ProxyConfig } from "../../config/schema.js";
 import { outputFiles, readOutput } from "../atomic-write.js";
-import { checker } from "../check.js";
 import { templateContext } from "../context.js";
 import type { Driver } from "../driver.js";
 import type { Template } from "../render.js";
-import { runTransaction } from "../transaction.js";
-import { type Master, readMaster } from "./master.js";
+import { runTransaction, type Transact } from "../transaction.js";
+import { readMaster } from "./master.js";
 import { type NginxActual, type NginxStep, planNginx } from "./plan.js";
-import { reloadNginx, verifyNginx } from "./reload.js";
+import { nginxTransaction } from "./transaction.js";
 import { parseUpstreams, upstreamServers } from "./upstreams.js";
 
 export interface NginxOptions {
@@ -20,11 +19,13 @@ export interface NginxOptions {
 	/** Name of this host, for templates. */
 	readonly host: string;
 	readonly template: Template;
+	/** Who carries transactions out; default: this process. */
+	readonly transact?: Transact | undefined;
 }
 
 /** A driver; it holds nothing between calls. */
-export function createNginxDriver({ proxy, host, template }: NginxOptions): Driver<NginxActual, NginxStep> {
-	const check = checker(proxy);
+export function createNginxDriver(options: NginxOptions): Driver<NginxActual, NginxStep> {
+	const { proxy, host, template, transact = runTransaction } = options;
 	return {
 		async read() {
 			const [file, master] = await Promise.all([outputFiles(proxy.output).then(readOutput), readMaster(proxy.pidFile)]);
@@ -35,22 +36,9 @@ export function createNginxDriver({ proxy, host, template }: NginxOptions): Driv
 		plan: (actual, desired) => planNginx(actual, template.render(templateContext(proxy, host, desired))),
 		describe: (step) => describe(proxy, step),
 		run(steps, signal) {
-			let before: Master = { state: "unknown" };
-			const reload = async (output: string, abort: AbortSignal) => {
-				before = await reloadNginx(proxy, output, abort);
-			};
-			return runTransaction(
-				{
-					output: proxy.output,
-					text: steps.find((step) => step.kind === "write")?.text,
-					check,
-					...(steps.some(({ kind }) => kind === "reload")
-						? { reload, verify: (abort: AbortSignal) => verifyNginx(proxy, before, abort) }
-						: // It may be about to start, and have read the old file by now: it is reloaded once it is there.
-							{ unconfirmed: true }),
-				},
-				signal,
-			);
+			const text = steps.find((step) => step.kind === "write")?.text;
+			const isReload = steps.some(({ kind }) => kind === "reload");
+			return transact(nginxTransaction(proxy, text, isReload), signal);
 		},
 		async close() {},
 	};

@@ -1,0 +1,67 @@
+/**
+ * What a proxy needs before it starts for the first time after a boot: its file exists, and names nobody from before,
+ * whose address may be somebody else's by now. Knows nothing of what listens.
+ */
+
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { DesiredSet } from "../backends/backend.js";
+import type { ProxyConfig } from "../config/schema.js";
+import { outputFiles, readOutput, stage, swap } from "./atomic-write.js";
+import { templateContext } from "./context.js";
+import { parseDeclared } from "./haproxy/declared.js";
+import { readLive } from "./haproxy/live.js";
+import { renderHaproxy } from "./haproxy/rendering.js";
+import { loadTemplate } from "./render.js";
+
+/** What became of a file. */
+export type Prepared = "made" | "disabled" | "untouched";
+
+/**
+ * Makes the file of a proxy where there is none, for services without backends; in one of HAProxy that is there, disables
+ * each server, unless HAProxy runs already and has them.
+ *
+ * @param desired the services, without backends
+ * @throws SolistendError when the template is wrong or the file can't be written.
+ */
+export async function prepareProxy(
+	proxy: ProxyConfig,
+	host: string,
+	templateFolders: readonly string[],
+	desired: DesiredSet,
+): Promise<Prepared> {
+	const files = await outputFiles(proxy.output);
+	const { text } = await readOutput(files);
+	if (text === undefined) {
+		await mkdir(dirname(files.output), { recursive: true, mode: 0o755 });
+		const template = await loadTemplate(proxy.template, templateFolders);
+		const nothing = { file: { confirmed: true }, live: { state: "unknown" as const } };
+		await stage(
+			files,
+			proxy.type === "haproxy"
+				? renderHaproxy({ proxy, host, template }, nothing, desired).wanted.text
+				: template.render(templateContext(proxy, host, desired)),
+		);
+		await swap(files, { unconfirmed: false });
+		return "made";
+	}
+	if (proxy.type !== "haproxy") return "untouched";
+	const disabled = withoutServers(text);
+	if (disabled === text) return "untouched";
+	const live = await readLive(proxy, AbortSignal.timeout(proxy.timeout));
+	if (live.state !== "down" && !(live.state === "unknown" && live.why === undefined)) return "untouched";
+	await stage(files, disabled);
+	await swap(files, { unconfirmed: false });
+	return "disabled";
+}
+
+/** A file of HAProxy's with each server disabled; addresses stay, so that whoever comes back is known. Pure. */
+export function withoutServers(text: string): string {
+	const { backends, lines } = parseDeclared(text);
+	const enabled = new Set(
+		[...backends.values()].flatMap((servers) =>
+			[...servers.values()].flatMap(({ disabled, line }) => (disabled ? [] : [line])),
+		),
+	);
+	return lines.map((line, at) => (enabled.has(at) ? `${line.trimEnd()} disabled` : line)).join("\n");
+}
