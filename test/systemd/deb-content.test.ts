@@ -65,8 +65,6 @@ describe.each(ARCHITECTURES)("the Debian package for %s", (architecture) => {
 			"usr/lib/sysusers.d/solistend.conf",
 			"usr/lib/tmpfiles.d/solistend.conf",
 			"usr/share/doc/solistend/quick-start.md",
-			"usr/share/fish/vendor_completions.d/solistend.fish",
-			"usr/share/zsh/vendor-completions/_solistend",
 		]) {
 			expect((await readFile(join(root, path), "utf8")).length).toBeGreaterThan(0);
 		}
@@ -76,6 +74,8 @@ describe.each(ARCHITECTURES)("the Debian package for %s", (architecture) => {
 		}
 		for (const script of ["postinst", "prerm", "postrm"]) await execa("sh", ["-n", join(root, "DEBIAN", script)]);
 		await execa("bash", ["-n", join(root, "usr/share/bash-completion/completions/solistend")]);
+		await execa("zsh", ["-n", join(root, "usr/share/zsh/vendor-completions/_solistend")]);
+		await execa("fish", ["--no-execute", join(root, "usr/share/fish/vendor_completions.d/solistend.fish")]);
 	});
 
 	test("is the same, byte for byte, when it is built again", async () => {
