@@ -17,7 +17,8 @@ const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 const LIBRARY = "/usr/lib/solistend";
 const NODE = `${LIBRARY}/bin/node`;
 
-export interface Load {
+/** Disposed of without a result, it stops all the same. */
+export interface Load extends AsyncDisposable {
 	/** Stops asking; what came of it. */
 	end(): Promise<{ readonly asked: number; readonly failed: number; readonly troubles: Record<string, number> }>;
 }
@@ -85,6 +86,9 @@ export async function openServiceHost(): Promise<ServiceHost> {
 				`systemd-run --quiet --unit=${unit} -p StandardOutput=file:/run/${unit} ${NODE} /test/load.mjs ${url} ${perSecond}`,
 			);
 			return {
+				async [Symbol.asyncDispose]() {
+					await system.try(`systemctl stop ${unit}`);
+				},
 				async end() {
 					await sh(`systemctl stop ${unit}`);
 					return JSON.parse(await sh(`cat /run/${unit}`));

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { eventually } from "../host/eventually.js";
 import { openServiceHost, type ServiceHost } from "./host.js";
 
@@ -71,6 +71,8 @@ const areApplied = async () => {
 
 const nginxWorkers = () => host.sh("cat /proc/$(cat /run/nginx.pid)/task/*/children");
 
+const isActive = async () => (await host.show("solistend", "ActiveState")) === "active";
+
 const answers = async (url: string) => (await host.try(`curl -sf -m 2 ${url}`)).code === 0;
 
 beforeAll(async () => {
@@ -89,6 +91,13 @@ beforeAll(async () => {
 
 afterAll(async () => {
 	await host?.system.close();
+});
+
+beforeEach(({ onTestFailed }) => {
+	onTestFailed(async () => {
+		const words = "journalctl -q -n 60 -o short-precise -u solistend -u 'solistend-apply@*' -u haproxy";
+		console.error((await host.try(words)).output);
+	});
 });
 
 describe("the units", () => {
@@ -149,9 +158,7 @@ describe("a host with HAProxy and Nginx", () => {
 		});
 		expect((await host.live()).worker).not.toBe(worker);
 		await eventually("both are applied", areApplied, { timeoutMs: 20_000 });
-		await eventually("the manager knows that it is over", async () => {
-			return (await host.show("solistend", "ActiveState")) === "active";
-		});
+		await eventually("the manager knows that it is over", isActive);
 	});
 
 	test("logs JSON with the priorities of the journal", async () => {
@@ -232,7 +239,7 @@ describe("what the daemon's user can't do", () => {
 
 describe("a daemon that ends", () => {
 	test("by SIGSTOP is started anew by the watchdog, and nobody notices", async () => {
-		const load = await host.startLoad("http://127.0.0.1:8080/", 200);
+		await using load = await host.startLoad("http://127.0.0.1:8080/", 200);
 		const pid = await host.show("solistend", "MainPID");
 		await host.sh(`kill -STOP ${pid}`);
 		await eventually(
@@ -255,7 +262,7 @@ describe("a daemon that ends", () => {
 			await eventually("both are applied", areApplied, { timeoutMs: 20_000 });
 			const before = { ...(await host.live()), nginx: await nginxWorkers() };
 			const files = await host.sh(`cat ${HAPROXY_FILE} ${NGINX_FILE}`);
-			const load = await host.startLoad("http://127.0.0.1:8080/", 500);
+			await using load = await host.startLoad("http://127.0.0.1:8080/", 500);
 			let last = "0";
 			for (let kill = 0; kill < KILLS; kill++) {
 				last = await eventually(
@@ -266,14 +273,15 @@ describe("a daemon that ends", () => {
 					},
 					{ timeoutMs: 30_000 },
 				);
-				// From its first instructions to the time when all is quiet.
-				await pause(Math.random() * 1200);
+				// In its first instructions, and in between; every other time once it works.
+				if (kill % 2 === 1) await eventually("it is ready", isActive, { timeoutMs: 60_000 });
+				await pause(Math.random() * 1000);
 				await host.try(`kill -KILL ${last}`);
 			}
 			await eventually(
 				"it is ready once more",
 				async () => {
-					return (await host.show("solistend", "ActiveState")) === "active" && areApplied();
+					return (await isActive()) && areApplied();
 				},
 				{ timeoutMs: 30_000 },
 			);
