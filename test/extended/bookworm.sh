@@ -18,7 +18,8 @@ fail() {
 need_command systemd-nspawn systemd-container
 need_command lintian lintian
 need_command mandoc mandoc
-need_command dpkg-deb dpkg
+need_command fish fish
+need_command zsh zsh
 install_missing
 
 . "$HERE/debian-root.sh"

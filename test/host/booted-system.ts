@@ -32,8 +32,6 @@ export interface BootedSystem extends AsyncDisposable {
 	sh(line: string): Promise<string>;
 	/** The same, whatever comes of it. */
 	try(line: string): Promise<Ran>;
-	/** The words by which something is run in it from outside, for long-running commands. */
-	readonly enter: readonly string[];
 	close(): Promise<void>;
 }
 
@@ -78,7 +76,6 @@ export async function bootSystem(folders: readonly (readonly [string, string])[]
 		await sh(SEES_ALL);
 		const close = () => nspawn.close(20_000);
 		return {
-			enter,
 			try: attempt,
 			sh,
 			close,

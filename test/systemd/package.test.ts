@@ -44,7 +44,8 @@ async function block(language: string): Promise<string> {
 	return new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "m").exec(page)?.[1] ?? "";
 }
 
-describe.skipIf(skipPrivileged)("the Debian package", () => {
+// dpkg writes a hundred megabytes each time, on a machine that may be busy
+describe.skipIf(skipPrivileged)("the Debian package", { timeout: 300_000 }, () => {
 	let folder: TempFolder;
 
 	beforeAll(async () => {
