@@ -243,7 +243,9 @@ export function createTable(): ListenerTable {
 			const isOutdated = wasSeen(socket, event.atNs) && (found === undefined || found === event.whom.by);
 			const pauses = isOutdated ? entry.pauses : afterEvent(entry.pauses, event);
 			setPauses(entry, pauses);
-			again ||= event.kind === "resumed" && pausedOf(pauses) !== undefined;
+			// that other one may have come and been lost
+			const isHalfKnown = pausedOf(pauses) !== undefined || found === event.whom.by;
+			again ||= event.kind === "resumed" && isHalfKnown;
 		}
 		return again;
 	};

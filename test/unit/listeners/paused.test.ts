@@ -98,6 +98,15 @@ describe("a process that is paused", () => {
 		expect(pausedOf(table)).toEqual([undefined]);
 	});
 
+	test("is read again when it is thawed and the last read named the freezer: a signal that was lost may last", () => {
+		const table = createTable();
+		const a = listenerOf(1, 10);
+		table.merge(complete(40, [{ ...a, paused: "freezer" }]));
+		expect(table.fold([pause(50, "freezer", "resumed")]).again).toBe(true);
+		table.merge(complete(60, [{ ...a, paused: "signal" }]));
+		expect(pausedOf(table)).toMatchObject([{ by: "signal" }]);
+	});
+
 	test("is not marked by an event that a read overtook", () => {
 		const table = createTable();
 		const a = listenerOf(1, 10);
