@@ -74,9 +74,11 @@ function redisChecks(redis: RedisOutline): Finding[] {
 	if (redis.master !== undefined && redis.sentinels === undefined) {
 		findings.push(about("master", "is a name that Sentinels know (list them as sentinels, or drop it)"));
 	}
-	if (tls !== undefined && tls !== false && url !== undefined && !/^rediss:/i.test(url)) {
-		const mend = /^unix:/i.test(url) ? "drop tls: a unix socket needs none" : "write rediss://, or drop tls";
-		findings.push(about("tls", `is asked for, but url is ${url.replace(/:.*/, "")}:// (${mend})`));
+	// a URL that is none of these is reported as such
+	const [, scheme] = /^(redis|unix):/i.exec(url ?? "") ?? [];
+	if (tls !== undefined && tls !== false && scheme !== undefined) {
+		const mend = /^unix$/i.test(scheme) ? "drop tls: a unix socket needs none" : "write rediss://, or drop tls";
+		findings.push(about("tls", `is asked for, but url is ${scheme}:// (${mend})`));
 	}
 	if (tls === false && url !== undefined && /^rediss:/i.test(url)) {
 		findings.push(about("tls", "is false, but url is rediss:// (write redis://, or drop tls)"));
