@@ -14,4 +14,7 @@ node_modules/.bin/vitest run --project integration \
 unset SOLISTEND_HAPROXY SOLISTEND_NGINX
 node_modules/.bin/vitest run --project redis
 echo "==> $(dockerd --version); $(podman --version)"
-exec node_modules/.bin/vitest run --project engines
+node_modules/.bin/vitest run --project engines
+echo "==> $(redis-server --version)"
+# six of the kinds of faults of `npm run bench -- fleetDrill`, the same each time
+exec node --import tsx test/bench/drill/main.ts 6 1000 1371
