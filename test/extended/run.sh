@@ -1,6 +1,6 @@
 #!/bin/sh
 # The integration tests of proxies once more, with HAProxy 3.0 and Nginx 1.26 of Debian 13 in place of the host's; then
-# what needs a Redis Cluster, a Sentinel, a real Docker or a real Podman.
+# what needs a Redis Cluster, a Sentinel, a real Docker or a real Podman; and faults in a fleet.
 set -eu
 
 cd "$(dirname "$0")/../.."
