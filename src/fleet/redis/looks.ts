@@ -18,6 +18,14 @@ const LONGEST_KEY = 256;
 /** A host with more offers than these is not read. */
 const MAX_OFFERS = 10_000;
 
+/** Says which key is of another type, since Redis does not; any other error is left to the command that follows. */
+const WRONG_TYPE = `
+local function wrongType(reply, key)
+	if type(reply) == 'table' and reply.err and string.find(reply.err, 'WRONGTYPE') then
+		return redis.error_reply('WRONGTYPE at key ' .. key)
+	end
+end`;
+
 const NOW = "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)";
 
 /**
@@ -25,8 +33,11 @@ const NOW = "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t
  * end, how many hosts the caller has seen. All leases are told when there are not as many.
  */
 const BEAT = script(`
+${WRONG_TYPE}
 ${NOW}
 local leases, edges = KEYS[1], KEYS[2]
+local wrong = wrongType(redis.pcall('ZCARD', leases), leases) or wrongType(redis.pcall('ZCARD', edges), edges)
+if wrong then return wrong end
 -- first, since after another write no want of memory would be told
 redis.call('ZADD', edges, now, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', leases, '-inf', now - ${FORGET_MS})
@@ -106,9 +117,12 @@ return found
 
 /** Key: the stream. What it holds from and to; nothing when it is not there. */
 const REACH = script(`
+${WRONG_TYPE}
 local info = redis.pcall('XINFO', 'STREAM', KEYS[1])
 if info.err then
 	if string.find(info.err, 'no such key') then return {'0-0', ''} end
+	local wrong = wrongType(info, KEYS[1])
+	if wrong then return wrong end
 	-- asked once more, unprotected: that error has a line, by which the command is named
 	redis.call('XINFO', 'STREAM', KEYS[1])
 end

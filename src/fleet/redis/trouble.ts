@@ -79,8 +79,9 @@ const BY_TEXT: readonly (readonly [pattern: RegExp, words: Words])[] = [
 			`Redis does not know the command ${command} (6.2 or later is needed; or it was renamed there)`,
 	],
 	[
-		/WRONGTYPE/,
-		() => "a key of this cluster in Redis is of another type (somebody else writes there: see docs/fleet.md)",
+		/WRONGTYPE(?: at key (\S+))?/,
+		({ match: [, key = "a key of this cluster"] }) =>
+			`${key} in Redis is of another type (delete it; somebody else writes there: see docs/fleet.md)`,
 	],
 	[/max number of clients/, () => "Redis has as many clients as it takes (raise its maxclients)"],
 	[
