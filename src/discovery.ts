@@ -8,11 +8,20 @@ import { type Catalogue, type CatalogueChange, createCatalogue } from "./backend
 import type { LabelService } from "./backends/labels/decide.js";
 import { declarationsOf } from "./backends/labels/declarations.js";
 import type { Config } from "./config/schema.js";
+import type { OfferedService } from "./fleet/offer.js";
+import type { HostInfo } from "./fleet/registry.js";
+import { createRemoteServices } from "./fleet/remote-services.js";
 import type { Container, ContainerChange } from "./identity/container.js";
 import { createRecent } from "./identity/recent.js";
 
 export interface Discovery {
 	readonly catalogue: Pick<Catalogue, "of" | "services" | "labelled">;
+	/** Takes in what other hosts declare. True when there are other services now. */
+	takeRemote(hosts: Iterable<HostInfo>): boolean;
+	/** There are no other hosts any more. */
+	forgetRemote(): void;
+	/** The services by label of other hosts. */
+	remote(): readonly OfferedService[];
 	/** What came of changed containers, and of whom else there is more to say now. */
 	take(changes: readonly ContainerChange[]): CatalogueChange;
 	forget: Catalogue["forget"];
@@ -24,6 +33,8 @@ export interface DiscoveryOptions {
 	readonly config: Config;
 	/** The services by label of an earlier run. */
 	readonly remembered: readonly LabelService[];
+	/** The same of other hosts. */
+	readonly remote?: readonly OfferedService[] | undefined;
 	/** All containers that run, as far as they are known. */
 	containers(): Iterable<Container>;
 	readonly log: Logger;
@@ -32,8 +43,18 @@ export interface DiscoveryOptions {
 /** Of how many containers it is remembered what was told. */
 const MAX_TOLD = 1024;
 
-export function createDiscovery({ config, remembered, containers, log }: DiscoveryOptions): Discovery {
+export function createDiscovery({ config, remembered, remote, containers, log }: DiscoveryOptions): Discovery {
 	const catalogue = createCatalogue(config, remembered);
+	const others = createRemoteServices(config.fleet?.subscribe === true ? remote : []);
+	let merged: { readonly own: Catalogue["services"]; readonly services: Catalogue["services"] } | undefined;
+	/** The same value while nothing changes. */
+	const services = (): Catalogue["services"] => {
+		const own = catalogue.services;
+		if (merged?.own === own) return merged.services;
+		const beside = rules.labels ? others.beside(own) : {};
+		merged = { own, services: Object.keys(beside).length === 0 ? own : { ...beside, ...own } };
+		return merged.services;
+	};
 	let rules = config.discovery;
 	const names = new Map<string, string>();
 	/** What was told of a container last: one that starts over and over says nothing new. */
@@ -55,7 +76,25 @@ export function createDiscovery({ config, remembered, containers, log }: Discove
 	};
 
 	return {
-		catalogue,
+		catalogue: {
+			of: catalogue.of,
+			get services() {
+				return services();
+			},
+			get labelled() {
+				return catalogue.labelled;
+			},
+		},
+		takeRemote(hosts) {
+			const before = services();
+			if (others.take(hosts)) merged = undefined;
+			return services() !== before;
+		},
+		forgetRemote() {
+			others.clear();
+			merged = undefined;
+		},
+		remote: others.all,
 		take(changes) {
 			for (const { id, container } of changes) {
 				if (container === undefined) names.delete(id);
@@ -67,9 +106,18 @@ export function createDiscovery({ config, remembered, containers, log }: Discove
 			warn(change);
 			return change;
 		},
-		forget: catalogue.forget,
+		forget(name) {
+			const host = others.declaredBy(name);
+			if (host !== undefined && !Object.hasOwn(catalogue.services, name)) {
+				return { done: false, why: `host ${host} declares ${name} (forget it there)` };
+			}
+			if (Object.hasOwn(catalogue.services, name) || !others.forget(name)) return catalogue.forget(name);
+			merged = undefined;
+			return { done: true, change: { services: true, containers: [] } };
+		},
 		reconfigure(next) {
 			rules = next.discovery;
+			merged = undefined;
 			warn(catalogue.reconfigure(next, [...containers()].map(entryOf)));
 		},
 	};

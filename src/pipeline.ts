@@ -40,7 +40,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	const { containers = () => [], remembered } = options;
 	const table = createTable();
 	let { proxies } = config;
-	const discovery = createDiscovery({ config, remembered: remembered?.services ?? [], containers, log });
+	const discovery = createDiscovery({
+		config,
+		remembered: remembered?.services ?? [],
+		remote: remembered?.remote,
+		containers,
+		log,
+	});
 	const { catalogue } = discovery;
 	const rulesOf = ({ guard, flap, fleet }: Config) => ({
 		guard,
@@ -250,7 +256,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 			},
 		});
 
-	const toRemember = (): Remembered => ({ holds: pools.holds(), services: catalogue.labelled });
+	const toRemember = (): Remembered => ({
+		holds: pools.holds(),
+		services: catalogue.labelled,
+		remote: discovery.remote(),
+	});
 
 	const tellHolds = () => {
 		settle();
@@ -276,6 +286,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		if (change.services) {
 			reconfigurePools({ ...rules, services: catalogue.services });
 		}
+		remote.step(pools);
 		new Set([...change.containers.flatMap(judged.ofContainer), ...others]).forEach(lookAgain);
 		adopted.yield(pools);
 		settle({ isAny: change.services });
@@ -392,7 +403,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		},
 		toMs,
 		onRemote(changes) {
-			remote.take(changes);
+			if (remote.take(changes) && discovery.takeRemote(remote.hosts())) {
+				onCatalogue({ services: true, containers: [] });
+				return;
+			}
 			remote.step(pools);
 			adopted.yield(pools);
 			settle();
@@ -404,6 +418,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		},
 		forgetRemote() {
 			remote.clear();
+			discovery.forgetRemote();
+			if (catalogue.services !== rules.services) onCatalogue({ services: true, containers: [] });
 			adopted.review(pools);
 			settle();
 		},

@@ -3,16 +3,19 @@
  * nothing of the registry.
  */
 
+import { isDeepStrictEqual } from "node:util";
 import type { BackendId } from "./backends/backend.js";
 import type { Pools } from "./backends/pools.js";
 import type { BackendStatus, ServiceStatus } from "./backends/status.js";
 import type { Config } from "./config/schema.js";
-import type { HostChange } from "./fleet/registry.js";
+import type { HostChange, HostInfo } from "./fleet/registry.js";
 import { createRoster, type RefusedOffer, type RosterRules } from "./fleet/roster.js";
 import { createGrouped } from "./grouped.js";
 
 export interface Remote {
-	take(changes: readonly HostChange[]): void;
+	/** True when hosts declare other services now. */
+	take(changes: readonly HostChange[]): boolean;
+	hosts(): Iterable<HostInfo>;
 	/** A backend of this host came to a place, or left it. */
 	local(id: BackendId, is: "in" | "out"): void;
 	/** The service is there from now on. */
@@ -37,18 +40,33 @@ export interface Remote {
 export function createRemote(config: Pick<Config, "fleet">, now: () => number): Remote {
 	let { fleet } = config;
 	const roster = createRoster(rulesOf(config));
+	const declared = new Map<string, HostInfo["services"]>();
 	let heardMs: number | undefined;
 	const untilMs = () => (heardMs === undefined ? Number.POSITIVE_INFINITY : heardMs + (fleet?.lease ?? 0));
 
 	return {
-		take: (changes) => roster.take(changes, now()),
+		take(changes) {
+			roster.take(changes, now());
+			const isOther = (change: HostChange) => {
+				if (change.kind === "over") return declared.delete(change.host);
+				const { host, services } = change.host;
+				const before = declared.get(host);
+				declared.set(host, services);
+				return before !== services && !isDeepStrictEqual(before ?? [], services);
+			};
+			return changes.filter(isOther).length > 0;
+		},
+		hosts: roster.hosts,
 		local: roster.local,
 		serve: roster.serve,
 		reconfigure(next) {
 			({ fleet } = next);
 			roster.reconfigure(rulesOf(next));
 		},
-		clear: roster.clear,
+		clear() {
+			declared.clear();
+			roster.clear();
+		},
 		step(pools) {
 			for (const change of roster.changes(now())) {
 				switch (change.kind) {

@@ -12,6 +12,7 @@ import { type Hold, parseBackendId } from "./backends/backend.js";
 import type { LabelService } from "./backends/labels/decide.js";
 import { messageOf } from "./errors.js";
 import { isCode, syncFolder } from "./files.js";
+import type { OfferedService } from "./fleet/offer.js";
 
 const VERSION = 1;
 
@@ -41,6 +42,17 @@ const fileSchema = z.object({
 			}),
 		)
 		.default([]),
+	/** Those of other hosts; likewise. */
+	remote: z
+		.array(
+			z.object({
+				name: z.string().min(1),
+				mode: z.enum(["http", "tcp"]),
+				hosts: z.array(z.string()),
+				drainTimeout: z.number().min(0),
+			}),
+		)
+		.default([]),
 });
 
 /** What is kept. */
@@ -48,7 +60,15 @@ export interface Remembered {
 	readonly holds: readonly Hold[];
 	/** The services that exist by label. */
 	readonly services: readonly LabelService[];
+	/** The same of other hosts. */
+	readonly remote?: readonly OfferedService[];
 }
+
+const remembered = ({ holds, services, remote }: z.output<typeof fileSchema>): Remembered => ({
+	holds,
+	services,
+	...(remote.length > 0 && { remote }),
+});
 
 /** Of one that was never written. */
 export const NOTHING: Remembered = { holds: [], services: [] };
@@ -69,7 +89,7 @@ export async function loadState(folder: string, log: Logger): Promise<Remembered
 		return NOTHING;
 	}
 	const parsed = fileSchema.safeParse(asJson(text));
-	if (parsed.success) return { holds: parsed.data.holds, services: parsed.data.services };
+	if (parsed.success) return remembered(parsed.data);
 	const kept = `${file}.damaged`;
 	const where = await rename(file, kept).then(
 		() => `kept as ${kept}`,
@@ -84,7 +104,7 @@ export async function loadState(folder: string, log: Logger): Promise<Remembered
 export async function peekState(folder: string): Promise<Remembered> {
 	const text = await readFile(stateFile(folder), "utf8").catch(() => "");
 	const parsed = fileSchema.safeParse(asJson(text));
-	return parsed.success ? { holds: parsed.data.holds, services: parsed.data.services } : NOTHING;
+	return parsed.success ? remembered(parsed.data) : NOTHING;
 }
 
 /**
@@ -92,7 +112,10 @@ export async function peekState(folder: string): Promise<Remembered> {
  *
  * @returns why it could not, as a clause with its mend; undefined when it is written.
  */
-export async function saveState(folder: string, { holds, services }: Remembered): Promise<string | undefined> {
+export async function saveState(
+	folder: string,
+	{ holds, services, remote = [] }: Remembered,
+): Promise<string | undefined> {
 	const file = stateFile(folder);
 	const staged = `${file}.new`;
 	try {
@@ -101,7 +124,10 @@ export async function saveState(folder: string, { holds, services }: Remembered)
 		const handle = await open(staged, "wx", 0o640);
 		try {
 			const listed = holds.map(({ service, id, state }) => ({ service, id, state }));
-			await handle.writeFile(`${JSON.stringify({ version: VERSION, holds: listed, services }, null, "\t")}\n`);
+			const others = remote.length > 0 ? { remote } : {};
+			await handle.writeFile(
+				`${JSON.stringify({ version: VERSION, holds: listed, services, ...others }, null, "\t")}\n`,
+			);
 			await handle.sync();
 		} finally {
 			await handle.close();

@@ -17,7 +17,6 @@ const HARMLESS: Readonly<Record<string, (key: string) => Words>> = {
 	evalsha: (key) => ["0".repeat(40), 1, key],
 	"cluster|slots": () => ["slots"],
 	hset: (key) => [key, "field", "value"],
-	hsetnx: (key) => [key, "field", "value"],
 	pexpire: (key) => [key, 1000],
 	hmget: (key) => [key, "field"],
 	hgetall: (key) => [key],

@@ -31,9 +31,7 @@ test("doctor says nothing of a fleet where there is none", async () => {
 });
 
 test("doctor finds all well with the least rights, tries each of them, and leaves nothing behind", async () => {
-	for (const role of ["publish", "subscribe", "both"] as const) {
-		expect(commandsOf(role, true).filter((command) => !TRIED.has(command))).toEqual([]);
-	}
+	expect([...TRIED].sort()).toEqual([...commandsOf("both", true)].sort());
 	await using redis = await startRedis();
 	const found = await findings(
 		{ redis: await user(redis, ...aclRules("both", "main")), cluster: "main", advertise: ["10.0.0.0/8"] },

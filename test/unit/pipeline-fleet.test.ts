@@ -11,6 +11,7 @@ import type { Presence } from "../../src/identity/presence.js";
 import { UNKNOWN_ROUTES } from "../../src/identity/routes.js";
 import type { Listener } from "../../src/listeners/event.js";
 import { createPipeline, type Pipeline } from "../../src/pipeline.js";
+import type { Remembered } from "../../src/state.js";
 import { close, listen, listenerOf, stop } from "./listeners/listener.js";
 
 beforeEach(() => {
@@ -48,6 +49,7 @@ function setup({ fleet = {}, service = {} }: { fleet?: object; service?: object 
 	/** As somebody knows it who follows. */
 	const told = new Map<OfferKey, Offer>();
 	const said: OfferChange[] = [];
+	const kept: Remembered[] = [];
 	const pipeline = createPipeline({
 		config,
 		resolver: {
@@ -68,6 +70,7 @@ function setup({ fleet = {}, service = {} }: { fleet?: object; service?: object 
 		bootTimeNs: () => performance.now() * 1e6,
 		onChange: () => undefined,
 		requestRead: () => undefined,
+		onRemember: (remembered) => kept.push(remembered),
 		onOffer(changes) {
 			said.push(...changes);
 			for (const change of changes) {
@@ -76,7 +79,7 @@ function setup({ fleet = {}, service = {} }: { fleet?: object; service?: object 
 			}
 		},
 	});
-	return { pipeline, config, addresses, presence, told, said };
+	return { pipeline, addresses, presence, told, said, kept };
 }
 
 const read = (rows: readonly Listener[] = [], beganNs = 5) => ({ beganNs, complete: true, rows });
@@ -237,6 +240,27 @@ describe("backends of other hosts", () => {
 			{ id: "10.0.1.1:80", state: "out", host: "b", reason: expect.stringContaining("host c claims 10.0.1.1:80, too") },
 			{ id: "10.0.1.1:80", state: "out", host: "c", reason: expect.stringContaining("host b claims 10.0.1.1:80, too") },
 		]);
+	});
+
+	test("of a service by label make that service, which stays while its host is gone", () => {
+		const { pipeline, kept } = setup();
+		pipeline.onRead(read());
+		const shop = { name: "shop", mode: "http", hosts: ["shop.example.org"], drainTimeout: 5000 } as const;
+		pipeline.onRemote([whole({ ...b, services: [shop] }, offer("10.0.1.1", { service: "shop" }))]);
+		expect(pipeline.desired()?.map(({ name, hosts, backends }) => [name, hosts, backends.length])).toEqual([
+			["shop", ["shop.example.org"], 1],
+			["web", [], 0],
+		]);
+		expect(kept.at(-1)).toMatchObject({ services: [], remote: [shop] });
+		expect(pipeline.forget("shop")).toBe("host b declares shop (forget it there)");
+		pipeline.onRemote([{ ...over, said: true }]);
+		vi.advanceTimersByTime(5000);
+		expect(pipeline.desired()?.map(({ name, backends }) => [name, backends.length])).toEqual([
+			["shop", 0],
+			["web", 0],
+		]);
+		pipeline.forgetRemote();
+		expect(pipeline.desired()?.map(({ name }) => name)).toEqual(["web"]);
 	});
 
 	test("go when there are no others any more", () => {
