@@ -16,7 +16,7 @@ async function run(config: string, ...words: string[]) {
 }
 
 describe.skipIf(skipPrivileged)("a fleet as its operator sees it", () => {
-	test("is in status, by host in status --fleet, and in the metrics; a lost Redis is told, and healthz stays well", async () => {
+	test("is in status, and by host in status --fleet; a lost Redis is told, and healthz stays well", async () => {
 		await using fleet = await openFleet();
 		const { edge, redis } = fleet;
 		await fleet.startEdge();
@@ -28,15 +28,10 @@ describe.skipIf(skipPrivileged)("a fleet as its operator sees it", () => {
 		const { stdout } = await run(edge.config, "status", "--fleet");
 		expect(stdout).toMatch(/^edge, fleet default: 1 other host with 1 backend; this one tells of \d+$/m);
 		expect(stdout).toMatch(/^one +- +live +\d\.\d s +\d+\.\d ms +\d+ +\d+\.\d+\.\d+ +1$/m);
-		const json = JSON.parse((await run(edge.config, "status", "--fleet", "--json")).stdout);
-		expect(json).toMatchObject({
-			cluster: "default",
-			host: "edge",
-			registry: { state: "up" },
-			hosts: [{ host: "one" }],
-		});
 		const status = await ask(edge.socket, "GET", "/v1/status");
-		expect(status.body).toMatchObject({ fleet: { hosts: [{ host: "one", backends: 1 }] } });
+		expect(status.body).toMatchObject({
+			fleet: { cluster: "default", host: "edge", registry: { state: "up" }, hosts: [{ host: "one", backends: 1 }] },
+		});
 		expect((await run(host.config, "status")).stdout).toMatch(
 			/^fleet default: 1 other host with 0 backends; this one tells of 1$/m,
 		);
@@ -67,7 +62,7 @@ describe.skipIf(skipPrivileged)("a fleet as its operator sees it", () => {
 		expect((await run(edge.config, "status", "--fleet")).stdout).toMatch(/^one .* draining /m);
 		expect((await run(one.config, "status")).stdout).toMatch(/^this host is drained: others send it no new work/m);
 
-		await run(one.config, "drain-host");
+		await ask(one.socket, "POST", "/v1/drain-host", {});
 		await eventually("the edge forgot it", async () => {
 			const { body } = await ask(edge.socket, "GET", "/v1/status");
 			return !JSON.stringify(body).includes('"host":"one"');
