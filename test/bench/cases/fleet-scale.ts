@@ -47,7 +47,10 @@ export async function fleetScale(): Promise<Section> {
 		await using owned = lifetime();
 		const redis = owned.own(await startRedis({ config: ["maxclients 20000"] }));
 		version = await redisVersion(redis);
-		figures.push(...(await measure(owned, redis, size)));
+		const found = await measure(owned, redis, size);
+		figures.push(...found);
+		// the next size may be too much for the machine
+		for (const { what, measured } of found) process.stderr.write(`==> ${what}: ${measured}\n`);
 	}
 	return {
 		title: "Many hosts",
