@@ -7,7 +7,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { reconnectDelayMs } from "./backoff.js";
 import { type Link, openLink, SILENCE_MS } from "./connect.js";
 import type { Keys } from "./keys.js";
-import { askReach } from "./looks.js";
+import { askReach } from "./reach.js";
 import type { RedisConfig } from "./trouble.js";
 
 export interface FollowOptions {

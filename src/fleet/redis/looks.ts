@@ -5,6 +5,7 @@
 
 import type { Link } from "./connect.js";
 import { FIELDS, type Keys } from "./keys.js";
+import { WRONG_TYPE } from "./reach.js";
 import { script } from "./script.js";
 import type { Version } from "./versions.js";
 import { LONGEST_ABOUT, LONGEST_OFFER } from "./wire.js";
@@ -17,14 +18,6 @@ const LONGEST_NAME = 63;
 const LONGEST_KEY = 256;
 /** A host with more offers than these is not read. */
 const MAX_OFFERS = 10_000;
-
-/** Says which key is of another type, since Redis does not; any other error is left to the command that follows. */
-const WRONG_TYPE = `
-local function wrongType(reply, key)
-	if type(reply) == 'table' and reply.err and string.find(reply.err, 'WRONGTYPE') then
-		return redis.error_reply('WRONGTYPE at key ' .. key)
-	end
-end`;
 
 const NOW = "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)";
 
@@ -115,25 +108,6 @@ end
 return found
 `);
 
-/** Key: the stream. What it holds from and to; nothing when it is not there. */
-const REACH = script(`
-${WRONG_TYPE}
-local info = redis.pcall('XINFO', 'STREAM', KEYS[1])
-if info.err then
-	if string.find(info.err, 'no such key') then return {'0-0', ''} end
-	local wrong = wrongType(info, KEYS[1])
-	if wrong then return wrong end
-	-- asked once more, unprotected: that error has a line, by which the command is named
-	redis.call('XINFO', 'STREAM', KEYS[1])
-end
-local last, first = '0-0', ''
-for i = 1, #info, 2 do
-	if info[i] == 'last-generated-id' then last = info[i + 1] end
-	if info[i] == 'first-entry' and info[i + 1] then first = info[i + 1][1] end
-end
-return {last, first}
-`);
-
 export interface BeatAnswer {
 	readonly redisMs: number;
 	/** How many leases there are. */
@@ -214,18 +188,7 @@ export async function askHosts(
 	return hosts.map((_, at) => readHost(list(reply[at])));
 }
 
-/** The id of the newest entry that the stream ever had, and of the oldest that it has; absent: it has none. */
-export interface Reach {
-	readonly last: string;
-	readonly first: string | undefined;
-}
-
-export async function askReach(link: Link, keys: Keys): Promise<Reach> {
-	const [last, first] = list(await link.run(REACH, [keys.changes], []));
-	return { last: String(last), first: first === "" || first === undefined ? undefined : String(first) };
-}
-
-export function readVersion(text: unknown): Version | undefined {
+function readVersion(text: unknown): Version | undefined {
 	const [, incarnation, sequence] = /^(\d{1,15}):(\d{1,15})$/.exec(String(text)) ?? [];
 	return incarnation === undefined ? undefined : { incarnation: Number(incarnation), sequence: Number(sequence) };
 }
