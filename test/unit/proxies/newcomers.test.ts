@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Backend, BackendRef, DesiredSet } from "../../../src/backends/backend.js";
 import { createNewcomers } from "../../../src/proxies/newcomers.js";
-import { web } from "../../desired.js";
+import { backend, service, web } from "../../desired.js";
 
 const AGE_MS = 100;
 
@@ -78,5 +78,16 @@ describe("a newcomer", () => {
 		become(web("10.0.0.1", "10.0.0.2"), 1090);
 		expect(grown(1100)).toEqual(["10.0.0.1"]);
 		expect(newcomers.dueMs(AGE_MS)).toBe(1100);
+	});
+
+	test("leaves no backup behind that nobody goes before", () => {
+		const { newcomers, become, set } = setup();
+		const both = [backend("web", "10.0.0.1"), backend("web", "10.0.1.1", 80, { backup: true, local: false })];
+		newcomers.handed([service("web", both.slice(1))]);
+		become([service("web", both)], 1000);
+		const backups = (nowMs: number) =>
+			newcomers.grown(set(), nowMs, AGE_MS).flatMap(({ backends }) => backends.map(({ backup }) => backup));
+		expect(backups(1050)).toEqual([false]);
+		expect(backups(1100)).toEqual([false, true]);
 	});
 });

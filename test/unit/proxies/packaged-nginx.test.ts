@@ -46,6 +46,19 @@ upstream web {
 		expect(text).toContain("upstream web {\n\tserver 10.0.0.4:80 weight=100 max_fails=0;\n}");
 	});
 
+	test.each([
+		["roundrobin", "backup"],
+		["leastconn", "backup"],
+		["ip_hash", "down"],
+		["uri", "down"],
+	])("has a backup with %s as %s", async (balance, word) => {
+		const backends = [backend("web", "10.0.0.1"), backend("web", "10.0.1.1", 80, { backup: true, local: false })];
+		const text = await renderProxy(nginx(), "h", PACKAGED, [service("web", backends, { balance })]);
+		expect(text).toContain(`\tserver 10.0.0.1:80 weight=100 max_fails=0;\n`);
+		expect(text).toContain(`\tserver 10.0.1.1:80 weight=100 max_fails=0 ${word};\n`);
+		expect(text).not.toContain("127.0.0.1:9");
+	});
+
 	test("answers for empty http services where it is told to", async () => {
 		const proxy = nginx({ options: { unavailable: "127.0.0.1:1503" } });
 		const text = await renderProxy(proxy, "h", PACKAGED, [service("db", [], { mode: "tcp" }), service("web", [])]);
