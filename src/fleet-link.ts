@@ -9,6 +9,7 @@ import type { Config, FleetConfig } from "./config/schema.js";
 import type { OfferedService } from "./fleet/offer.js";
 import { openMember } from "./fleet/open.js";
 import type { HostChange, HostInfo, Member, MemberOptions } from "./fleet/registry.js";
+import { growFreely } from "./heap.js";
 import type { Pipeline } from "./pipeline-port.js";
 
 /** What is not known so long after the start is not waited for, unless an engine has yet to answer. */
@@ -95,6 +96,8 @@ export async function openFleetLink(options: FleetLinkOptions): Promise<FleetLin
 		const told = new Set<string>();
 		const isCurrent = () => joinedBy === by;
 		const { host, zone } = by;
+		// all hosts are read at once
+		growFreely(by.fleet.subscribe);
 		const member = await open(by.fleet, {
 			host,
 			zone,
@@ -126,6 +129,7 @@ export async function openFleetLink(options: FleetLinkOptions): Promise<FleetLin
 				}
 				pipeline.onRemoteComplete(beganMs);
 				isComplete();
+				growFreely(false);
 			},
 			onState(state) {
 				if (!isCurrent()) return;
