@@ -4,9 +4,32 @@ import { defineConfig } from "vitest/config";
 const built = [{ find: /^(.*)\/src\/(.*)\.js$/, replacement: "$1/dist/$2.js" }];
 
 /**
- * Four projects: `unit` runs the sources, pure parts and files only; `integration` runs what was built, against the real
- * kernel, namespaces and proxies, one file at a time; so do `engines`, against real container engines, and `redis`, against
- * a Redis Cluster and a Sentinel.
+ * Those of the integration tests that are run alone: they fill what belongs to the whole host (the ring buffer, the table,
+ * a thousand namespaces), count what comes out of it, or build anew what the others run. All else has daemons and proxies
+ * that keep to its own namespaces, ports and folders: two files at a time, since they wait as much as they work.
+ */
+const ALONE = [
+	"full-queue",
+	"hooks",
+	"netns-life",
+	"object-file",
+	"package",
+	"pause",
+	"record",
+	"sensor",
+	"snapshot",
+	"stopping",
+	"supervision",
+	"watcher",
+].map((name) => `test/integration/${name}.test.ts`);
+
+const INTEGRATION = ["test/integration/**/*.test.ts"];
+const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 };
+
+/**
+ * Five projects: `unit` runs the sources, pure parts and files only; `integration` and then `integration-alone` run what was
+ * built, against the real kernel, namespaces and proxies; so do `engines`, against real container engines, and `redis`,
+ * against a Redis Cluster and a Sentinel.
  */
 export default defineConfig({
 	test: {
@@ -16,11 +39,23 @@ export default defineConfig({
 				resolve: { alias: built },
 				test: {
 					name: "integration",
-					include: ["test/integration/**/*.test.ts"],
+					include: INTEGRATION,
+					exclude: ALONE,
+					pool: "forks",
+					maxWorkers: 2,
+					sequence: { groupOrder: 1 },
+					...timeouts,
+				},
+			},
+			{
+				resolve: { alias: built },
+				test: {
+					name: "integration-alone",
+					include: ALONE,
 					pool: "forks",
 					fileParallelism: false,
-					testTimeout: 60_000,
-					hookTimeout: 60_000,
+					sequence: { groupOrder: 2 },
+					...timeouts,
 				},
 			},
 			{
@@ -41,8 +76,8 @@ export default defineConfig({
 					include: ["test/engines/**/*.test.ts"],
 					pool: "forks",
 					fileParallelism: false,
-					testTimeout: 60_000,
-					hookTimeout: 60_000,
+					sequence: { groupOrder: 3 },
+					...timeouts,
 				},
 			},
 		],

@@ -65,26 +65,31 @@ static __always_inline void describe_socket(struct record *rec, struct sock *sk)
 		BPF_CORE_READ_INTO((__be32 *)rec->addr, sk, __sk_common.skc_rcv_saddr);
 }
 
-/* a task's number in its own pid namespace */
-static __always_inline struct upid *own_number(struct pid *pid)
+/* a task's number in its own pid namespace, which is so many below the initial one */
+static __always_inline struct upid *own_number(struct pid *pid, unsigned int level)
 {
 	/* the index is known only here, so the element is found by hand */
-	return (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-	       BPF_CORE_READ(pid, level) * bpf_core_type_size(struct upid);
+	return (void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
+}
+
+static __always_inline struct cgroup *cgroup_of(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, cgroups, dfl_cgrp);
 }
 
 /* what is known of the process that listens, or is told to stop */
-static __always_inline void describe_task(struct record *rec, struct task_struct *task)
+static __always_inline void describe_task(struct record *rec, struct task_struct *task, struct cgroup *cgroup)
 {
 	struct nsproxy *nsproxy = BPF_CORE_READ(task, nsproxy);
 	struct pid *pid = BPF_CORE_READ(task, thread_pid);
-	struct upid *number = own_number(pid);
+	unsigned int level = BPF_CORE_READ(pid, level);
+	struct upid *number = own_number(pid, level);
 
 	rec->pid = BPF_CORE_READ(task, tgid);
 	rec->pidns = BPF_CORE_READ(number, ns, ns.inum);
-	rec->is_init = BPF_CORE_READ(number, nr) == 1 && BPF_CORE_READ(pid, level) > 0;
+	rec->is_init = level > 0 && BPF_CORE_READ(number, nr) == 1;
 	rec->task_netns = BPF_CORE_READ(nsproxy, net_ns, ns.inum);
-	rec->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	rec->cgroup = BPF_CORE_READ(cgroup, kn, id);
 	BPF_CORE_READ_STR_INTO(&rec->comm, task, comm);
 	BPF_CORE_READ_STR_INTO(&rec->hostname, nsproxy, uts_ns, name.nodename);
 }
@@ -93,11 +98,12 @@ static __always_inline void describe_task(struct record *rec, struct task_struct
 static __always_inline void describe_opener(struct row *row, struct task_struct *task)
 {
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct cgroup *cgroup = cgroup_of(task);
 
-	describe_task(&row->rec, task);
+	describe_task(&row->rec, task, cgroup);
 	row->task = (__u64)leader;
 	row->started = BPF_CORE_READ(leader, start_time);
-	row->cgroup = (__u64)BPF_CORE_READ(task, cgroups, dfl_cgrp);
+	row->cgroup = (__u64)cgroup;
 }
 
 /* a look counts as use, too, for a fifth of what an update costs */

@@ -95,6 +95,13 @@ struct {
 	__type(value, __u8);
 } stopped SEC(".maps");
 
+/* for what is rarely there: a look takes no lock, as a deletion in vain does */
+static __always_inline void forget(void *map, void *key)
+{
+	if (bpf_map_lookup_elem(map, key))
+		bpf_map_delete_elem(map, key);
+}
+
 static __always_inline struct losses *lost(void)
 {
 	__u32 zero = 0;

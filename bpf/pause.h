@@ -58,6 +58,7 @@ static __always_inline __u8 paused_by(struct row *row)
 static __always_inline void tell_signal(struct task_struct *task, __u8 kind)
 {
 	struct net *net = BPF_CORE_READ(task, nsproxy, net_ns);
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
 	struct record rec = {};
 
 	rec.version = RECORD_VERSION;
@@ -65,7 +66,7 @@ static __always_inline void tell_signal(struct task_struct *task, __u8 kind)
 	rec.paused = PAUSED_BY_SIGNAL;
 	rec.at_ns = bpf_ktime_get_boot_ns();
 	describe_net(&rec, net);
-	describe_task(&rec, BPF_CORE_READ(task, group_leader));
+	describe_task(&rec, leader, cgroup_of(leader));
 	publish(&rec, (__u64)net);
 }
 

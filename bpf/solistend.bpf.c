@@ -38,10 +38,10 @@ static __always_inline void opened(struct sock *sk)
 	describe_opener(&row, (struct task_struct *)bpf_get_current_task());
 	remember_targets(&row.rec);
 	/* whoever was stopped by that number is gone: this one runs */
-	bpf_map_delete_elem(&stopped, &row.rec.pid);
+	forget(&stopped, &row.rec.pid);
 
 	/* the row first: whatever happens to the event, a read finds it */
-	bpf_map_delete_elem(&tombstones, &key);
+	forget(&tombstones, &key);
 	if (bpf_map_update_elem(&listeners, &key, &row, BPF_ANY))
 		count_table_full();
 	publish(&row.rec, net_of(sk));
@@ -53,6 +53,7 @@ static __always_inline void closed(struct sock *sk)
 	__u64 now = bpf_ktime_get_boot_ns();
 	__u64 cookie = identity_of(sk);
 	struct record rec = {};
+	struct task_struct *task;
 	struct row *row;
 
 	/* the tombstone first: a seed that inserts after us must find it */
@@ -64,7 +65,8 @@ static __always_inline void closed(struct sock *sk)
 		rec.paused = 0;
 	} else {
 		describe_socket(&rec, sk);
-		describe_task(&rec, (struct task_struct *)bpf_get_current_task());
+		task = (struct task_struct *)bpf_get_current_task();
+		describe_task(&rec, task, cgroup_of(task));
 		rec.cookie = cookie;
 	}
 	bpf_map_delete_elem(&listeners, &key);
@@ -76,6 +78,7 @@ static __always_inline void closed(struct sock *sk)
 static __always_inline void told_to_stop(struct task_struct *task, int sig)
 {
 	struct net *net = BPF_CORE_READ(task, nsproxy, net_ns);
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
 	struct record rec = {};
 
 	rec.version = RECORD_VERSION;
@@ -83,7 +86,7 @@ static __always_inline void told_to_stop(struct task_struct *task, int sig)
 	rec.signal = sig;
 	rec.at_ns = bpf_ktime_get_boot_ns();
 	describe_net(&rec, net);
-	describe_task(&rec, BPF_CORE_READ(task, group_leader));
+	describe_task(&rec, leader, cgroup_of(leader));
 	if (bpf_map_lookup_elem(&stop_targets, &rec.pid) ||
 	    (rec.is_init && bpf_map_lookup_elem(&stop_targets, &rec.pidns)))
 		publish(&rec, (__u64)net);

@@ -217,6 +217,8 @@ export function registryContract(open: () => Promise<RegistryUnderTest>): void {
 			const b = await join(registry, "b");
 			a.member.declare([CART]);
 			a.member.offer([put(80)]);
+			// Who comes when it has left is not told of it at all.
+			await sees(b, "a", { 80: 100 });
 			expect(await a.member.drain(true)).toBeUndefined();
 			await eventually("it is over", () => b.changes.find(({ kind }) => kind === "over"));
 			expect(b.changes.find(({ kind }) => kind === "over")).toMatchObject({ host: "a", said: true });

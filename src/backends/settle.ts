@@ -32,9 +32,14 @@ export function acted({ activeMs, waiting }: SettleState, nowMs: number): Settle
 	return { activeMs: waiting === undefined ? activeMs : nowMs, waiting: undefined };
 }
 
+/** Whether what waits is the first change after quiet. */
+export function isFirst({ activeMs, waiting }: SettleState, quiet: number): boolean {
+	return waiting !== undefined && (activeMs === undefined || waiting.firstMs - activeMs >= quiet);
+}
+
 /** When to act next; in the past when it is overdue, undefined when nothing changed. */
 export function dueAtMs({ activeMs, waiting }: SettleState, { quiet, max }: SettlePolicy): number | undefined {
 	if (waiting === undefined) return undefined;
-	if (activeMs === undefined || waiting.firstMs - activeMs >= quiet) return waiting.firstMs;
+	if (isFirst({ activeMs, waiting }, quiet)) return waiting.firstMs;
 	return Math.min(waiting.lastMs + quiet, waiting.firstMs + max);
 }

@@ -7,7 +7,7 @@
 
 import type { Logger } from "pino";
 import type { Backend, BackendRef, DesiredChange, DesiredSet } from "../backends/backend.js";
-import { acted, changed, dueAtMs, SETTLED, type SettlePolicy } from "../backends/settle.js";
+import { acted, changed, dueAtMs, isFirst, SETTLED, type SettlePolicy } from "../backends/settle.js";
 import type { ProxyConfig } from "../config/schema.js";
 import { retryDelayMs } from "./backoff.js";
 import type { LoopCounts } from "./counts.js";
@@ -69,7 +69,7 @@ export function openLoop(options: LoopOptions): Loop {
 	let againAtMs: number | undefined;
 	/** When newcomers are old enough; what changes until then is gathered as ever, and they go with it. */
 	let grownAtMs: number | undefined;
-	/** Whether it is the limiter that `againAtMs` waits for. */
+	/** Whether it is a reload that has to wait that `againAtMs` is for. */
 	let limited = false;
 	let failures = 0;
 	/** The oldest change that has not reached the proxy. */
@@ -159,8 +159,8 @@ export function openLoop(options: LoopOptions): Loop {
 		onOperator,
 		ledger,
 		inTurn,
-		forReload: (set) => newcomers?.grown(set, now(), policy.quiet) ?? set,
-		onPlanned: (set) => newcomers?.handed(set),
+		forReload: (set) => newcomers?.grown(set, now(), policy.quiet) ?? { set, allAtMs: undefined },
+		onGiven: (set) => newcomers?.handed(set),
 		signal: abort.signal,
 		now,
 	});
@@ -197,6 +197,7 @@ export function openLoop(options: LoopOptions): Loop {
 				await pause(dueMs);
 				continue;
 			}
+			const mayWait = !isFirst(settling, policy.quiet);
 			settling = acted(settling, now());
 			againAtMs = undefined;
 			grownAtMs = undefined;
@@ -207,7 +208,7 @@ export function openLoop(options: LoopOptions): Loop {
 			task = "follow";
 			let isThrough = false;
 			try {
-				isThrough = end(await round(asked, since));
+				isThrough = end(await round(asked, since, mayWait));
 			} catch (error) {
 				if (abort.signal.aborted) return;
 				ledger.failed(error, "what it has, which was not touched", again());
@@ -236,7 +237,7 @@ export function openLoop(options: LoopOptions): Loop {
 				return;
 			}
 			ask("plan");
-			// Until the limiter allows, only a removal can be sooner: spare the work of finding that out each time.
+			// Until the reload may be, only a removal can make it sooner: spare the work of finding that out each time.
 			if (limited && !change.removal) return;
 			settling = changed(settling, now());
 			wake();

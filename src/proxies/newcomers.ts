@@ -5,15 +5,18 @@
 
 import { type Backend, type BackendRef, type DesiredSet, refKey } from "../backends/backend.js";
 
+export interface Grown {
+	/** Without those for which it is too early; the very same where there are none. */
+	readonly set: DesiredSet;
+	/** When all who were left out are old enough, if they stay; undefined when nobody will be. */
+	readonly allAtMs: number | undefined;
+}
+
 export interface Newcomers {
 	/** These came, went or changed. */
 	touched(refs: readonly BackendRef[], nowMs: number): void;
-	/**
-	 * The set without those for which it is too early; the very same where there are none.
-	 *
-	 * @param ageMs how old is old enough
-	 */
-	grown(set: DesiredSet, nowMs: number, ageMs: number): DesiredSet;
+	/** @param ageMs how old is old enough */
+	grown(set: DesiredSet, nowMs: number, ageMs: number): Grown;
 	/** The proxy gets this: whoever is in it is no newcomer any more. */
 	handed(set: DesiredSet): void;
 	/** When the next one was there for so long; undefined when there is none. */
@@ -39,17 +42,15 @@ export function createNewcomers(backend: (ref: BackendRef) => Backend | undefine
 			}
 		},
 		grown(set, nowMs, ageMs) {
-			const isYoung = (ref: BackendRef) => (sinceMs.get(refKey(ref)) ?? Number.NEGATIVE_INFINITY) + ageMs > nowMs;
-			const areYoung = new Set(
-				set
-					.flatMap(({ name, backends }) => backends.map(({ id }) => ({ service: name, id })).filter(isYoung))
-					.map(refKey),
-			);
-			if (areYoung.size === 0) return set;
-			return set.map((service) => {
-				const isGrown = ({ id }: Backend) => !areYoung.has(refKey({ service: service.name, id }));
+			const keys = set.flatMap(({ name, backends }) => backends.map(({ id }) => refKey({ service: name, id })));
+			const dueMs = (key: string) => (sinceMs.get(key) ?? Number.NEGATIVE_INFINITY) + ageMs;
+			const young = new Map(keys.map((key) => [key, dueMs(key)] as const).filter(([, due]) => due > nowMs));
+			if (young.size === 0) return { set, allAtMs: undefined };
+			const grown = set.map((service) => {
+				const isGrown = ({ id }: Backend) => !young.has(refKey({ service: service.name, id }));
 				return { ...service, backends: withoutPreferred(service.backends.filter(isGrown)) };
 			});
+			return { set: grown, allAtMs: lastOf([...young.values()]) };
 		},
 		handed(set) {
 			known = new Set(set.flatMap(({ name, backends }) => backends.map(({ id }) => refKey({ service: name, id }))));
@@ -67,4 +68,10 @@ function withoutPreferred(backends: readonly Backend[]): readonly Backend[] {
 	const isLeading = ({ backup, state, weight }: Backend) => !backup && state === "ready" && weight > 0;
 	if (backends.some(isLeading)) return backends;
 	return backends.map((backend) => (backend.backup ? { ...backend, backup: false } : backend));
+}
+
+/** The latest of these times but the infinite ones. */
+function lastOf(times: readonly number[]): number | undefined {
+	const finite = times.filter(Number.isFinite);
+	return finite.length > 0 ? Math.max(...finite) : undefined;
 }

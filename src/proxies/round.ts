@@ -9,6 +9,7 @@ import type { SolistendError } from "../errors.js";
 import type { Driver, OperatorChange, Plan, StageTimes } from "./driver.js";
 import type { Turns } from "./fast-queue.js";
 import type { Ledger } from "./ledger.js";
+import type { Grown } from "./newcomers.js";
 import { type ReloadLimiter, reloadAllowedAtMs, reloaded } from "./reload-limiter.js";
 
 /**
@@ -44,22 +45,28 @@ export interface RoundOptions {
 	readonly ledger: Ledger;
 	readonly inTurn: Turns;
 	/** Takes from the desired set whom a reload is not for yet. */
-	readonly forReload: (set: DesiredSet) => DesiredSet;
-	/** What the proxy gets. */
-	readonly onPlanned: (set: DesiredSet) => void;
+	readonly forReload: (set: DesiredSet) => Grown;
+	/** The proxy has this, or gets it now. */
+	readonly onGiven: (set: DesiredSet) => void;
 	readonly signal: AbortSignal;
 	now(): number;
 }
 
-/** Rejects when the driver can't read or plan, or the signal is aborted. */
-export type Round = (task: Task, since: DesiredChange | undefined) => Promise<RoundEnd>;
+/**
+ * Rejects when the driver can't read or plan, or the signal is aborted.
+ *
+ * @param mayWait it is for what was gathered: a reload of it may still wait for those who have only just joined
+ */
+export type Round = (task: Task, since: DesiredChange | undefined, mayWait: boolean) => Promise<RoundEnd>;
 
 const NOBODY = { joined: [], left: [] } as const;
 
 export function createRounds(options: RoundOptions): Round {
-	const { proxy, driver, desired, onOperator, ledger, inTurn, forReload, onPlanned, signal, now } = options;
+	const { proxy, driver, desired, onOperator, ledger, inTurn, forReload, onGiven, signal, now } = options;
 	const isApplying = proxy.mode === "apply";
 	let limiter: ReloadLimiter;
+	/** Whether the next reload has waited for newcomers: it does so once. */
+	let hasWaited = false;
 
 	/** Lets the file follow what the fast lane did; undefined where that takes a plan. */
 	const follow = async (beginMs: number): Promise<RoundEnd | undefined> => {
@@ -80,15 +87,15 @@ export function createRounds(options: RoundOptions): Round {
 			if (task !== "plan" && taken?.isSame === true && taken.byOthers.length === 0) return undefined;
 			const all = desired() ?? [];
 			let plan = driver.plan(actual, all);
-			const set = plan.reload ? forReload(all) : all;
+			const { set, allAtMs } = plan.reload ? forReload(all) : { set: all };
 			if (set !== all) plan = driver.plan(actual, set);
-			onPlanned(set);
 			const planMs = now();
 			const { urgent = [] } = plan;
-			return { plan, planMs, urgent: isApplying && urgent.length > 0 ? await driver.run(urgent, signal) : undefined };
+			const isUrgent = isApplying && urgent.length > 0;
+			return { plan, planMs, set, allAtMs, urgent: isUrgent ? await driver.run(urgent, signal) : undefined };
 		});
 
-	const round: Round = async (task, since) => {
+	const round: Round = async (task, since, mayWait) => {
 		const beginMs = now();
 		if (desired() === undefined) return { kind: "idle" };
 		const early = task === "follow" ? await follow(beginMs) : undefined;
@@ -97,8 +104,8 @@ export function createRounds(options: RoundOptions): Round {
 		const readMs = now();
 		// Where the file can't follow by itself, that takes a plan.
 		const made = await planned(task === "follow" ? "plan" : task, actual);
-		if (made === undefined) return (await follow(beginMs)) ?? round("plan", since);
-		const { plan, planMs, urgent } = made;
+		if (made === undefined) return (await follow(beginMs)) ?? round("plan", since, mayWait);
+		const { plan, planMs, set, allAtMs, urgent } = made;
 		if (!isApplying) return { kind: "observed", plan };
 		const before = { read: readMs - beginMs, render: planMs - readMs };
 		const tell = (stagesMs: StageTimes, reload: boolean) =>
@@ -108,11 +115,16 @@ export function createRounds(options: RoundOptions): Round {
 
 		if (urgent?.kind === "failed") return { ...urgent, unexpected: true };
 		const untilMs = plan.reload ? reloadAllowedAtMs(limiter, plan.diff.left.length > 0, proxy.reloadInterval) : 0;
-		const isLimited = untilMs > planMs;
-		if (plan.steps.length === 0 || isLimited) {
-			if (urgent !== undefined) tell(urgent.stagesMs, false);
-			return isLimited ? { kind: "limited", untilMs } : end;
+		if (urgent !== undefined && (plan.steps.length === 0 || untilMs > planMs)) tell(urgent.stagesMs, false);
+		if (untilMs > planMs) return { kind: "limited", untilMs };
+		if (plan.reload && allAtMs !== undefined && mayWait && !hasWaited) {
+			// A reload for others: those who joined in the last moment can go with it, and need none of their own.
+			hasWaited = true;
+			return { kind: "limited", untilMs: allAtMs };
 		}
+		hasWaited = false;
+		onGiven(set);
+		if (plan.steps.length === 0) return end;
 		const outcome = await driver.run(plan.steps, signal);
 		if (outcome.stagesMs.reload !== undefined) limiter = reloaded(limiter, planMs, proxy.reloadInterval);
 		if (outcome.kind === "failed") return outcome;

@@ -190,7 +190,11 @@ export function openSensor(options: SensorOptions): Sensor {
 			onLosses: compare,
 			onBehind: (times) => loseMore("workerBehind", times),
 			onStall: () => loseMore("mainStalls"),
-			onHung: (reason) => down(`the watcher thread hangs: ${reason}`),
+			onHung(reason) {
+				clearTimeout(restartTimer);
+				down(`the watcher thread hangs: ${reason}`);
+			},
+			onAnswer: recover,
 			onDeath(reason) {
 				clearTimeout(restartTimer);
 				const livedMs = performance.now() - startedMs;

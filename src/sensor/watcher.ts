@@ -10,8 +10,17 @@ import { openEventfd } from "./libbpf.js";
 import { MAX_UNACKNOWLEDGED, Shared, type WatcherInput, type WatcherMessage } from "./protocol.js";
 import type { KernelLosses } from "./record.js";
 
-/** How often the worker is asked whether it lives. It has until the next question to answer, which takes it microseconds. */
-const PING_MS = 1000;
+/**
+ * How often the worker is asked whether it lives. It has until the next question to answer, which takes it microseconds:
+ * so one that hangs is noticed within two of these.
+ */
+const PING_MS = 450;
+
+/** One that has not answered for so long is ended; on a busy machine it may have been late. */
+const GIVE_UP_MS = 2000;
+
+/** The main thread is said to have stood still. */
+const STALL_MS = 1000;
 
 /** A worker that reads no ring buffer this long after its start hangs. */
 const START_TIMEOUT_MS = 10_000;
@@ -39,10 +48,12 @@ export interface WatcherOptions {
 	onLosses(losses: KernelLosses): void;
 	/** So many times more the worker left records in the ring buffer, since the main thread took in too few. */
 	onBehind(times: number): void;
-	/** The main thread itself did nothing for so long, beyond the second between two pings. */
+	/** The main thread itself did nothing for so long. */
 	onStall(ms: number): void;
-	/** The worker does not answer. It is being ended: `onDeath` or `onStuck` follows. */
+	/** The worker does not answer, or does not start. `onAnswer` follows, or it is ended: `onDeath` or `onStuck`. */
 	onHung(reason: string): void;
+	/** It was only late: it answers again. */
+	onAnswer(): void;
 	/** The worker ended although nobody asked it to. Events may be lost; another one can be started. */
 	onDeath(reason: string): void;
 	/** The worker hangs and can't be ended: only the end of the process mends that. */
@@ -73,8 +84,11 @@ export function startWatcher(options: WatcherOptions): Watcher {
 
 	const startedMs = performance.now();
 	let lastTickMs = startedMs;
+	let pingedMs = startedMs;
 	let reason: string | undefined;
 	let isWatching = false;
+	/** It left a ping unanswered, and was told of. */
+	let isLate = false;
 	let isClosing = false;
 	let gone = false;
 	let behind = 0;
@@ -126,7 +140,7 @@ export function startWatcher(options: WatcherOptions): Watcher {
 
 	const giveUp = async (why: string) => {
 		reason = why;
-		options.onHung(why);
+		if (!isLate) options.onHung(why);
 		if (!(await end()) && !isClosing) options.onStuck(stuck());
 	};
 
@@ -135,17 +149,26 @@ export function startWatcher(options: WatcherOptions): Watcher {
 		const lateMs = nowMs - lastTickMs - PING_MS;
 		lastTickMs = nowMs;
 		const hasAnswered = Atomics.load(counters, Shared.answered) === Atomics.load(counters, Shared.pinged);
+		if (lateMs >= STALL_MS) options.onStall(lateMs);
 		if (lateMs >= PING_MS) {
-			// Whoever stopped this thread may have stopped the other one, too: it gets one more second.
-			options.onStall(lateMs);
+			// Whoever stopped this thread may have stopped the other one, too: it gets one more turn.
 		} else if (!hasAnswered) {
-			void giveUp(`it did not answer within ${PING_MS} ms`);
-			return;
+			if (nowMs - pingedMs >= GIVE_UP_MS) {
+				void giveUp(`it did not answer within ${GIVE_UP_MS} ms`);
+				return;
+			}
+			if (!isLate) options.onHung(`it did not answer within ${PING_MS} ms`);
+			isLate = true;
 		} else if (!isWatching && nowMs - startedMs >= START_TIMEOUT_MS) {
 			void giveUp(`it did not start within ${START_TIMEOUT_MS} ms`);
 			return;
 		}
-		if (isWatching && hasAnswered) Atomics.add(counters, Shared.pinged, 1);
+		if (isWatching && hasAnswered) {
+			if (isLate) options.onAnswer();
+			isLate = false;
+			Atomics.add(counters, Shared.pinged, 1);
+			pingedMs = nowMs;
+		}
 		wake.signal();
 	};
 	const pinging = setInterval(tick, PING_MS);

@@ -2,14 +2,14 @@
 
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { execa } from "execa";
 import { stringify } from "yaml";
-import { type Daemon, type LogLine, solistend, startDaemon } from "./daemon.js";
+import { type Daemon, type LogLine, startDaemon } from "./daemon.js";
 import { type Haproxy, startHaproxy } from "./haproxy.js";
 import { type Lifetime, lifetime } from "./lifetime.js";
 import { type ConnectedNetns, type Netns, openSegment, type Segment } from "./netns.js";
 import { freePort } from "./port.js";
 import { HAPROXY } from "./programs.js";
+import { rendered } from "./rendered.js";
 import { tempFolder } from "./temp-folder.js";
 
 export interface Edge extends AsyncDisposable {
@@ -96,9 +96,7 @@ export async function openEdge(options: EdgeOptions = {}, program = HAPROXY): Pr
 			return writeFile(config, stringify({ services, proxies: [edge], state, admin: { socket }, ...settings }));
 		};
 		await configure(changes);
-		const [command, ...words] = solistend("render", "--config", config);
-		const { stdout } = await execa(command, words, { stripFinalNewline: false });
-		await writeFile(output, stdout);
+		await writeFile(output, await rendered(config));
 		const own = join(folder, "own.cfg");
 		await writeFile(own, beside);
 		const configFiles = beside === "" ? [output] : [output, own];

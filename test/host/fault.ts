@@ -7,7 +7,7 @@ import { type Daemon, startDaemon } from "./daemon.js";
 import { tempFolder } from "./temp-folder.js";
 
 /** What happens at the worker's next message; `once`: the next worker is a good one. */
-export type Fault = `${"throw" | "exit" | "hang" | "stuck"}${"" | " once"}`;
+export type Fault = `${"throw" | "exit" | "hang" | "stuck" | "late"}${"" | " once"}`;
 
 export interface FaultyWorker {
 	readonly url: URL;
@@ -15,7 +15,7 @@ export interface FaultyWorker {
 	fault(fault: Fault): Promise<void>;
 	/** False once a fault that happens once has begun. */
 	isSet(): Promise<boolean>;
-	/** Workers that start from now on are good ones. */
+	/** Workers that start from now on are good ones, and one that is late goes on. */
 	mend(): Promise<void>;
 	/** A daemon with such a worker, in a process of its own. */
 	startDaemon(config: string): Daemon;

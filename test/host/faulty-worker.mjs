@@ -1,7 +1,8 @@
 /**
  * The watcher as it was built, with a fault: before each message it posts, it looks whether the file that the environment
- * names as SOLISTEND_TEST_FAULT holds one. `throw`, `exit`, `hang` (in JavaScript) or `stuck` (in the kernel); with ` once`
- * behind it the file is removed first, so that the next worker is a good one.
+ * names as SOLISTEND_TEST_FAULT holds one. `throw`, `exit`, `hang` (in JavaScript) `stuck` (in the kernel), or `late` (in
+ * JavaScript, until the file is gone); with ` once` behind it the file is removed first, so that the next worker is a good
+ * one.
  */
 
 import { readFileSync, rmSync } from "node:fs";
@@ -30,6 +31,10 @@ parentPort.postMessage = (message) => {
 			break;
 		case "hang":
 			for (;;);
+		case "late":
+			while (fault() === "late") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+			post(message);
+			break;
 		case "stuck":
 			koffi.load("libc.so.6").func("int poll(void *fds, unsigned long count, int timeout)")(null, 0, -1);
 			break;

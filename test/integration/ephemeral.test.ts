@@ -2,11 +2,10 @@
 
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { type Application, startApplication } from "../host/application.js";
-import { type Daemon, solistend, startDaemon } from "../host/daemon.js";
+import { type Daemon, startDaemon } from "../host/daemon.js";
 import { applied, type Edge, joined, openEdge } from "../host/edge.js";
 import { eventually } from "../host/eventually.js";
 import { ip } from "../host/ip.js";
@@ -15,6 +14,7 @@ import { addNetns, type Netns } from "../host/netns.js";
 import { startNginx, wholeFile } from "../host/nginx.js";
 import { freePort } from "../host/port.js";
 import { requirePrivileges, skipPrivileged } from "../host/privileges.js";
+import { rendered } from "../host/rendered.js";
 import { tempFolder } from "../host/temp-folder.js";
 
 requirePrivileges();
@@ -94,8 +94,7 @@ describe.skipIf(skipPrivileged)("a listener that is up for a moment", () => {
 				admin: { socket: join(folder, "admin.sock") },
 			}),
 		);
-		const [program, ...words] = solistend("render", "--config", config);
-		await writeFile(output, (await execa(program, words, { stripFinalNewline: false })).stdout);
+		await writeFile(output, await rendered(config));
 		owned.own(await startNginx(folder, output));
 		const application = await quietApplication("blue", blue);
 		const daemon = owned.own(startDaemon({ config }));

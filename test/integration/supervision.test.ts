@@ -74,11 +74,30 @@ describe.skipIf(skipPrivileged)("a worker", () => {
 		await eventually("the sensor was down", () => watched.states.length > 0);
 		expect(watched.states[0]).toMatchObject({
 			state: "down",
-			why: "the watcher thread hangs: it did not answer within 1000 ms",
+			why: "the watcher thread hangs: it did not answer within 450 ms",
 		});
 		await eventually("it is up again", () => state() === "up");
 		expect(watched.at(during.port())).toHaveLength(1);
 		expect(watched.sensor.losses().workerDeaths).toBe(1);
+		expect(messages()).toContain(
+			"the watcher thread died: it did not answer within 2000 ms (starting another one in 100 ms)",
+		);
+	});
+
+	test("that is only late is not ended: it goes on, and what happened meanwhile is known", async () => {
+		const first = await begin();
+		const port = first.port();
+		await worker.fault("late");
+		using during = listener();
+		await eventually("the sensor is down", () => state() === "down");
+		first.close();
+		await worker.mend();
+		await eventually("it is up again", () => state() === "up");
+		expect(watched.at(during.port())).toHaveLength(1);
+		expect(watched.at(port)).toEqual([]);
+		expect(watched.sensor.losses().workerDeaths).toBe(0);
+		using later = listener();
+		await watched.listening(later.port());
 	});
 
 	test("that dies over and over is started with growing pauses, and asked for no read meanwhile", async () => {

@@ -17,6 +17,7 @@ describe.skipIf(skipPrivileged)("a worker that can't read the ring buffer", () =
 				onBehind: () => undefined,
 				onStall: () => undefined,
 				onHung: () => undefined,
+				onAnswer: () => undefined,
 				onDeath: resolve,
 				onStuck: () => undefined,
 			});

@@ -20,6 +20,8 @@ export type Purpose = "commands" | "blocking";
 
 export interface LinkOptions {
 	readonly purpose: Purpose;
+	/** Of the host, in milliseconds: it is back well within it. Default: none to be kept. */
+	readonly lease?: number;
 	/** Connected; whether Redis does what it is told is another matter. */
 	onUp?(): void;
 	/** The connection is lost, or could not be made: told each time, `why` as a clause with its mend. */
@@ -51,7 +53,7 @@ export const SILENCE_MS = { commands: 3000, blocking: 5000 } as const satisfies 
 const NOT_CONNECTED = /enableOfflineQueue|^Connection is closed|aborted due to connection close|^None of startup nodes/;
 
 /** Opens a connection; it is not made yet when this returns. */
-export function openLink(config: RedisConfig, { purpose, onUp, onDown }: LinkOptions): Link {
+export function openLink(config: RedisConfig, { purpose, lease, onUp, onDown }: LinkOptions): Link {
 	let client: Redis | Cluster | undefined;
 	let timer: NodeJS.Timeout | undefined;
 	let failures = 0;
@@ -68,7 +70,7 @@ export function openLink(config: RedisConfig, { purpose, onUp, onDown }: LinkOpt
 		if (closed) return;
 		onDown?.(lastWhy);
 		failures++;
-		timer = setTimeout(connect, reconnectDelayMs(failures, Math.random()));
+		timer = setTimeout(connect, reconnectDelayMs(failures, Math.random(), lease));
 	};
 	/** The last error of a client that says what is the matter, and not only that it is not connected. */
 	const told = (error: unknown) => {

@@ -65,6 +65,7 @@ export function openPublisher({ redis, keys, identity, options, onState }: Publi
 
 	const link = openLink(redis, {
 		purpose: "commands",
+		lease,
 		onUp() {
 			const address = link.localAddress();
 			if (address !== undefined) options.onLocalAddress?.(address);
@@ -172,7 +173,7 @@ export function openPublisher({ redis, keys, identity, options, onState }: Publi
 		} catch (error) {
 			if (isClosed) return;
 			failures++;
-			notBeforeMs = now() + reconnectDelayMs(failures, Math.random());
+			notBeforeMs = now() + reconnectDelayMs(failures, Math.random(), lease);
 			troubled(link.why(error));
 			// It was the primary once: who is it now?
 			if (messageOf(error).includes("READONLY")) link.reset();

@@ -63,7 +63,7 @@ if last > tonumber(ARGV[2]) and ends > now then
 	end
 end
 -- grows with each claim, also where Redis lost what was stored
-local incarnation = string.format('%.0f', math.max(last + 1, now))
+local incarnation = string.format('%.0f', math.max(last + 1, ARGV[2] + 1, now))
 redis.call('ZADD', KEYS[2], now + ARGV[6], ARGV[1])
 local about = ARGV[9]
 if first and machine and stored[5] then about = stored[5] end

@@ -336,6 +336,64 @@ describe("a backend that has only just joined", () => {
 		expect(driver.runs.map(({ step }) => step)).toEqual([["10.0.0.1"], []]);
 	});
 
+	test("goes with a reload for others that was gathered, which waits for it once", async () => {
+		await open({ reloadInterval: "0s" });
+		await vi.advanceTimersByTimeAsync(1000);
+		// Changes come all the time, so that only `settle.max` ends the gathering: 2 s after the second one.
+		touch("10.0.0.1");
+		await vi.advanceTimersByTimeAsync(50);
+		const secondMs = performance.now();
+		for (let i = 0; i < 50; i++) {
+			touch("10.0.0.1", `10.0.1.${i}`);
+			await vi.advanceTimersByTimeAsync(50);
+		}
+		// Who was there then has listened for 50 ms, and would have gone with it, had it stayed.
+		expect(driver.runs.map(({ step, atMs }) => [step, atMs - secondMs])).toEqual([[["10.0.0.1"], 2050]]);
+		await vi.advanceTimersByTimeAsync(1000);
+		expect(driver.live).toEqual(["10.0.0.1", "10.0.1.49"]);
+		driver.runs = [];
+
+		touch("10.0.0.1");
+		await vi.advanceTimersByTimeAsync(0);
+		for (let i = 0; i < 40; i++) {
+			touch("10.0.0.1", ...(i < 39 ? ["10.0.0.3", `10.0.1.${i}`] : ["10.0.0.3", "10.0.0.4"]));
+			await vi.advanceTimersByTimeAsync(50);
+		}
+		await vi.advanceTimersByTimeAsync(5000);
+		expect(driver.runs.map(({ step }) => step)).toEqual([["10.0.0.1"], ["10.0.0.1", "10.0.0.3", "10.0.0.4"]]);
+	});
+
+	test("costs no reload of its own at the end of a thousand changes, and all that stay are in", async () => {
+		const gone = new Set<number>();
+		const all = Array.from({ length: 20 }, (_, index) => index);
+		const up = () => all.filter((index) => !gone.has(index)).map((index) => `10.0.0.${index}`);
+		desired = web(...up());
+		driver.live = up();
+		await open();
+		await vi.advanceTimersByTimeAsync(1000);
+		for (let i = 0; i < 1000; i++) {
+			const index = (i * 7 + (i % 3)) % all.length;
+			if (!gone.delete(index)) gone.add(index);
+			touch(...up());
+			await vi.advanceTimersByTimeAsync(10);
+		}
+		await vi.advanceTimersByTimeAsync(5000);
+		expect(driver.live).toEqual(up());
+		expect(driver.runs).toHaveLength(6);
+	});
+
+	test("does not hold up a removal that is the first change after quiet", async () => {
+		desired = web("10.0.0.1");
+		driver.live = ["10.0.0.1"];
+		await open();
+		await vi.advanceTimersByTimeAsync(1000);
+		touch("10.0.0.2");
+		await vi.advanceTimersByTimeAsync(0);
+		expect(driver.runs.map(({ step }) => step)).toEqual([[]]);
+		await vi.advanceTimersByTimeAsync(2000);
+		expect(driver.runs.map(({ step }) => step)).toEqual([[], ["10.0.0.2"]]);
+	});
+
 	test("joins at once where that takes no reload", async () => {
 		driver.reloads = false;
 		await open();

@@ -22,7 +22,7 @@ function setup() {
 			);
 			newcomers.touched(refs, nowMs);
 		},
-		grown: (nowMs: number) => idsIn(newcomers.grown(set, nowMs, AGE_MS)),
+		grown: (nowMs: number) => idsIn(newcomers.grown(set, nowMs, AGE_MS).set),
 		set: () => set,
 	};
 }
@@ -39,7 +39,8 @@ describe("a newcomer", () => {
 		become(web("10.0.0.1"), 1000);
 		expect(newcomers.dueMs(AGE_MS)).toBe(1100);
 		expect(grown(1099)).toEqual([]);
-		expect(newcomers.grown(set(), 1100, AGE_MS)).toBe(set());
+		expect(newcomers.grown(set(), 1100, AGE_MS)).toEqual({ set: set(), allAtMs: undefined });
+		expect(newcomers.grown(set(), 1100, AGE_MS).set).toBe(set());
 	});
 
 	test("that the proxy got is none any more, whatever happens to it", () => {
@@ -72,6 +73,16 @@ describe("a newcomer", () => {
 		expect(grown(6100)).toEqual(["10.0.0.1"]);
 	});
 
+	test("is told when all of them are old enough, if any will be", () => {
+		const { newcomers, become, set } = setup();
+		become(web("10.0.0.1"), 1000);
+		become(web("10.0.0.1", "10.0.0.2"), 1060);
+		expect(newcomers.grown(set(), 1070, AGE_MS).allAtMs).toBe(1160);
+		expect(newcomers.grown(set(), 1160, AGE_MS).allAtMs).toBeUndefined();
+		become(closing(web("10.0.0.3")), 1170);
+		expect(newcomers.grown(set(), 1180, AGE_MS)).toMatchObject({ set: web(), allAtMs: undefined });
+	});
+
 	test("keeps nobody else waiting", () => {
 		const { newcomers, become, grown } = setup();
 		become(web("10.0.0.1"), 1000);
@@ -86,7 +97,7 @@ describe("a newcomer", () => {
 		newcomers.handed([service("web", both.slice(1))]);
 		become([service("web", both)], 1000);
 		const backups = (nowMs: number) =>
-			newcomers.grown(set(), nowMs, AGE_MS).flatMap(({ backends }) => backends.map(({ backup }) => backup));
+			newcomers.grown(set(), nowMs, AGE_MS).set.flatMap(({ backends }) => backends.map(({ backup }) => backup));
 		expect(backups(1050)).toEqual([false]);
 		expect(backups(1100)).toEqual([false, true]);
 	});
