@@ -8,12 +8,15 @@ import type { Logger } from "pino";
 import type { Config, FleetConfig } from "./config/schema.js";
 import type { OfferedService } from "./fleet/offer.js";
 import { openMember } from "./fleet/open.js";
-import type { HostChange, Member, MemberOptions } from "./fleet/registry.js";
+import type { HostChange, HostInfo, Member, MemberOptions } from "./fleet/registry.js";
+import { growFreely } from "./heap.js";
 import type { Pipeline } from "./pipeline-port.js";
 
 /** What is not known so long after the start is not waited for, unless an engine has yet to answer. */
 const SETTLED_MS = 10_000;
 const LOOK_MS = 250;
+/** More hosts than these that come in one step are told of by their number. */
+const MANY = 10;
 
 /** This host among the others. */
 export interface Fleet {
@@ -76,10 +79,14 @@ export async function openFleetLink(options: FleetLinkOptions): Promise<FleetLin
 
 	const declare = () => fleet?.member.declare(pipeline.remembered().services.map(offeredService));
 
-	const report = (change: HostChange, isNew: boolean) => {
-		if (change.kind === "over") log.info({ host: change.host, said: change.said, reason: change.why }, "host is gone");
-		else if (isNew) {
-			const { host, zone, version, draining } = change.host;
+	/** A line for each host that came or went; many that come at once, as at the start, share one. */
+	const report = (changes: readonly HostChange[], come: readonly HostInfo[]) => {
+		for (const change of changes) {
+			if (change.kind !== "over") continue;
+			log.info({ host: change.host, said: change.said, reason: change.why }, "host is gone");
+		}
+		if (come.length > MANY) return log.info({ count: come.length }, "hosts are there");
+		for (const { host, zone, version, draining } of come) {
 			log.info({ host, ...(zone !== undefined && { zone }), version, ...(draining && { draining }) }, "host is there");
 		}
 	};
@@ -89,6 +96,8 @@ export async function openFleetLink(options: FleetLinkOptions): Promise<FleetLin
 		const told = new Set<string>();
 		const isCurrent = () => joinedBy === by;
 		const { host, zone } = by;
+		// all hosts are read at once
+		growFreely(by.fleet.subscribe);
 		const member = await open(by.fleet, {
 			host,
 			zone,
@@ -97,13 +106,17 @@ export async function openFleetLink(options: FleetLinkOptions): Promise<FleetLin
 			subscribe: by.fleet.subscribe,
 			onChange(changes) {
 				if (!isCurrent()) return;
+				const come: HostInfo[] = [];
 				for (const change of changes) {
 					const name = change.kind === "over" ? change.host : change.host.host;
-					report(change, !hosts.has(name));
 					if (change.kind === "over") hosts.delete(name);
-					else hosts.add(name);
+					else {
+						if (!hosts.has(name)) come.push(change.host);
+						hosts.add(name);
+					}
 					told.add(name);
 				}
+				report(changes, come);
 				pipeline.onRemote(changes);
 			},
 			onComplete(beganMs) {
@@ -116,6 +129,7 @@ export async function openFleetLink(options: FleetLinkOptions): Promise<FleetLin
 				}
 				pipeline.onRemoteComplete(beganMs);
 				isComplete();
+				growFreely(false);
 			},
 			onState(state) {
 				if (!isCurrent()) return;

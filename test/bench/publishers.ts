@@ -90,7 +90,7 @@ async function changes(hosts: readonly Host[], perSecond: number, seconds: numbe
 	while (made < wanted) {
 		const due = Math.min(wanted, Math.floor(((now() - beganMs) / 1000) * perSecond));
 		for (; made < due; made++) {
-			if (absent.length >= MOST_ABSENT || wanted - made <= absent.length) comeBack();
+			if (absent.length >= MOST_ABSENT || wanted - made <= absent.length + 1) comeBack();
 			else close(hosts);
 		}
 		await pause(TICK_MS);

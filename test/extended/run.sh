@@ -1,6 +1,7 @@
 #!/bin/sh
 # The integration tests of proxies once more, with HAProxy 3.0 and Nginx 1.26 of Debian 13 in place of the host's; then
-# what needs a Redis Cluster, a Sentinel, a real Docker or a real Podman; then service and packages, on a booted Debian 12.
+# what needs a Redis Cluster, a Sentinel, a real Docker or a real Podman; faults in a fleet; and service and packages, on a booted
+# Debian 12.
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -16,4 +17,7 @@ unset SOLISTEND_HAPROXY SOLISTEND_NGINX
 node_modules/.bin/vitest run --project redis
 echo "==> $(dockerd --version); $(podman --version)"
 node_modules/.bin/vitest run --project engines
+echo "==> $(redis-server --version)"
+# six of the kinds of faults of `npm run bench -- fleetDrill`, the same each time
+node --import tsx test/bench/drill/main.ts 6 1000 1371
 exec sh test/extended/packages.sh

@@ -64,7 +64,7 @@ export async function drill({ seed, rounds, leaseMs, onRound }: DrillOptions): P
 	}
 	const done: Round[] = [];
 	// each fault in turn first, so that none is left to chance where there are enough rounds
-	const order = [...FAULTS].sort(() => random.below(3) - 1);
+	const order = randomBy(seed).shuffled(FAULTS);
 	for (let number = 0; number < rounds; number++) {
 		const round = await suffer(scene, witness, order[number] ?? random.of(FAULTS));
 		done.push(round);

@@ -5,6 +5,8 @@ export interface Random {
 	below(n: number): number;
 	between(least: number, most: number): number;
 	of<T>(some: readonly [T, ...T[]]): T;
+	/** The same in another order. */
+	shuffled<T>(some: readonly T[]): T[];
 }
 
 /** The generator mulberry32: small, and good enough to choose faults by. */
@@ -21,5 +23,9 @@ export function randomBy(seed: number): Random {
 		below,
 		between: (least, most) => least + next() * (most - least),
 		of: (some) => some[below(some.length)] ?? some[0],
+		shuffled(some) {
+			const rest = [...some];
+			return some.flatMap(() => rest.splice(below(rest.length), 1));
+		},
 	};
 }
