@@ -5,7 +5,7 @@ const built = [{ find: /^(.*)\/src\/(.*)\.js$/, replacement: "$1/dist/$2.js" }];
 
 /**
  * Those of the integration tests that are run alone: they fill what belongs to the whole host (the ring buffer, the table,
- * a thousand namespaces), count what comes out of it, or build anew what the others run. All else has daemons and proxies
+ * a thousand namespaces, the numbers of namespaces), count what comes out of it, or build anew what the others run. All else has daemons and proxies
  * that keep to its own namespaces, ports and folders: two files at a time, since they wait as much as they work.
  */
 const ALONE = [
@@ -21,6 +21,7 @@ const ALONE = [
 	"stopping",
 	"supervision",
 	"watcher",
+	"whose",
 ].map((name) => `test/integration/${name}.test.ts`);
 
 const INTEGRATION = ["test/integration/**/*.test.ts"];
