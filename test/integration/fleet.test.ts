@@ -144,6 +144,15 @@ describe.skipIf(skipPrivileged)("hosts and an edge that share a Redis", () => {
 		await Promise.all([application.close(), local.application.close()]);
 	});
 
+	test("what listens on a host while its cable is out serves once that is in again", async () => {
+		const [first] = hosts;
+		await first.line.cut();
+		const application = await first.serve(8001);
+		await first.line.mend();
+		await untilReady(fleet.edge, [...both(), first.at(8001)]);
+		await application.close();
+	});
+
 	test("a Redis that is flushed is filled again, and nobody is taken out", async () => {
 		const watch = watchReady(both());
 		await fleet.redis.cli("FLUSHALL");
