@@ -31,7 +31,14 @@ export interface FleetLinkOptions {
 	readonly config: Config;
 	readonly pipeline: Pick<
 		Pipeline,
-		"onRemote" | "onRemoteComplete" | "forgetRemote" | "onLocalAddress" | "offers" | "isUnsure" | "remembered"
+		| "onRemote"
+		| "onRemoteComplete"
+		| "recheck"
+		| "forgetRemote"
+		| "onLocalAddress"
+		| "offers"
+		| "isUnsure"
+		| "remembered"
 	>;
 	readonly log: Logger;
 	/** Default: as configured. */
@@ -133,8 +140,11 @@ export async function openFleetLink(options: FleetLinkOptions): Promise<FleetLin
 			},
 			onState(state) {
 				if (!isCurrent()) return;
-				if (state.state === "up") log.info("the registry of the fleet is up: backends of other hosts follow it");
-				else
+				if (state.state === "up") {
+					log.info("the registry of the fleet is up: backends of other hosts follow it");
+					// this host's network may have been gone meanwhile, and its addresses with it
+					pipeline.recheck();
+				} else
 					log.error(
 						{ reason: state.why },
 						"the registry of the fleet is frozen: backends of other hosts stay as they are",

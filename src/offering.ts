@@ -46,6 +46,8 @@ export interface OfferingOptions {
 	readonly onOffer: (changes: readonly OfferChange[]) => void;
 }
 
+const NOT_READ: HostAddresses = { all: [], why: "this host's addresses were not read yet" };
+
 export function createOffering(options: OfferingOptions): Offering {
 	const { ownAddresses, known, listeners, leads, holdOf, onOffer } = options;
 	let offers = createOffers();
@@ -54,11 +56,13 @@ export function createOffering(options: OfferingOptions): Offering {
 	let advertise: Preferred = [];
 	let isOn = false;
 	let toRegistry: string | undefined;
-	let own: HostAddresses = { all: [], why: "" };
+	let own = NOT_READ;
 
 	const recheck = () => {
 		if (!isOn) return;
 		const now = hostAddresses(advertise, ownAddresses(), toRegistry);
+		// a host whose cable is out has no address, and reaches nobody to say so: it is told again when it does
+		if (now.all.length === 0 && own.all.length > 0) return;
 		if (isDeepStrictEqual(own, now)) return;
 		own = now;
 		for (const { endpoint } of listeners()) touched.add(endpoint.key);
@@ -66,6 +70,7 @@ export function createOffering(options: OfferingOptions): Offering {
 
 	const placeOf = ({ endpoint, resolved }: JudgedListener): Advertised => {
 		const { isHost, addresses, shared = [], container } = resolved;
+		const newer = isHost ? hostAddresses(advertise, addresses, toRegistry) : own;
 		return advertised({
 			bound: endpoint.address,
 			port: endpoint.port,
@@ -76,8 +81,8 @@ export function createOffering(options: OfferingOptions): Offering {
 			shared,
 			published: container?.state === "known" ? container.container.published : [],
 			advertise,
-			// those of a listener in this host's own namespace are newer
-			own: isHost ? hostAddresses(advertise, addresses, toRegistry) : own,
+			// those of a listener in this host's own namespace are newer, where it has any now
+			own: newer.all.length > 0 ? newer : own,
 		});
 	};
 
@@ -99,6 +104,7 @@ export function createOffering(options: OfferingOptions): Offering {
 		isOn = fleet?.publish === true;
 		advertise = readPreferred(fleet?.advertise ?? []);
 		if (!isOn) offers = createOffers();
+		own = NOT_READ;
 		for (const { endpoint } of listeners()) touched.add(endpoint.key);
 		recheck();
 	};

@@ -106,6 +106,7 @@ describe.skipIf(skipPrivileged)("hosts and an edge that share a Redis", () => {
 		await other.close();
 		await untilReady(fleet.edge, [...both(), shared]);
 		await one.close();
+		for (const { netns } of hosts) await ip([`addr del ${sharedAddress()}/32 dev lo`], netns.name);
 	});
 
 	test("a host whose daemon starts again loses nothing; one that is gone leaves when its lease ends", async () => {
@@ -142,6 +143,15 @@ describe.skipIf(skipPrivileged)("hosts and an edge that share a Redis", () => {
 		await untilReady(fleet.edge, [...both(), first.at(8001), local.place]);
 		expect(await watch.close()).toEqual([]);
 		await Promise.all([application.close(), local.application.close()]);
+	});
+
+	test("what listens on a host while its cable is out serves once that is in again", async () => {
+		const [first] = hosts;
+		await first.line.cut();
+		const application = await first.serve(8001, { address: first.netns.address });
+		await first.line.mend();
+		await untilReady(fleet.edge, [...both(), first.at(8001)]);
+		await application.close();
 	});
 
 	test("a Redis that is flushed is filled again, and nobody is taken out", async () => {

@@ -89,7 +89,8 @@ async function suffer(scene: Scene, witness: Witness, fault: Fault): Promise<Rou
 	await mend();
 	await churn.close();
 	const equalMs = await untilEqual(scene, witness);
-	const missing = equalMs === undefined ? [difference(scene, witness)] : [];
+	const missing =
+		equalMs === undefined ? [`${difference(scene, witness)}; the edge says\n${scene.edge.lastLines()}`] : [];
 	const outs = witness.take().map((out) => ({ out, reason: reasonOf(out, factsOf(scene), leaseMs) }));
 	const words = ({ place, inMs, outMs, backMs }: Out) => {
 		const back = backMs === undefined ? "until the end" : `for ${(backMs - outMs).toFixed(0)} ms`;

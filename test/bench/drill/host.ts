@@ -52,8 +52,9 @@ export async function openDrillHost(fleet: Fleet, name: string, ports: number, r
 		return spans;
 	};
 	const listen = async (port: number) => {
-		await app?.listen(port);
+		// at once: whoever toggles meanwhile has to know
 		open.add(port);
+		await app?.listen(port);
 		end(spansOf(port));
 	};
 	const startApplication = async () => {
