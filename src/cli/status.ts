@@ -29,6 +29,8 @@ const backend = z.object({
 
 const delays = z.object({ count, medianMs: z.number().exactOptional(), maxMs: z.number().exactOptional() });
 
+const histogram = z.object({ bounds: z.array(z.number()), counts: z.array(count), sum: z.number() });
+
 const proxy = z.object({
 	name: z.string(),
 	type: z.string(),
@@ -41,6 +43,8 @@ const proxy = z.object({
 	reloads: count,
 	failed: count,
 	fastChanges: count,
+	failedReloads: count,
+	delays: z.object({ listen: histogram, close: histogram, settle: histogram }),
 	lastApplied: z.object({ at: z.iso.datetime(), stagesMs: z.record(z.string(), z.number()) }).exactOptional(),
 	compared: z
 		.object({
