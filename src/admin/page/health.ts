@@ -12,28 +12,33 @@ export function troublesOf({ sensor, proxies, fleet }: DaemonStatus, nowMs: numb
 		...(sensor.state === "up"
 			? []
 			: [
-					html`<li data-key="sensor"><strong>The sensor is down</strong> for ${ago(sensor.since, nowMs)}: backends stay as they are, nobody joins or leaves. <span class="words">${sensor.why}</span></li>`,
+					html`<li data-key="sensor"><strong>The sensor is down</strong> for ${ago(sensor.since, nowMs)}: backends stay as they are, nobody joins or leaves. ${words(sensor.why)}</li>`,
 				]),
 		...proxies
 			.filter(({ state }) => proxyMood(state) === "bad")
 			.map(
 				({ name, state, why, serving }) =>
-					html`<li data-key="proxy ${name}"><strong>Proxy ${name} is ${state}</strong>${
-						serving === undefined ? undefined : html`: it goes on serving ${serving}`
-					}. ${why === undefined ? undefined : html`<span class="words">${why}</span>`}</li>`,
+					html`<li data-key="proxy ${name}"><strong>Proxy ${name}: ${state}</strong>${
+						serving === undefined ? undefined : html`, it goes on serving ${serving}`
+					}. ${why === undefined ? undefined : html`${words(why)}`}</li>`,
 			),
 		...(fleet?.registry.state === "frozen"
 			? [
-					html`<li data-key="registry"><strong>The registry is out of reach</strong> for ${ago(fleet.registry.since, nowMs)}: backends of other hosts stay as they are. <span class="words">${fleet.registry.why}</span></li>`,
+					html`<li data-key="registry"><strong>The registry is out of reach</strong> for ${ago(fleet.registry.since, nowMs)}: backends of other hosts stay as they are. ${words(fleet.registry.why)}</li>`,
 				]
 			: []),
 		...(fleet?.publishing.state === "refused"
 			? [
-					html`<li data-key="publishing"><strong>Others are told nothing of this host.</strong> <span class="words">${fleet.publishing.why}</span></li>`,
+					html`<li data-key="publishing"><strong>Others are told nothing of this host.</strong> ${words(fleet.publishing.why)}</li>`,
 				]
 			: []),
 	];
 	return html`<ul class="troubles" data-key="troubles" data-list role="status">${troubles}</ul>`;
+}
+
+/** A tool's own words, on as many lines as it wrote. */
+function words(text: string): Html {
+	return html`<span class="words">${text.split("\n").map((line) => html`<span>${line}</span>`)}</span>`;
 }
 
 export function sensorOf({ sensor, losses, listeners }: DaemonStatus, nowMs: number): Html {
@@ -42,7 +47,7 @@ export function sensorOf({ sensor, losses, listeners }: DaemonStatus, nowMs: num
 		sensor.state === "up"
 			? html`<i class="dot m-fine"></i>up: it tells of every listen() and close() on this host`
 			: html`<i class="dot m-bad"></i>down for ${ago(sensor.since, nowMs)}`;
-	return html`<section class="panel facts" data-key="sensor" aria-labelledby="h-sensor"><h2 id="h-sensor">Sensor</h2>
+	return html`<section class="panel facts" id="sensor" data-key="sensor" aria-labelledby="h-sensor"><h2 id="h-sensor">Sensor</h2>
 <dl><dt>State</dt><dd>${state}</dd><dt>Listeners</dt><dd>${listeners} on this host</dd><dt>Lost events</dt><dd>${
 		lost.length === 0
 			? "none"
@@ -67,7 +72,7 @@ export function fleetOf(fleet: FleetView | undefined): Html | undefined {
 		behind: "waits to tell",
 		refused: "is refused",
 	};
-	return html`<section class="panel facts" data-key="fleet" aria-labelledby="h-fleet"><h2 id="h-fleet">Fleet <small>${cluster}</small></h2>
+	return html`<section class="panel facts" id="fleet" data-key="fleet" aria-labelledby="h-fleet"><h2 id="h-fleet">Fleet <small>${cluster}</small></h2>
 <dl><dt>Registry</dt><dd><i class="dot m-${registry.state === "up" ? "fine" : "bad"}"></i>${registry.state === "up" ? "up" : "out of reach"}</dd><dt>This host</dt><dd>${draining ? "is drained, and " : ""}${told[publishing.state]}</dd></dl>
 ${table}</section>`;
 }

@@ -31,7 +31,7 @@ const boundText = (seconds: number): string => (seconds < 1 ? `${seconds * 1000}
 export function latencyOf(proxies: readonly ProxyView[]): Html {
 	const listen = summed(proxies.map(({ delays }) => delays.listen));
 	const close = summed(proxies.map(({ delays }) => delays.close));
-	return html`<section class="panel" data-key="latency" data-list aria-labelledby="h-latency">
+	return html`<section class="panel" id="latency" data-key="latency" data-list aria-labelledby="h-latency">
 <h2 id="h-latency" data-key="h">From the kernel to the proxy</h2>
 ${distribution("listen() until it is served", "listen", listen)}${distribution("close() until it is out", "close", close)}
 </section>`;

@@ -51,7 +51,7 @@ export function pageOf(status: DaemonStatus, timeline: TimelineView, { nowMs, ..
 <p class="live" id="live" aria-live="polite"><i class="dot"></i><span>as of ${new Date(nowMs).toISOString().slice(11, 19)} UTC</span></p>
 <form role="search" action="/" method="get">
 <label class="odd"><input type="checkbox" name="odd" value="1"${checked}> not ready only</label>
-<input type="search" name="q" value="${search}" placeholder="Search: service, address, state, host  ( / )" aria-label="Search backends by service, address, state, host or reason" maxlength="${MAX_SEARCH}" autocomplete="off" spellcheck="false">
+<input type="search" name="q" value="${search}" placeholder="Search backends  ( / )" aria-label="Search backends by service, address, state, host or reason" maxlength="${MAX_SEARCH}" autocomplete="off" spellcheck="false">
 <noscript><button>Search</button></noscript>
 </form>
 </header>
@@ -89,21 +89,35 @@ function overviewOf({ services, proxies, sensor, fleet, listeners }: DaemonStatu
 	const fine = proxies.filter(({ state }) => proxyMood(state) === "fine").length;
 	const listen = summed(proxies.map(({ delays }) => delays.listen));
 	const tiles = [
-		tile("Backends ready", `${ready}`, ` of ${backends.length}`, ready === backends.length ? "fine" : "busy"),
-		tile("Services", `${services.length - without}`, ` of ${services.length} served`, without === 0 ? "fine" : "bad"),
-		tile("Proxies", `${fine}`, ` of ${proxies.length} right`, fine === proxies.length ? "fine" : "bad"),
-		tile("Sensor", sensor.state, "", sensor.state === "up" ? "fine" : "bad"),
 		tile(
+			"services",
+			"Backends ready",
+			`${ready}`,
+			` of ${backends.length}`,
+			ready === backends.length ? "fine" : "busy",
+		),
+		tile(
+			"services",
+			"Services",
+			`${services.length - without}`,
+			` of ${services.length} served`,
+			without === 0 ? "fine" : "bad",
+		),
+		tile("proxies", "Proxies", `${fine}`, ` of ${proxies.length} right`, fine === proxies.length ? "fine" : "bad"),
+		tile("sensor", "Sensor", sensor.state, "", sensor.state === "up" ? "fine" : "bad"),
+		tile(
+			"latency",
 			"Listen to served",
 			listen === undefined ? "–" : within(listen, 0.5),
 			listen === undefined ? "" : " median",
 			"",
 		),
-		tile("Listeners", `${listeners}`, " on this host", ""),
+		tile("sensor", "Listeners", `${listeners}`, " on this host", ""),
 		...(fleet === undefined
 			? []
 			: [
 					tile(
+						"fleet",
 						"Fleet",
 						`${fleet.hosts.filter(({ state }) => state === "live").length}`,
 						` of ${fleet.hosts.length} others live`,
@@ -114,7 +128,8 @@ function overviewOf({ services, proxies, sensor, fleet, listeners }: DaemonStatu
 	return html`<ul class="tiles" data-key="tiles" data-list aria-label="Overview">${tiles}</ul>`;
 }
 
-function tile(name: string, value: string, rest: string, mood: "fine" | "busy" | "bad" | ""): Html {
+/** @param to the section that has more of it */
+function tile(to: string, name: string, value: string, rest: string, mood: "fine" | "busy" | "bad" | ""): Html {
 	const dot = mood === "" ? undefined : html`<i class="dot m-${mood}"></i>`;
-	return html`<li data-key="${name}"><span class="name">${name}</span><span class="value">${dot}<b>${value}</b>${rest}</span></li>`;
+	return html`<li data-key="${name}"><a href="#${to}"><span class="name">${name}</span><span class="value">${dot}<b>${value}</b>${rest}</span></a></li>`;
 }

@@ -7,7 +7,7 @@ import { ago } from "./times.js";
 export function proxiesOf(proxies: readonly ProxyView[], nowMs: number): Html {
 	const table = html`<table class="proxies" data-key="table"><thead><tr><th scope="col">Proxy</th><th scope="col">State</th><th scope="col">Last change</th><th scope="col" class="number">Changes</th><th scope="col" class="number">Fast lane</th><th scope="col" class="number">Reloads</th><th scope="col" class="number">Failures</th></tr></thead>
 <tbody>${proxies.map((proxy) => rowOf(proxy, nowMs))}</tbody></table>`;
-	return html`<section class="panel" data-key="proxies" data-list aria-labelledby="h-proxies">
+	return html`<section class="panel" id="proxies" data-key="proxies" data-list aria-labelledby="h-proxies">
 <h2 id="h-proxies" data-key="h">Proxies</h2>
 ${proxies.length === 0 ? html`<p class="none" data-key="none">No proxies are configured.</p>` : table}
 </section>`;
@@ -23,7 +23,9 @@ function rowOf({ name, type, mode, state, lastApplied, ...rest }: ProxyView, now
 	const { applied, fastChanges, reloads, failedReloads, failed, compared, steps = [] } = rest;
 	const failedText = failedReloads === 0 ? undefined : html` <small class="bad">+${failedReloads} failed</small>`;
 	const last =
-		lastApplied === undefined ? html`none yet` : html`${ago(lastApplied.at, nowMs)} ago${stages(lastApplied.stagesMs)}`;
+		lastApplied === undefined
+			? html`none yet`
+			: html`${ago(lastApplied.at, nowMs)} ago, ${stages(lastApplied.stagesMs)}`;
 	const would =
 		steps.length === 0
 			? undefined
@@ -42,5 +44,6 @@ function rowOf({ name, type, mode, state, lastApplied, ...rest }: ProxyView, now
 /** What a change spent its time on. */
 function stages(stagesMs: Readonly<Record<string, number>>): Html {
 	const parts = Object.entries(stagesMs).map(([stage, ms]) => html`<span>${stage} <b>${ms.toFixed(1)}</b></span>`);
-	return html`<span class="stages">${parts}<span>ms</span></span>`;
+	const totalMs = Object.values(stagesMs).reduce((sum, ms) => sum + ms, 0);
+	return html`in ${totalMs.toFixed(1)} ms<span class="stages">${parts}</span>`;
 }

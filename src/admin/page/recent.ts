@@ -15,7 +15,7 @@ export function recentOf({ since, entries }: TimelineView): Html {
 				html`<li data-key="${at} ${service}/${backend} ${state}"><time datetime="${at}" title="${at}">${clock(at)}</time><i class="dot s-${state}"></i><span><code>${service}/${backend}</code> <b>${held ? "held, " : ""}${state}</b> <span class="why">${reason}</span></span></li>
 `,
 		);
-	return html`<section class="panel recent" data-key="recent" data-list aria-labelledby="h-recent">
+	return html`<section class="panel recent" id="recent" data-key="recent" data-list aria-labelledby="h-recent">
 <h2 id="h-recent" data-key="h">What happened <small>UTC</small></h2>
 ${
 	rows.length === 0
