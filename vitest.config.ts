@@ -4,9 +4,9 @@ import { defineConfig } from "vitest/config";
 const built = [{ find: /^(.*)\/src\/(.*)\.js$/, replacement: "$1/dist/$2.js" }];
 
 /**
- * Four projects: `unit` runs the sources, pure parts and files only; `integration` runs what was built, against the real
- * kernel, namespaces and proxies, one file at a time; so do `engines`, against real container engines, and `redis`, against
- * a Redis Cluster and a Sentinel.
+ * Five projects: `unit` runs the sources, pure parts and files only; `integration` runs what was built, against the real
+ * kernel, namespaces and proxies, one file at a time; so do `engines`, against real container engines, `redis`, against a
+ * Redis Cluster and a Sentinel, and `browser`, with Chromium and promtool.
  */
 export default defineConfig({
 	test: {
@@ -28,6 +28,17 @@ export default defineConfig({
 				test: {
 					name: "redis",
 					include: ["test/redis/**/*.test.ts"],
+					pool: "forks",
+					fileParallelism: false,
+					testTimeout: 120_000,
+					hookTimeout: 60_000,
+				},
+			},
+			{
+				resolve: { alias: built },
+				test: {
+					name: "browser",
+					include: ["test/browser/**/*.test.ts"],
 					pool: "forks",
 					fileParallelism: false,
 					testTimeout: 120_000,

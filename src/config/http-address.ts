@@ -13,13 +13,16 @@ export interface HttpAddress {
 
 const A_PLACE = mustBe("a port, or address:port such as 127.0.0.1:9141 or [::1]:9141 (an IP address, no name)");
 
+const error = { error: A_PLACE };
+
 /** Written as `9141`, `127.0.0.1:9141` or `"[::1]:9141"`. */
 export const httpAddress = z
 	.union(
-		[z.int().min(1).max(65_535), z.string().regex(/^(?:(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-fA-F:.]+\]):)?\d{1,5}$/)],
-		{
-			error: A_PLACE,
-		},
+		[
+			z.int(error).min(1, error).max(65_535, error),
+			z.string(error).regex(/^(?:(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-fA-F:.]+\]):)?\d{1,5}$/, error),
+		],
+		error,
 	)
 	.meta({ title: "port or address:port" })
 	.transform((written, context): HttpAddress => {
