@@ -18,6 +18,9 @@ const BEAT_MS = 1000;
 /** From the daemon's end to the next try. */
 const RETRY_MS = 1000;
 
+/** Of a terminal that does not say how large it is, such as a serial line. */
+const SIZE = { columns: 80, rows: 24 };
+
 /** To the other screen of the terminal, without a cursor; and back. */
 const ENTER = "\u001b[?1049h\u001b[?25l";
 const LEAVE = "\u001b[?25h\u001b[?1049l";
@@ -56,8 +59,10 @@ export async function watchStatus(socket: string, options: WatchOptions, interru
 	const draw = () => {
 		pending = undefined;
 		if (now === undefined || signal.aborted) return;
-		const lines = options.isFleet ? linesOfFleet(now) : statusLines(now, Date.now());
-		const size = { columns: stdout.columns, rows: stdout.rows };
+		// only what changed was told since the first status
+		const uptimeMs = Date.now() - Date.parse(now.startedAt);
+		const lines = options.isFleet ? linesOfFleet(now) : statusLines({ ...now, uptimeMs }, Date.now());
+		const size = { columns: stdout.columns || SIZE.columns, rows: stdout.rows || SIZE.rows };
 		const screen = screenOf(lines, size, offset, trouble);
 		({ offset } = screen);
 		stdout.write(screen.text);
@@ -70,7 +75,7 @@ export async function watchStatus(socket: string, options: WatchOptions, interru
 		draw();
 	};
 	const onKey = (key: string) => {
-		const page = Math.max(1, stdout.rows - 3);
+		const page = Math.max(1, (stdout.rows || SIZE.rows) - 3);
 		// in raw mode Ctrl-C is a key like any other
 		if (key === "q" || key === "Q" || key === "\u0003") ended.abort();
 		else if (key === "j" || key === "\u001b[B") scroll(1);

@@ -47,7 +47,9 @@ async function openAdmin(changes: Partial<DaemonView> = {}) {
 		reload: nothing,
 		...changes,
 	};
-	const admin = createAdmin(view, pino({ level: "silent" }));
+	const lines: { level: number; msg: string }[] = [];
+	const write = (line: string) => void lines.push(JSON.parse(line));
+	const admin = createAdmin(view, pino({}, { write }));
 	owned.own({ close: admin.close });
 	const socket = join(folder.path, "admin.sock");
 	const port = await freePort();
@@ -57,6 +59,8 @@ async function openAdmin(changes: Partial<DaemonView> = {}) {
 		admin,
 		places,
 		port,
+		/** What it logged. */
+		lines,
 		/** How often the status was asked for. */
 		looks: () => looks,
 		/** How many want to be told of changes. */
@@ -215,6 +219,30 @@ describe("the port of the status page", () => {
 			expect(await ask(admin.port, path, { method: "POST" })).toMatchObject({ status: 405, headers: { allow: "GET" } });
 			expect(await ask(admin.port, path)).toMatchObject({ status: 405 });
 		}
+	});
+
+	test("is for this host alone, and warns where it is not", async () => {
+		await using admin = await openAdmin();
+		expect(admin.lines.map(({ level, msg }) => [level, msg])).toEqual([[30, "status page"]]);
+		await admin.admin.listen({ ...admin.places, http: { address: "0.0.0.0", port: admin.port } });
+		expect(admin.lines.at(-1)).toMatchObject({
+			level: 40,
+			msg: expect.stringContaining("whoever reaches it can read it"),
+		});
+		expect(await ask(admin.port, "/", { headers: { host: "evil.example" } })).toMatchObject({ status: 403 });
+		expect(await ask(admin.port, "/", { headers: { host: "10.0.0.1:1" } })).toMatchObject({ status: 200 });
+	});
+
+	test("of another program is left to it, with a warning", async () => {
+		await using first = await openAdmin();
+		await using second = await openAdmin();
+		await second.admin.listen({ ...second.places, http: first.places.http });
+		expect(second.lines.at(-1)).toMatchObject({
+			level: 40,
+			msg: "no status page",
+			reason: expect.stringContaining("is in use"),
+		});
+		expect(await ask(first.port, "/healthz")).toMatchObject({ status: 200 });
 	});
 
 	test("is closed when the configuration no longer has it, and opened when it has", async () => {
