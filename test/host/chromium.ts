@@ -5,14 +5,12 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
-import type { Readable, Writable } from "node:stream";
+import { Readable, Writable } from "node:stream";
 import { z } from "zod";
 import { tempFolder } from "./temp-folder.js";
 
-/** Where Debian puts it; absent: the tests that need it are told so. */
-export const CHROMIUM = "/usr/bin/chromium";
-export const hasChromium = existsSync(CHROMIUM);
+/** Where Debian puts it; test/extended/browser.sh installs it. */
+const CHROMIUM = "/usr/bin/chromium";
 
 export interface Page {
 	/** Loads an address, and waits until it is there with all that it loads. */
@@ -63,8 +61,8 @@ export async function startChromium(): Promise<Chromium> {
 		env: { ...process.env, HOME: folder.path },
 		detached: true,
 	});
-	const toBrowser = pipeOf<Writable>(child.stdio[3]);
-	const fromBrowser = pipeOf<Readable>(child.stdio[4]);
+	const [, , , toBrowser, fromBrowser] = child.stdio;
+	if (!(toBrowser instanceof Writable && fromBrowser instanceof Readable)) throw new Error("Chromium has no pipe");
 	const waiting = new Map<number, (answer: Message) => void>();
 	const listeners = new Map<string, (event: Message) => void>();
 	let lastId = 0;
@@ -158,11 +156,4 @@ export async function startChromium(): Promise<Chromium> {
 			await folder[Symbol.asyncDispose]();
 		},
 	};
-}
-
-/** Node types what it was told to open as one of several things. */
-function pipeOf<T extends Readable | Writable>(stream: Readable | Writable | null | undefined): T {
-	if (stream === null || stream === undefined) throw new Error("Chromium has no pipe");
-	// biome-ignore lint/suspicious/noExplicitAny: both ends of a pipe are duplex streams
-	return stream as any;
 }
