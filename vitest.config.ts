@@ -5,8 +5,9 @@ const built = [{ find: /^(.*)\/src\/(.*)\.js$/, replacement: "$1/dist/$2.js" }];
 
 /**
  * Those of the integration tests that are run alone: they fill what belongs to the whole host (the ring buffer, the table,
- * a thousand namespaces, the numbers of namespaces), count what comes out of it, or build anew what the others run. All else has daemons and proxies
- * that keep to its own namespaces, ports and folders: two files at a time, since they wait as much as they work.
+ * a thousand namespaces, the numbers of namespaces), count what comes out of it, or build anew what the others run. All else
+ * has daemons and proxies that keep to its own namespaces, ports and folders: two files at a time, since they wait as much as
+ * they work.
  */
 const ALONE = [
 	"full-queue",
@@ -28,9 +29,9 @@ const INTEGRATION = ["test/integration/**/*.test.ts"];
 const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 };
 
 /**
- * Six projects: `unit` runs the sources, pure parts and files only; `integration` and then `integration-alone` run what was
+ * Seven projects: `unit` runs the sources, pure parts and files only; `integration` and then `integration-alone` run what was
  * built, against the real kernel, namespaces and proxies; so do `engines`, against real container engines, `redis`, against a
- * Redis Cluster and a Sentinel, and `systemd`, in a booted Debian 12.
+ * Redis Cluster and a Sentinel, `browser`, with Chromium and promtool, and `systemd`, in a booted Debian 12.
  */
 export default defineConfig({
 	test: {
@@ -79,6 +80,17 @@ export default defineConfig({
 					fileParallelism: false,
 					testTimeout: 120_000,
 					hookTimeout: 120_000,
+				},
+			},
+			{
+				resolve: { alias: built },
+				test: {
+					name: "browser",
+					include: ["test/browser/**/*.test.ts"],
+					pool: "forks",
+					fileParallelism: false,
+					testTimeout: 120_000,
+					hookTimeout: 60_000,
 				},
 			},
 			{

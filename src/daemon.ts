@@ -3,9 +3,10 @@
 import { constants } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
-import { createControlSocket } from "./admin/socket.js";
+import { createAdmin } from "./admin/admin.js";
 import type { Afterwards } from "./afterwards.js";
 import { DEFAULT_STOP_SIGNAL } from "./backends/stopping.js";
+import { createBell } from "./bell.js";
 import { formatProblem, loadConfig, templateFolders } from "./config/load.js";
 import { type Config, STOP_SIGNALS } from "./config/schema.js";
 import { type FileWatch, watchFiles } from "./config/watch.js";
@@ -67,6 +68,7 @@ export interface Daemon {
  * @throws SolistendError when a template is wrong, or the host lacks what the sensor needs.
  */
 export async function openDaemon({ file, config, log, afterwards, workerUrl }: DaemonOptions): Promise<Daemon> {
+	const bell = createBell();
 	const proxies = await openProxies({
 		config,
 		folders: templateFolders(config, file),
@@ -81,6 +83,7 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 		},
 		adopt: (servers) => pipeline.adopt(servers),
 		log,
+		onStatus: bell.ring,
 	});
 	const summarizer = createSummarizer(
 		() => pipeline.desired(),
@@ -116,13 +119,14 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 		onChange(change) {
 			summarizer.changed();
 			proxies.notify(change);
+			bell.ring();
 		},
 		// the first read happens before there is a sensor to ask
 		requestRead: () => sensor?.requestRead(),
 		readFullQueues: () => sensor?.readFullQueues() ?? [],
 	});
 	let link: FleetLink | undefined;
-	link = await openFleetLink({ config, pipeline, log });
+	link = await openFleetLink({ config, pipeline, log, onStatus: bell.ring });
 	// before the first read: who is in a container waits to be known, then, and is not judged without it
 	await engine.follow(config.discovery.docker);
 	let fail: (error: SolistendError) => void = () => undefined;
@@ -146,6 +150,7 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 			if (state.state === "up") log.info("the sensor is up again: all that listens was read, and pools go on");
 			else log.error({ reason: state.why }, "the sensor is down: pools stay as they are until it is up again");
 			pipeline.onSensor(state);
+			bell.ring();
 		},
 		onStuck: (error) => fail(error),
 	});
@@ -186,8 +191,9 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 		reload: () => requestReload(true),
 		saved: state.kept,
 		fleet: () => link?.fleet,
+		bell,
 	});
-	const control = createControlSocket(view, log);
+	const admin = createAdmin(view, log);
 	const refuse = (problems: readonly string[]) => {
 		log.error({ problems }, "configuration not taken, the running one stays");
 		return problems;
@@ -208,7 +214,7 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 			await engine.follow(current.discovery.docker);
 			pipeline.recheck();
 		}
-		if (current.admin.socket !== before.admin.socket) await control.listen(current.admin.socket);
+		await admin.listen(current.admin);
 		await link.reconfigure(current);
 		await watch(current);
 		log.info({ file }, "configuration taken");
@@ -230,8 +236,8 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 		);
 	};
 	// whoever asks for a reload meanwhile comes after this
-	reloading = control
-		.listen(config.admin.socket)
+	reloading = admin
+		.listen(config.admin)
 		.then(() => watch(config))
 		.then(() => []);
 	await reloading;
@@ -256,7 +262,7 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 			closing.abort();
 			await watched?.close();
 			await reloading;
-			await control.close();
+			await admin.close();
 			clearInterval(resyncTimer);
 			await engine.close();
 			try {

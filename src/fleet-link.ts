@@ -41,6 +41,8 @@ export interface FleetLinkOptions {
 		| "remembered"
 	>;
 	readonly log: Logger;
+	/** The registry is reached, or no longer. */
+	onStatus?(): void;
 	/** Default: as configured. */
 	readonly open?: (fleet: FleetConfig, options: MemberOptions) => Promise<Member>;
 }
@@ -60,7 +62,7 @@ export interface FleetLink {
 }
 
 export async function openFleetLink(options: FleetLinkOptions): Promise<FleetLink> {
-	const { pipeline, log, open = openMember } = options;
+	const { pipeline, log, onStatus, open = openMember } = options;
 	let current = options.config;
 	const startedMs = performance.now();
 	let fleet: Fleet | undefined;
@@ -140,6 +142,7 @@ export async function openFleetLink(options: FleetLinkOptions): Promise<FleetLin
 			},
 			onState(state) {
 				if (!isCurrent()) return;
+				onStatus?.();
 				if (state.state === "up") {
 					log.info("the registry of the fleet is up: backends of other hosts follow it");
 					// this host's network may have been gone meanwhile, and its addresses with it

@@ -12,7 +12,9 @@ import type {
 } from "./admin/view.js";
 import { type BackendRef, parseBackendId } from "./backends/backend.js";
 import type { ServiceStatus } from "./backends/status.js";
+import type { Bell } from "./bell.js";
 import { type AnswerOptions, explain } from "./explain/answer.js";
+import { timelineOf } from "./explain/timeline.js";
 import { fleetView, type ShownFleet } from "./fleet-view.js";
 import { endpointJson } from "./listener-json.js";
 import type { Pipeline } from "./pipeline.js";
@@ -37,6 +39,8 @@ export interface ViewOptions {
 	saved(): Promise<string | undefined>;
 	/** This host among others, as it is configured now. */
 	fleet(): ShownFleet | undefined;
+	/** Tells whenever something of the status may be another. */
+	readonly bell: Pick<Bell, "subscribe">;
 }
 
 export function createView(options: ViewOptions): DaemonView {
@@ -79,6 +83,8 @@ export function createView(options: ViewOptions): DaemonView {
 				recordedSinceMs,
 			});
 		},
+		timeline: () => timelineOf(pipeline.history, performance.now(), recordedSinceMs, toIso),
+		subscribe: options.bell.subscribe,
 		hold(backends, state) {
 			for (const ref of backends.flatMap(refsOf)) pipeline.hold(ref, state);
 			return kept();
@@ -139,7 +145,7 @@ function sensorView(state: SensorState): SensorView {
 }
 
 function proxyView({ status, lastApplied, compared, ...counts }: ProxyReport): ProxyView {
-	const { name, type, mode, applied, reloads, failed, fastChanges } = counts;
+	const { name, type, mode, applied, reloads, failed, fastChanges, failedReloads } = counts;
 	return {
 		name,
 		type,
@@ -149,6 +155,8 @@ function proxyView({ status, lastApplied, compared, ...counts }: ProxyReport): P
 		reloads,
 		failed,
 		fastChanges,
+		failedReloads,
+		delays: { listen: counts.listenTimes, close: counts.closeTimes, settle: counts.settleTimes },
 		...(lastApplied !== undefined && {
 			lastApplied: { at: new Date(lastApplied.atMs).toISOString(), stagesMs: rounded(lastApplied.stagesMs) },
 		}),

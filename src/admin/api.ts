@@ -3,11 +3,16 @@
  * takes memory. Knows of the daemon what its view shows.
  */
 
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { z } from "zod";
+import type { HttpAddress } from "../config/http-address.js";
+import { printable } from "../config/wording.js";
 import { messageOf } from "../errors.js";
+import type { Phases } from "./connections.js";
+import { createEvents } from "./events.js";
 import { questionOf } from "./explain.js";
 import type { BackendName, DaemonStatus, DaemonView } from "./view.js";
+import { refusalOf } from "./web.js";
 import { listed, type Meant, meantBy } from "./what.js";
 
 /** Longest body of a request, in bytes. */
@@ -19,7 +24,18 @@ interface Answer {
 	/** Sent as JSON, text as it is. */
 	readonly body: unknown;
 	readonly type?: string;
+	/** Besides those of every answer. */
+	readonly headers?: Readonly<Record<string, string>>;
 }
+
+/** Of every answer: what is told is of this moment, for whoever asked, and is what it says it is. */
+const HEADERS = {
+	"cache-control": "no-store",
+	"cross-origin-resource-policy": "same-origin",
+	"referrer-policy": "no-referrer",
+	"x-content-type-options": "nosniff",
+	connection: "close",
+} as const;
 
 type Route = (view: DaemonView, body: unknown, query: URLSearchParams) => Answer | Promise<Answer>;
 
@@ -41,6 +57,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
 		const explained = view.explain(asked.question);
 		return explained.ok ? fine(explained.answer) : wrong(404, explained.message);
 	},
+	"GET /v1/timeline": (view) => fine(view.timeline()),
 	"POST /v1/hold": hold,
 	"POST /v1/release": release,
 	"POST /v1/forget": forget,
@@ -126,34 +143,66 @@ function meantIn({ services, holds }: DaemonStatus, what: string): Meant {
 
 const fullName = ({ service, id }: BackendName) => `${service}/${id}`;
 
-/** An HTTP server that listens nowhere: connections are handed to it. One request each. */
-export function createApi(view: DaemonView): Server {
-	return createServer({ maxHeaderSize: MAX_HEADER }, async (request, response) => {
-		const {
-			status,
-			body,
-			type = "application/json",
-		} = await answer(view, request).catch((error: unknown): Answer => wrong(500, messageOf(error)));
-		const text = typeof body === "string" ? body : `${JSON.stringify(body)}\n`;
-		response.writeHead(status, {
-			"content-type": type,
-			"content-length": Buffer.byteLength(text),
-			connection: "close",
-		});
-		response.end(text);
+/** Answered by the status page alone. */
+const PAGE: readonly string[] = ["/", "/page.css", "/page.js", "/icon.svg"];
+/** Answered for as long as the other side likes. */
+const EVENTS = "/v1/events";
+
+/**
+ * An HTTP server that listens nowhere: connections are handed to it. One request each.
+ *
+ * @param webAt where it is open to browsers, so that it only tells and changes nothing; undefined: the control socket
+ */
+export function createApi(view: DaemonView, phases: Phases, webAt?: () => HttpAddress | undefined): Server {
+	const events = createEvents(view);
+	const server = createServer({ maxHeaderSize: MAX_HEADER }, async (request, response) => {
+		phases.asked(request.socket);
+		const refused = webAt === undefined ? undefined : refusalOf(request, webAt(), view.status().host);
+		if (refused === undefined && request.method === "GET" && pathOf(request) === EVENTS) {
+			if (phases.streams(request.socket)) events.follow(response, HEADERS);
+			else send(response, wrong(503, "too many follow the events already (end one of them)"));
+			return;
+		}
+		const given =
+			refused ?? (await answer(view, request, webAt !== undefined).catch((error) => wrong(500, messageOf(error))));
+		send(response, given);
+		phases.answered(request.socket);
 	});
+	// nobody is passed on to anywhere
+	server.on("connect", (_request, socket) =>
+		socket.end("HTTP/1.1 405 Method Not Allowed\r\nconnection: close\r\n\r\n"),
+	);
+	return server;
 }
 
-async function answer(view: DaemonView, request: IncomingMessage): Promise<Answer> {
-	const [path = "", ...query] = (request.url ?? "").split("?");
+function send(response: ServerResponse, { status, body, type = "application/json", headers }: Answer): void {
+	const text = typeof body === "string" ? body : `${JSON.stringify(body)}\n`;
+	response.writeHead(status, {
+		...HEADERS,
+		...headers,
+		"content-type": type,
+		"content-length": Buffer.byteLength(text),
+	});
+	response.end(text);
+}
+
+const pathOf = (request: IncomingMessage): string => request.url?.split("?", 1)[0] ?? "";
+
+async function answer(view: DaemonView, request: IncomingMessage, isWeb: boolean): Promise<Answer> {
+	const path = pathOf(request);
+	const asked = new URLSearchParams(request.url?.slice(path.length));
+	if (isWeb && request.method === "GET" && PAGE.includes(path)) {
+		const { pageAnswer } = await import("./page/answer.js");
+		return pageAnswer(path, view, asked);
+	}
 	const route = Object.hasOwn(ROUTES, `${request.method} ${path}`) ? ROUTES[`${request.method} ${path}`] : undefined;
 	if (route === undefined) {
 		const allowed = ["GET", "POST"].filter((method) => Object.hasOwn(ROUTES, `${method} ${path}`));
+		const known = [...Object.keys(ROUTES), `GET ${EVENTS}`];
 		return allowed.length > 0
 			? wrong(405, `${path} takes ${allowed.join(" or ")}`)
-			: wrong(404, `nothing is at ${path} (there are: ${Object.keys(ROUTES).join(", ")})`);
+			: wrong(404, `nothing is at ${printable(path)} (there are: ${known.join(", ")})`);
 	}
-	const asked = new URLSearchParams(query.join("?"));
 	if (request.method === "GET") return route(view, undefined, asked);
 	const text = await bodyOf(request);
 	if (text === undefined) return wrong(413, `the body is longer than ${MAX_BODY} bytes`);

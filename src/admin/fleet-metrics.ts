@@ -6,7 +6,7 @@ import type { FleetView } from "./fleet-view.js";
 const STATES = ["live", "draining", "doubtful"] as const;
 
 /** Of a number of times: the median, most of them, and the longest. */
-const QUANTILES = [0.5, 0.99, 1] as const;
+const STATISTICS = { median: 0.5, p99: 0.99, max: 1 } as const;
 
 export function addFleet(fleet: FleetView, registers: Registry[]): void {
 	const gauge = (name: string, help: string) => new Gauge({ name: `solistend_fleet_${name}`, help, registers });
@@ -46,11 +46,11 @@ function lag(what: "publish" | "apply", of: string, timesMs: readonly number[], 
 	const seconds = new Gauge({
 		name: `solistend_fleet_${what}_lag_seconds`,
 		help: `How long the last changes ${of}, took`,
-		labelNames: ["quantile"] as const,
+		labelNames: ["stat"] as const,
 		registers,
 	});
-	for (const quantile of QUANTILES) {
-		const ms = times[Math.max(0, Math.ceil(quantile * times.length) - 1)];
-		if (ms !== undefined) seconds.set({ quantile: String(quantile) }, ms / 1000);
+	for (const [stat, share] of Object.entries(STATISTICS)) {
+		const ms = times[Math.max(0, Math.ceil(share * times.length) - 1)];
+		if (ms !== undefined) seconds.set({ stat }, ms / 1000);
 	}
 }

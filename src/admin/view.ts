@@ -5,6 +5,7 @@
 
 import type { Explained, Question } from "./explain-view.js";
 import type { FleetView } from "./fleet-view.js";
+import type { HistogramView } from "./histogram-view.js";
 
 /** A backend, by the names that commands take. */
 export interface BackendName {
@@ -71,9 +72,22 @@ export interface ProxyView {
 	readonly failed: number;
 	/** Backends put in or taken out in the running proxy, without a reload. */
 	readonly fastChanges: number;
+	/** Reloads that failed, among `failed`. */
+	readonly failedReloads: number;
+	readonly delays: ProxyDelays;
 	readonly lastApplied?: LastApplied;
 	/** With `observing`, where the proxy has health checks of its own. */
 	readonly compared?: ComparedView;
+}
+
+/** How long changes took, in seconds. */
+export interface ProxyDelays {
+	/** From the kernel's event, where one caused a change, until the proxy had a backend that listens. */
+	readonly listen: HistogramView;
+	/** Likewise, until the proxy no longer had one that closed, or that was told to stop. */
+	readonly close: HistogramView;
+	/** How long changes waited for others to go with, or for the loop to have time. */
+	readonly settle: HistogramView;
 }
 
 /** How much later than the kernel a proxy's own checks were; without times when there was nothing yet. */
@@ -129,8 +143,36 @@ export interface DaemonStatus {
 	readonly fleet?: FleetView;
 }
 
+/** A backend got another state, or another reason for it. */
+export interface TimelineEntry {
+	/** ISO 8601. */
+	readonly at: string;
+	readonly service: string;
+	/** `address:port`. */
+	readonly backend: string;
+	/** `gone`: it is no more. */
+	readonly state: BackendView["state"] | "gone";
+	readonly held: boolean;
+	readonly reason: string;
+}
+
+/** What became of backends lately, as far as it is remembered. */
+export interface TimelineView {
+	/** The oldest that could be told of, ISO 8601. */
+	readonly since: string;
+	/** The oldest first. */
+	readonly entries: readonly TimelineEntry[];
+}
+
 export interface DaemonView {
 	status(): DaemonStatus;
+	/** Of backends that listeners of this host lead to. */
+	timeline(): TimelineView;
+	/**
+	 * Tells, until the function that is returned is called, that something of the status may be another: at once, and as
+	 * often as it happens. What grows or runs out by itself is told by nobody.
+	 */
+	subscribe(tell: () => void): () => void;
 	/** All that listens, as `ls --json` has it. */
 	listeners(): readonly object[];
 	/** Why listeners are where they are; undefined: those that are neither plainly in a pool nor plainly unwanted. */

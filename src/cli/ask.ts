@@ -76,7 +76,8 @@ export function understood<T>({ status, body }: Asked, schema: z.ZodType<T>): T 
 	throw new SolistendError("daemon", "the daemon answers in another form (restart it, so that it is of this version)");
 }
 
-function explained(error: unknown, socket: string): SolistendError {
+/** Why the daemon gave no answer, with the mend. */
+export function explained(error: unknown, socket: string): SolistendError {
 	const cause = { cause: error };
 	if (isCode(error, "EACCES") || isCode(error, "EPERM")) {
 		const mend = "ask as root, or as a member of the socket's group";

@@ -97,9 +97,11 @@ export async function runCommandLine(words: readonly string[], interrupted: Abor
 					y.options({
 						json,
 						fleet: { type: "boolean", default: false, describe: "the other hosts: lease, lag, version, backends" },
+						watch: { type: "boolean", alias: "w", default: false, describe: "on the whole terminal, until q" },
 						...daemon,
 					}),
-				(args) => exitWith(import("./status.js").then(({ status }) => status({ ...args, ...isGiven(args) }))),
+				(args) =>
+					exitWith(import("./status.js").then(({ status }) => status({ ...args, ...isGiven(args) }, interrupted))),
 			)
 			.command(
 				"explain [what]",

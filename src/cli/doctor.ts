@@ -3,10 +3,12 @@
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
+import { type HttpAddress, isLocalOnly } from "../config/http-address.js";
 import { loadConfig } from "../config/load.js";
 import { formatProblem } from "../config/problem.js";
 import type { ProxyConfig } from "../config/schema.js";
 import { messageOf } from "../errors.js";
+import { hostPort } from "../ip.js";
 import { requireRootOnly } from "../proxies/apply/root-only.js";
 import { askProcesses } from "../proxies/haproxy/master.js";
 import { askSocket, parseInfo } from "../proxies/haproxy/runtime-api.js";
@@ -109,13 +111,29 @@ async function configFindings(file: string): Promise<Finding[]> {
 			detail: formatProblem(problem),
 		}));
 	}
-	const { proxies, discovery } = loaded.config;
+	const { proxies, discovery, admin } = loaded.config;
 	const [engine, fleet, ...perProxy] = await Promise.all([
 		engineFinding(discovery.docker),
 		fleetFindings(loaded.config),
 		...proxies.map(proxyFindings),
 	]);
-	return [{ name: "configuration", state: "ok", detail: file }, engine, ...fleet, ...perProxy.flat()];
+	return [
+		{ name: "configuration", state: "ok", detail: file },
+		...pageFinding(admin.http),
+		engine,
+		...fleet,
+		...perProxy.flat(),
+	];
+}
+
+/** None where there is no page. */
+function pageFinding(http: HttpAddress | undefined): Finding[] {
+	if (http === undefined) return [];
+	const place = `http://${hostPort(http.address, http.port)}/`;
+	if (isLocalOnly(http)) return [{ name: "status page", state: "ok", detail: `${place}, for users of this host` }];
+	const mend = "name 127.0.0.1, and let a proxy that asks for a password pass it on; or let a firewall say who may";
+	const detail = `${place} is open to whoever reaches that address, and asks nobody who they are (${mend})`;
+	return [{ name: "status page", state: "degraded", detail }];
 }
 
 async function proxyFindings(proxy: ProxyConfig): Promise<Finding[]> {

@@ -1,10 +1,10 @@
 /** Explanations as lines for a person: what the word means, then each listener at length or in a line. Pure but for colour. */
 
 import type { ExplainedView, ExplainView, MeaningView } from "../admin/explain-view.js";
+import { span } from "../span.js";
 import { atLengthLines, type Shown } from "./explain-one.js";
 import { counted, holdUp, netnsOf, placeOf, STATE_COLOURS } from "./explain-words.js";
 import type { Cell } from "./output.js";
-import { span } from "./span.js";
 import { wrappedTable } from "./wrap.js";
 
 /** How many listeners are told of at length; where there are more, one line has to do. */

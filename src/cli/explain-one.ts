@@ -1,9 +1,9 @@
 /** One listener at length, as lines for a person: where it stands, the steps that led there, what happened to it. Pure but for colour. */
 
 import type { ExplainedView, ExplainView, StepView } from "../admin/explain-view.js";
+import { span } from "../span.js";
 import { holdUp, placeOf, STATE_COLOURS, when } from "./explain-words.js";
 import { type Cell, colour } from "./output.js";
-import { span } from "./span.js";
 import { wrappedLines, wrappedTable } from "./wrap.js";
 
 /** How many rules that do not match are shown. */

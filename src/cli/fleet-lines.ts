@@ -2,9 +2,9 @@
 
 import type { FleetView, HostView, PublishingView, RegistryView } from "../admin/fleet-view.js";
 import { printable } from "../config/wording.js";
+import { span } from "../span.js";
 import { counted } from "./explain-words.js";
 import { type Cell, colour, table } from "./output.js";
-import { span } from "./span.js";
 
 /** Longest text of others that is shown, in characters. */
 const MAX_WHY = 2000;

@@ -2,10 +2,10 @@
 
 import type { BackendView, ComparedView, DaemonStatus, DelaysView, ProxyView } from "../admin/view.js";
 import { printable } from "../config/wording.js";
+import { span } from "../span.js";
 import { counted } from "./explain-words.js";
 import { fleetSummary } from "./fleet-lines.js";
 import { type Cell, colour, table } from "./output.js";
-import { span } from "./span.js";
 
 /** Longest reason of a proxy, in characters. */
 const MAX_WHY = 2000;

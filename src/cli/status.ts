@@ -1,119 +1,29 @@
 /** `solistend status`: what the running daemon has and does, for a person or as JSON. */
 
-import { z } from "zod";
-import type { FleetView } from "../admin/fleet-view.js";
-import { type DaemonStatus, UNFIT } from "../admin/view.js";
 import { SolistendError } from "../errors.js";
 import { ask, type SocketOptions, socketPath, understood } from "./ask.js";
 import { fleetLines } from "./fleet-lines.js";
 import { jsonText, printLine } from "./output.js";
 import { statusLines } from "./status-lines.js";
+import { daemonStatus } from "./status-schema.js";
 
 export interface StatusOptions extends SocketOptions {
 	readonly json: boolean;
 	/** The hosts that share their view, and nothing else. */
 	readonly fleet: boolean;
+	/** Goes on, on the whole terminal. */
+	readonly watch: boolean;
 }
 
-const count = z.int().min(0);
-
-const backend = z.object({
-	id: z.string(),
-	state: z.enum(["ready", "closing", "drain", "down", "out"]),
-	held: z.boolean(),
-	reason: z.string(),
-	since: z.iso.datetime(),
-	unfit: z.enum(UNFIT).exactOptional(),
-	host: z.string().exactOptional(),
-});
-
-const delays = z.object({ count, medianMs: z.number().exactOptional(), maxMs: z.number().exactOptional() });
-
-const proxy = z.object({
-	name: z.string(),
-	type: z.string(),
-	mode: z.string(),
-	state: z.enum(["starting", "applied", "observing", "unreachable", "failed"]),
-	why: z.string().exactOptional(),
-	serving: z.string().exactOptional(),
-	steps: z.array(z.string()).exactOptional(),
-	applied: count,
-	reloads: count,
-	failed: count,
-	fastChanges: count,
-	lastApplied: z.object({ at: z.iso.datetime(), stagesMs: z.record(z.string(), z.number()) }).exactOptional(),
-	compared: z
-		.object({
-			up: delays,
-			down: delays,
-			unnoticed: count,
-			byChecksAlone: count,
-			onlyInProxy: z.array(z.string()),
-			onlyInSolistend: z.array(z.string()),
-			downInProxy: z.array(z.string()),
-			unchecked: z.array(z.string()),
-		})
-		.exactOptional(),
-});
-
-const host = z.object({
-	host: z.string(),
-	zone: z.string().exactOptional(),
-	state: z.enum(["live", "draining", "doubtful"]),
-	version: z.string(),
-	incarnation: count,
-	sequence: count,
-	backends: count,
-	leaseMs: z.number(),
-	leaseLeftMs: z.number().exactOptional(),
-	lagMs: z.number().exactOptional(),
-});
-
-const fleetView: z.ZodType<FleetView> = z.object({
-	cluster: z.string(),
-	host: z.string(),
-	zone: z.string().exactOptional(),
-	registry: z.discriminatedUnion("state", [
-		z.object({ state: z.literal("up") }),
-		z.object({ state: z.literal("frozen"), since: z.iso.datetime(), why: z.string() }),
-	]),
-	publishing: z.discriminatedUnion("state", [
-		z.object({ state: z.literal("off") }),
-		z.object({ state: z.literal("current"), incarnation: count, sequence: count }),
-		z.object({ state: z.literal("behind"), since: z.iso.datetime(), why: z.string() }),
-		z.object({ state: z.literal("refused"), why: z.string() }),
-	]),
-	draining: z.boolean(),
-	offers: count,
-	hosts: z.array(host),
-	rejected: count,
-	lastRejected: z.string().exactOptional(),
-	wholeReads: count,
-	gaps: count,
-	publishMs: z.array(z.number()),
-});
-
-const daemonStatus: z.ZodType<DaemonStatus> = z.object({
-	version: z.string(),
-	host: z.string(),
-	pid: count,
-	startedAt: z.iso.datetime(),
-	uptimeMs: count,
-	config: z.string(),
-	listeners: count,
-	services: z.array(z.object({ name: z.string(), backends: z.array(backend) })),
-	holds: z.array(z.object({ service: z.string(), id: z.string(), state: z.enum(["drain", "down"]) })),
-	proxies: z.array(proxy),
-	sensor: z.discriminatedUnion("state", [
-		z.object({ state: z.literal("up") }),
-		z.object({ state: z.literal("down"), since: z.iso.datetime(), why: z.string() }),
-	]),
-	losses: z.record(z.string(), count),
-	fleet: fleetView.exactOptional(),
-});
-
 /** @throws SolistendError when the fleet is asked for and there is none */
-export async function status({ json, fleet: isFleet, ...where }: StatusOptions): Promise<number> {
+export async function status(
+	{ json, fleet: isFleet, watch: isWatching, ...where }: StatusOptions,
+	interrupted: AbortSignal,
+): Promise<number> {
+	if (isWatching) {
+		const { watchStatus } = await import("./status-watch.js");
+		return watchStatus(await socketPath(where), { json, isFleet }, interrupted);
+	}
 	const answer = await ask(await socketPath(where), "GET", "/v1/status");
 	const now = understood(answer, daemonStatus);
 	if (isFleet) {

@@ -9,6 +9,7 @@
 import { hostname } from "node:os";
 import { z } from "zod";
 import { fleetSchema } from "./fleet-schema.js";
+import { httpAddress } from "./http-address.js";
 import { absolutePath, duration, name, network, oneOrMany, percentage } from "./kinds.js";
 import { DNS_NAME, REQUEST_PATH } from "./rules.js";
 import { mustBe } from "./wording.js";
@@ -333,6 +334,9 @@ export const configSchema = z.strictObject({
 			socket: absolutePath
 				.default("/run/solistend/admin.sock")
 				.describe("unix socket on which the daemon answers commands; its folder must exist"),
+			http: httpAddress
+				.optional()
+				.describe("port, or address:port, of the status page and the metrics, open to who reaches it; absent: off"),
 		})
 		.prefault({})
 		.describe("how the daemon is asked"),

@@ -77,6 +77,8 @@ export interface History {
 	of(key: EndpointKey): readonly Change[];
 	/** Those that closed and did not come back, as far as they are remembered. */
 	departed(): Departed[];
+	/** All changes from then on, of whomever, in no order. */
+	since(ms: number): Change[];
 }
 
 /** How much is remembered. */
@@ -112,6 +114,7 @@ export function createHistory(limits: Record<keyof typeof LIMITS, HistoryLimits>
 				.sort((a, b) => a.atMs - b.atMs)
 				.slice(-Math.max(limits.matched.changes, limits.unmatched.changes)),
 		departed: () => [...matched.departed(), ...unmatched.departed()],
+		since: (ms) => [...matched.since(ms), ...unmatched.since(ms)],
 	};
 }
 
@@ -170,5 +173,6 @@ function createStore(limits: HistoryLimits) {
 		},
 		of: (key: EndpointKey): readonly Change[] => entries.get(key)?.changes ?? [],
 		departed: () => [...entries.values()].flatMap(({ departed }) => departed ?? []),
+		since: (ms: number) => [...entries.values()].flatMap(({ changes }) => changes.filter(({ atMs }) => atMs >= ms)),
 	};
 }

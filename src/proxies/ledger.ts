@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import type { DesiredChange } from "../backends/backend.js";
 import { messageOf } from "../errors.js";
 import { countApplied, countFailed, type LoopCounts, NO_COUNTS } from "./counts.js";
-import type { Plan, ServerDiff } from "./driver.js";
+import type { Plan, ServerDiff, StageName } from "./driver.js";
 import { type AppliedLine, createReporter } from "./report.js";
 
 export type ProxyStatus =
@@ -44,7 +44,8 @@ export interface Ledger {
 	applied(diff: ServerDiff, how: Applied): void;
 	/** The proxy has what it should have. */
 	fine(): void;
-	failed(error: unknown, serving: string, retryInMs: number): void;
+	/** @param stage where the change failed; undefined: before there was one, or while it was planned */
+	failed(error: unknown, serving: string, retryInMs: number, stage?: StageName): void;
 	unreachable(why: string, retryInMs: number): void;
 	/** What would be done, as lines for people. */
 	observed(plan: Plan<unknown>, steps: readonly string[]): void;
@@ -72,16 +73,17 @@ export function createLedger({ log, proxy, now, onChange }: LedgerOptions): Ledg
 		applied(diff, { since, beginMs, reload, ...how }) {
 			const sinceMs = since?.atMs ?? beginMs;
 			const stagesMs = { settle: beginMs - sinceMs, ...how.stagesMs };
-			counts = countApplied(counts, diff, { reload, stagesMs }, Date.now());
-			report.applied({ ...diff, reload, stagesMs, totalMs: now() - sinceMs, sinceKernelMs: since?.sinceKernelMs?.() });
+			const sinceKernelMs = since?.sinceKernelMs?.();
+			counts = countApplied(counts, diff, { reload, stagesMs, sinceKernelMs }, Date.now());
+			report.applied({ ...diff, reload, stagesMs, totalMs: now() - sinceMs, sinceKernelMs });
 		},
 		fine() {
 			report.fine();
 			setStatus({ state: "applied" });
 		},
-		failed(error, serving, retryInMs) {
+		failed(error, serving, retryInMs, stage) {
 			const why = messageOf(error);
-			counts = countFailed(counts);
+			counts = countFailed(counts, stage === "reload" || stage === "verify");
 			report.failed({ why, serving, retryInMs });
 			setStatus({ state: "failed", why, serving });
 		},

@@ -124,7 +124,7 @@ export function openLoop(options: LoopOptions): Loop {
 				limited = true;
 				return false;
 			case "failed":
-				ledger.failed(came.error, came.serving, again());
+				ledger.failed(came.error, came.serving, again(), came.stage);
 				// Read back and plan anew, the first time at once.
 				if (came.unexpected === true && failures === 1) againAtMs = now();
 				return false;

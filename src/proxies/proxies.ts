@@ -31,6 +31,8 @@ export interface ProxiesOptions {
 	/** What a proxy has from an earlier run, before its loop begins. */
 	adopt(servers: readonly ServerAddress[]): void;
 	readonly log: Logger;
+	/** What `status` tells of a proxy may be another. */
+	onStatus?(): void;
 }
 
 export interface Proxies {
@@ -80,7 +82,7 @@ interface Running extends Prepared {
  * @throws SolistendError when a template is not there or is wrong, or another daemon writes an output.
  */
 export async function openProxies(options: ProxiesOptions): Promise<Proxies> {
-	const { config, folders, desired, backend, onOperator, adopt, log } = options;
+	const { config, folders, desired, backend, onOperator, adopt, log, onStatus } = options;
 	const running = new Map<string, Running>();
 	const locks = createOutputLocks();
 	let settle = config.settle;
@@ -103,6 +105,7 @@ export async function openProxies(options: ProxiesOptions): Promise<Proxies> {
 		new Promise((resolve) => {
 			const onChange = ({ state }: ProxyStatus) => {
 				if (state !== "starting") resolve();
+				onStatus?.();
 			};
 			const loop = openLoop({ proxy, driver, desired, backend, onOperator, settle, log, onChange });
 			const comparison = proxy.mode === "observe" ? driver.compare?.({ desired, backend, log }) : undefined;

@@ -6,7 +6,7 @@
 import type { DesiredChange, DesiredSet } from "../backends/backend.js";
 import type { ProxyConfig } from "../config/schema.js";
 import type { SolistendError } from "../errors.js";
-import type { Driver, OperatorChange, Plan, StageTimes } from "./driver.js";
+import type { Driver, OperatorChange, Plan, StageName, StageTimes } from "./driver.js";
 import type { Turns } from "./fast-queue.js";
 import type { Ledger } from "./ledger.js";
 import type { Grown } from "./newcomers.js";
@@ -30,6 +30,7 @@ export type RoundEnd =
 	/** `unexpected`: the running proxy answered something else than was planned for. */
 	| {
 			readonly kind: "failed";
+			readonly stage: StageName;
 			readonly error: SolistendError;
 			readonly serving: string;
 			readonly unexpected?: boolean;

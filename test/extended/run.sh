@@ -1,7 +1,7 @@
 #!/bin/sh
 # The integration tests of proxies once more, with HAProxy 3.0 and Nginx 1.26 of Debian 13 in place of the host's; then
-# what needs a Redis Cluster, a Sentinel, a real Docker or a real Podman; faults in a fleet; and service and packages, on a booted
-# Debian 12.
+# what needs a Redis Cluster, a Sentinel, a browser, a real Docker or a real Podman; faults in a fleet; and service and packages,
+# on a booted Debian 12.
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -15,6 +15,10 @@ node_modules/.bin/vitest run --project integration \
 	test/integration/haproxy test/integration/nginx test/integration/daemon test/integration/leaving
 unset SOLISTEND_HAPROXY SOLISTEND_NGINX
 node_modules/.bin/vitest run --project redis
+sh test/extended/browser.sh
+echo "==> $(chromium --version)"
+SOLISTEND_PROMTOOL=/var/cache/solistend-test/prometheus/usr/bin/promtool \
+	node_modules/.bin/vitest run --project browser
 echo "==> $(dockerd --version); $(podman --version)"
 node_modules/.bin/vitest run --project engines
 echo "==> $(redis-server --version)"

@@ -1,7 +1,15 @@
 /** A daemon's status for tests, with some parts set. */
 
 import type { FleetView, HostView } from "../../../src/admin/fleet-view.js";
+import type { HistogramView } from "../../../src/admin/histogram-view.js";
 import type { DaemonStatus, ProxyView } from "../../../src/admin/view.js";
+
+/** Bounds of 1 ms, 10 ms and 1 s. */
+export const histogram = (counts: readonly number[] = [0, 0, 0, 0], sum = 0): HistogramView => ({
+	bounds: [0.001, 0.01, 1],
+	counts,
+	sum,
+});
 
 export const proxyView = (changes: Partial<ProxyView> = {}): ProxyView => ({
 	name: "edge",
@@ -12,6 +20,8 @@ export const proxyView = (changes: Partial<ProxyView> = {}): ProxyView => ({
 	reloads: 0,
 	failed: 0,
 	fastChanges: 0,
+	failedReloads: 0,
+	delays: { listen: histogram(), close: histogram(), settle: histogram() },
 	...changes,
 });
 

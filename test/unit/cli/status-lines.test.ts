@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ComparedView } from "../../../src/admin/view.js";
-import { span } from "../../../src/cli/span.js";
 import { statusLines } from "../../../src/cli/status-lines.js";
+import { span } from "../../../src/span.js";
 import { daemonStatus, proxyView } from "../admin/status.js";
 
 const NOW = Date.parse("2026-01-01T12:00:00Z");
