@@ -19,6 +19,8 @@ export interface DrillOptions {
 	readonly seed: number;
 	readonly rounds: number;
 	readonly leaseMs: number;
+	/** Default: all there are. */
+	readonly faults?: readonly [Fault, ...Fault[]];
 	/** Told of each round. */
 	onRound?(round: Round, number: number): void;
 }
@@ -47,7 +49,13 @@ const LASTS = { least: 0.2, most: 2.2 } as const;
 const PATIENCE = 5;
 
 /** @throws Error when the fleet can't be made, or does not come up */
-export async function drill({ seed, rounds, leaseMs, onRound }: DrillOptions): Promise<readonly Round[]> {
+export async function drill({
+	seed,
+	rounds,
+	leaseMs,
+	faults = FAULTS,
+	onRound,
+}: DrillOptions): Promise<readonly Round[]> {
 	await using owned = lifetime();
 	const random = randomBy(seed);
 	const { path } = owned.own(await tempFolder("solistend-drill"));
@@ -64,9 +72,9 @@ export async function drill({ seed, rounds, leaseMs, onRound }: DrillOptions): P
 	}
 	const done: Round[] = [];
 	// each fault in turn first, so that none is left to chance where there are enough rounds
-	const order = randomBy(seed).shuffled(FAULTS);
+	const order = randomBy(seed).shuffled(faults);
 	for (let number = 0; number < rounds; number++) {
-		const round = await suffer(scene, witness, order[number] ?? random.of(FAULTS));
+		const round = await suffer(scene, witness, order[number] ?? random.of(faults));
 		done.push(round);
 		onRound?.(round, number + 1);
 	}
