@@ -7,6 +7,8 @@ export interface Client {
 	readonly asked: number;
 	/** Requests that were not answered with 200. */
 	readonly failed: number;
+	/** Those of them that an application had taken and ended without an answer (502): no proxy may ask again for it. */
+	readonly cut: number;
 	/** Stops asking; resolves when the last answer is in. */
 	close(): Promise<void>;
 }
@@ -15,16 +17,17 @@ const PAUSE_MS = 20;
 
 /** Asks one request after the other, each over a connection of its own, until it is closed. */
 export function startClient(url: string): Client {
-	const counts = { asked: 0, failed: 0 };
+	const counts = { asked: 0, failed: 0, cut: 0 };
 	let isClosed = false;
 	const run = async () => {
 		while (!isClosed) {
-			const isGood = await ask(url).then(
-				({ status }) => status === 200,
-				() => false,
+			const status = await ask(url).then(
+				(answer) => answer.status,
+				() => undefined,
 			);
 			counts.asked += 1;
-			if (!isGood) counts.failed += 1;
+			if (status !== 200) counts.failed += 1;
+			if (status === 502) counts.cut += 1;
 			await pause(PAUSE_MS);
 		}
 	};
@@ -35,6 +38,9 @@ export function startClient(url: string): Client {
 		},
 		get failed() {
 			return counts.failed;
+		},
+		get cut() {
+			return counts.cut;
 		},
 		async close() {
 			isClosed = true;
