@@ -9,9 +9,9 @@ import { type Advertised, advertised, type HostAddresses, hostAddresses } from "
 import type { BackendRef, Hold } from "./backends/backend.js";
 import type { Claim } from "./backends/claims.js";
 import type { Config } from "./config/schema.js";
-import type { Offer, OfferChange, OfferedIdentity, OfferedStuck } from "./fleet/offer.js";
+import { type Offer, type OfferChange, type OfferedStuck, offeredIdentity } from "./fleet/offer.js";
 import { createOffers, type Offered } from "./fleet/offers.js";
-import type { Addresses, Identity } from "./identity/identity.js";
+import type { Addresses } from "./identity/identity.js";
 import type { JudgedListener, Known } from "./judged.js";
 import type { EndpointKey } from "./listeners/ids.js";
 
@@ -146,34 +146,11 @@ function offerOf(
 		...(told !== undefined && { told: { signal: told.signal, atNs: told.atNs } }),
 		...(stuck !== undefined && { stuck: withoutTimes(stuck) }),
 		...(hold !== undefined && { held: hold.state }),
-		identity: identityOf(backend.identity),
+		identity: offeredIdentity(backend.identity),
 	};
 }
 
 function withoutTimes(stuck: NonNullable<Claim["stuck"]>): OfferedStuck {
 	if (stuck.kind === "paused") return { kind: stuck.kind, by: stuck.by, pid: stuck.pid };
 	return { kind: stuck.kind, pid: stuck.pid, queued: stuck.queued, backlog: stuck.backlog };
-}
-
-/** Paths and numbers of this host's kernel mean nothing elsewhere. */
-function identityOf({
-	comm,
-	hostname,
-	unit,
-	container,
-	pod,
-	machine,
-	containerName,
-	image,
-}: Identity): OfferedIdentity {
-	return {
-		comm,
-		hostname,
-		...(unit !== undefined && { unit }),
-		...(container !== undefined && { container }),
-		...(pod !== undefined && { pod }),
-		...(machine !== undefined && { machine }),
-		...(containerName !== undefined && { containerName }),
-		...(image !== undefined && { image }),
-	};
 }

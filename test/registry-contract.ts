@@ -77,7 +77,7 @@ export const offerOf = (port: number, weight = 100): Offer => ({
 	address: "10.0.0.1",
 	port,
 	weight,
-	identity: { comm: "web", hostname: "web-1" },
+	identity: { comm: "web", hostname: "web-1", netnsInode: 0 },
 });
 const keyOf = (port: number): OfferKey => `web|10.0.0.1:${port}`;
 export const put = (port: number, weight?: number) =>

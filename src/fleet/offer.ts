@@ -28,11 +28,32 @@ export type OfferedStuck =
 	| { readonly kind: "paused"; readonly by: PausedBy; readonly pid: number }
 	| { readonly kind: "hung"; readonly pid: number; readonly queued: number; readonly backlog: number };
 
-/** What is told of who listens; the network namespace is of no meaning elsewhere. */
-export type OfferedIdentity = Pick<
-	Identity,
-	"comm" | "hostname" | "unit" | "container" | "pod" | "machine" | "containerName" | "image"
->;
+/** What is told of who listens: paths and numbers of a host's own kernel mean nothing elsewhere. */
+export type OfferedIdentity = Omit<Identity, "cgroup" | "netnsName" | "netnsInode"> & { readonly netnsInode: 0 };
+
+/** Of an identity as this host knows it, or as another one wrote it. */
+export function offeredIdentity({
+	comm,
+	hostname,
+	unit,
+	container,
+	pod,
+	machine,
+	containerName,
+	image,
+}: Omit<Identity, "netnsInode">): OfferedIdentity {
+	return {
+		comm,
+		hostname,
+		...(unit !== undefined && { unit }),
+		...(container !== undefined && { container }),
+		...(pod !== undefined && { pod }),
+		...(machine !== undefined && { machine }),
+		...(containerName !== undefined && { containerName }),
+		...(image !== undefined && { image }),
+		netnsInode: 0,
+	};
+}
 
 /** `SERVICE|ADDRESS:PORT`: what `refKey` makes of a backend at the offered place. One host offers each at most once. */
 export type OfferKey = string;

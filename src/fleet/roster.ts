@@ -175,8 +175,8 @@ export function createRoster(initial: RosterRules): Roster {
 	/** Why it does not join; undefined when nothing speaks against it. */
 	const refusalOf = ({ host, id, offer: { service } }: Entry): string | undefined => {
 		if (locals.has(id)) return `this host has ${id} itself`;
-		const others = new Set([...byPlace.of(id)].map((one) => one.host.info.host));
-		others.delete(host.info.host);
+		const others = new Set<string>();
+		for (const one of byPlace.of(id)) if (one.host !== host) others.add(one.host.info.host);
 		if (others.size > 0) {
 			const [first = "", ...more] = [...others].sort();
 			const rest = more.length === 0 ? "" : ` (and ${more.length} more)`;
@@ -204,7 +204,7 @@ export function createRoster(initial: RosterRules): Roster {
 			local: false,
 			endpoint,
 			netns: host.netns,
-			identity: { ...identity, netnsInode: 0 },
+			identity,
 		};
 		const { drainingMs } = host;
 		const goodbye = drainingMs === undefined ? undefined : { signal: "", atNs: 0, atMs: drainingMs, isGoodbye: true };

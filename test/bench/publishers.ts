@@ -45,6 +45,7 @@ function offersOf(host: number): Offer[] {
 			container: (host * BACKENDS + index).toString(16).padStart(64, "0"),
 			containerName: `shop-web-${index}`,
 			image: "registry.example.org/shop/web:1.42.0",
+			netnsInode: 0 as const,
 		},
 	}));
 }

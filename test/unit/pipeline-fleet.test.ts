@@ -27,7 +27,7 @@ const offer = (address: string, rest: Partial<Offer> = {}): Offer => ({
 	address,
 	port: 80,
 	weight: 100,
-	identity: { comm: "nginx", hostname: "web" },
+	identity: { comm: "nginx", hostname: "web", netnsInode: 0 },
 	...rest,
 });
 const whole = (host: HostInfo, ...offers: Offer[]): HostChange => ({

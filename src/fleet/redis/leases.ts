@@ -54,6 +54,8 @@ const UNCHANGED = 0.4;
 interface Doubt {
 	/** Undefined: it has no lease at all. */
 	readonly end: number | undefined;
+	/** It ended later than it can. Once it does so no more, a renewal may by chance have given it that very end. */
+	readonly isAhead: boolean;
 	/** Of our own clock. */
 	readonly sinceMs: number;
 }
@@ -94,7 +96,9 @@ export function createLeases(): Leases {
 			const over: { host: string; why: string }[] = [];
 			for (const [host, { end, lease }] of now) {
 				const before = doubts.get(host);
-				const doubt = before !== undefined && before.end === end ? before : { end, sinceMs: beat.answeredMs };
+				const isAhead = end !== undefined && isTooFar(end, beat.redisMs, lease);
+				const isSame = before !== undefined && before.end === end && before.isAhead === isAhead;
+				const doubt = isSame ? before : { end, isAhead, sinceMs: beat.answeredMs };
 				const patienceMs = end === undefined ? lease : lease * UNCHANGED;
 				if (beat.askedMs - doubt.sinceMs >= patienceMs && beat.askedMs - steadyMs >= lease) {
 					doubts.delete(host);
@@ -111,6 +115,8 @@ export function createLeases(): Leases {
 		},
 	};
 }
+
+const isTooFar = (end: number, redisMs: number, lease: number) => end > redisMs + lease + JUMP_MS;
 
 interface Suspect extends Leased {
 	readonly end: number | undefined;
@@ -129,7 +135,7 @@ function suspects(
 	};
 	for (const [host, end] of ended) suspect(host, end);
 	for (const [host, end] of ahead) {
-		if (end > redisMs + (known.get(host)?.lease ?? 0) + JUMP_MS) suspect(host, end);
+		if (isTooFar(end, redisMs, known.get(host)?.lease ?? 0)) suspect(host, end);
 	}
 	if (all !== undefined) for (const host of known.keys()) if (!all.has(host)) suspect(host, undefined);
 	for (const [host, { end }] of doubts) {

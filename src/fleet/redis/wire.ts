@@ -7,7 +7,7 @@ import { z } from "zod";
 import { backendId, refKey } from "../../backends/backend.js";
 import { DNS_NAME, LONGEST_MS, NAME } from "../../config/rules.js";
 import { formatIp, type Ip, isLinkLocal, isLoopback, isUnspecified, parseIp } from "../../ip.js";
-import type { Offer, OfferKey, TakenWhy } from "../offer.js";
+import { type Offer, type OfferKey, offeredIdentity, type TakenWhy } from "../offer.js";
 import { WIRE_VERSION } from "./keys.js";
 
 /** Longest value that is looked at, in characters; an honest one has a few hundred. */
@@ -72,16 +72,27 @@ const deltaRecord = z.object({
 /** A value, or why it can't be used, as a clause. */
 export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly why: string };
 
-export const writeOffer = ({ service: _s, address: _a, port: _p, ...rest }: Offer): string =>
-	JSON.stringify({ v: WIRE_VERSION, ...rest });
+export const writeOffer = ({ weight, told, stuck, held, identity }: Offer): string =>
+	JSON.stringify({ v: WIRE_VERSION, weight, told, stuck, held, identity: { ...identity, netnsInode: undefined } });
 
 export function readOffer(key: string, text: string): Read<Offer> {
 	const place = placeIn(key);
 	if (place === undefined) return { ok: false, why: "its key is not SERVICE|ADDRESS:PORT with an address of a host" };
 	const read = parse(offerRecord, text, LONGEST_OFFER);
 	if (!read.ok) return read;
-	const { v: _, ...rest } = read.value;
-	return { ok: true, value: { ...place, ...rest } };
+	const { weight, told, stuck, held, identity } = read.value;
+	// Written out: what the rest of an object is copied into is of a shape of its own each time, and there are many of these.
+	const value: Offer = {
+		service: place.service,
+		address: place.address,
+		port: place.port,
+		weight,
+		...(told !== undefined && { told }),
+		...(stuck !== undefined && { stuck }),
+		...(held !== undefined && { held }),
+		identity: offeredIdentity(identity),
+	};
+	return { ok: true, value };
 }
 
 export const writeAbout = (about: About): string => JSON.stringify({ v: WIRE_VERSION, ...about });

@@ -20,7 +20,7 @@ const offer = (address: string, rest: Partial<Offer> = {}): Offer => ({
 	address,
 	port: 80,
 	weight: 100,
-	identity: { comm: "nginx", hostname: "web" },
+	identity: { comm: "nginx", hostname: "web", netnsInode: 0 },
 	...rest,
 });
 const keyed = (offers: readonly Offer[]): Map<OfferKey, Offer> =>

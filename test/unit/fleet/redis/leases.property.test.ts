@@ -140,6 +140,17 @@ test("who renews is never over, whatever the clock of Redis does, and who does n
 			expect(late).toEqual([]);
 			expect([...known.keys()].sort()).toEqual([...alive].sort());
 		}),
-		{ numRuns: 500 },
+		{
+			numRuns: 500,
+			// a renewal gives by chance the very end that a step had given before
+			examples: [
+				[
+					[
+						{ what: "wait", host: "a", ms: 10_001, stepMs: 0, latencyMs: 0 },
+						{ what: "there and back", host: "a", ms: 0, stepMs: 20_000, latencyMs: 0 },
+					],
+				],
+			],
+		},
 	);
 });

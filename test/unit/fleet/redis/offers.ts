@@ -12,7 +12,7 @@ export const offerOf = (number: number, weight = 100): Offer => ({
 	address: `10.0.0.${number}`,
 	port: 80,
 	weight,
-	identity: { comm: "app", hostname: "web-1" },
+	identity: { comm: "app", hostname: "web-1", netnsInode: 0 },
 });
 
 export const offerText = (number: number, weight = 100): string => writeOffer(offerOf(number, weight));
