@@ -119,9 +119,14 @@ export function openPublisher({ redis, keys, identity, options, onState }: Publi
 		return answer === "ok";
 	};
 	const change = async (held: Tenure, what: Change): Promise<boolean> => {
+		// Without an answer nobody knows whether an edge was told; a number is never used for something else again, so that
+		// what follows is a whole, of a new incarnation.
+		holds = false;
 		const isTaken = took(await teller.change(held, what));
-		if (isTaken) tenure = { ...held, sequence: held.sequence + 1 };
-		return isTaken;
+		if (!isTaken) return false;
+		holds = true;
+		tenure = { ...held, sequence: held.sequence + 1 };
+		return true;
 	};
 	const tellSelf = async (held: Tenure) => {
 		const about = self.text;

@@ -27,15 +27,25 @@ afterEach(async () => {
 	for (const close of closers.splice(0).reverse()) await close();
 });
 
-const redisConfig = () => ({ url: server.url, sentinels: undefined, cluster: undefined, tls: false }) as const;
+const redisConfig = (url = server.url) => ({ url, sentinels: undefined, cluster: undefined, tls: false }) as const;
 
-/** A host with its daemon, that offers some places. */
+/** Closes it when the test ends. */
+export function own<T extends { close(): unknown }>(closable: T): T {
+	closers.push(() => closable.close());
+	return closable;
+}
+
+/**
+ * A host with its daemon, that offers some places.
+ * @param url by which it reaches Redis
+ */
 export function startHost(
 	host: string,
 	places: Readonly<Record<number, number>>,
+	url = server.url,
 ): Publisher & { stop(): Promise<void> } {
 	const publisher = openPublisher({
-		redis: redisConfig(),
+		redis: redisConfig(url),
 		keys,
 		identity: { boot: `boot-${host}`, machine: `machine-${host}`, start: 1 },
 		options: { host, zone: undefined, lease: LEASE, now },
