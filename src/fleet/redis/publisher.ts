@@ -119,7 +119,13 @@ export function openPublisher({ redis, keys, identity, options, onState }: Publi
 		return answer === "ok";
 	};
 	const change = async (held: Tenure, what: Change): Promise<boolean> => {
-		const isTaken = took(await teller.change(held, what));
+		const answer = await teller.change(held, what).catch((error: unknown) => {
+			// It may have been taken, told to others, and lost again with a Redis that goes back to a backup: its number must
+			// never stand for another change.
+			holds = false;
+			throw error;
+		});
+		const isTaken = took(answer);
 		if (isTaken) tenure = { ...held, sequence: held.sequence + 1 };
 		return isTaken;
 	};
