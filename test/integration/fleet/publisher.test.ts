@@ -81,6 +81,24 @@ test("an old backup that is restored is written over, by a newer incarnation and
 	expect(Number(await redis.cli("HGET", keys.host("a"), "@incarnation"))).toBeGreaterThan(before);
 });
 
+test("a change without an answer is told with a newer incarnation: its number may be known to others", async () => {
+	await using life = lifetime();
+	const redis = life.own(await startRedis());
+	const a = await hostsOf(redis, life)("a");
+	a.member.offer([put(80)]);
+	a.member.settled();
+	await current(a);
+	await redis.cli("SAVE");
+	const before = Number(await redis.cli("HGET", keys.host("a"), "@incarnation"));
+	redis.pause();
+	a.member.offer([put(81)]);
+	await redis.kill();
+	a.member.offer([put(82)]);
+	await redis.start();
+	await stores(redis, [80, 81, 82]);
+	expect(Number(await redis.cli("HGET", keys.host("a"), "@incarnation"))).toBeGreaterThan(before);
+});
+
 test("a process that was paused while a later one took over is fenced, and asks again when that one is gone", async () => {
 	await using life = lifetime();
 	const redis = life.own(await startRedis());
