@@ -101,11 +101,21 @@ export async function toldOf({ socket }: Edge, id: string): Promise<Told | undef
 }
 
 /** Waits until it says this of it. */
-export async function untilTold(edge: Edge, id: string, state: string, reason: RegExp): Promise<void> {
-	await eventually(`${id} is ${state}: ${reason.source}`, async () => {
-		const told = await toldOf(edge, id);
-		return told?.state === state && reason.test(told.reason);
-	});
+export async function untilTold(
+	edge: Edge,
+	id: string,
+	state: string,
+	reason: RegExp,
+	timeoutMs?: number,
+): Promise<void> {
+	await eventually(
+		`${id} is ${state}: ${reason.source}`,
+		async () => {
+			const told = await toldOf(edge, id);
+			return told?.state === state && reason.test(told.reason);
+		},
+		timeoutMs === undefined ? {} : { timeoutMs },
+	);
 }
 
 export async function resync({ socket }: Edge): Promise<void> {
