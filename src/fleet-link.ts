@@ -170,6 +170,7 @@ export async function openFleetLink(options: FleetLinkOptions): Promise<FleetLin
 		const member = fleet?.member;
 		fleet = undefined;
 		clearTimeout(settling);
+		growFreely(false);
 		await member?.close();
 	};
 

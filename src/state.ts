@@ -16,6 +16,13 @@ import type { OfferedService } from "./fleet/offer.js";
 
 const VERSION = 1;
 
+const serviceSchema = z.object({
+	name: z.string().min(1),
+	mode: z.enum(["http", "tcp"]),
+	hosts: z.array(z.string()),
+	drainTimeout: z.number().min(0),
+});
+
 const fileSchema = z.object({
 	version: z.literal(VERSION),
 	holds: z.array(
@@ -31,28 +38,9 @@ const fileSchema = z.object({
 		}),
 	),
 	/** Absent in the file of a version that had none. */
-	services: z
-		.array(
-			z.object({
-				name: z.string().min(1),
-				mode: z.enum(["http", "tcp"]),
-				hosts: z.array(z.string()),
-				drainTimeout: z.number().min(0),
-				order: z.number().min(1),
-			}),
-		)
-		.default([]),
+	services: z.array(serviceSchema.extend({ order: z.number().min(1) })).default([]),
 	/** Those of other hosts; likewise. */
-	remote: z
-		.array(
-			z.object({
-				name: z.string().min(1),
-				mode: z.enum(["http", "tcp"]),
-				hosts: z.array(z.string()),
-				drainTimeout: z.number().min(0),
-			}),
-		)
-		.default([]),
+	remote: z.array(serviceSchema).default([]),
 });
 
 /** What is kept. */
