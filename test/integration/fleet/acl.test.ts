@@ -61,7 +61,9 @@ describe("with all rights of its role, and not one more,", () => {
 		a.member.offer([put(80)]);
 		a.member.settled();
 		await sees(b, "a", { 80: 100 });
-		expect(b.states.map(({ state }) => state)).toEqual(["up"]);
+		await eventually("it has all", () => b.states.at(-1)?.state === "up");
+		// That it is not connected yet may be said on a busy machine; that a right is missing may not.
+		expect(troubles(b).filter((why) => !why.startsWith("not connected"))).toEqual([]);
 	});
 });
 
