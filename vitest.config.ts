@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 /** Tests that run what was built: the worker thread needs real JavaScript. */
-const built = [{ find: /^(.*)\/src\/(.*)\.js$/, replacement: "$1/dist/$2.js" }];
+const built = [{ find: /^(.*)\/src\/(.*)\.js$/, replacement: "$1/build/$2.js" }];
 
 /**
  * Those of the integration tests that are run alone: they fill what belongs to the whole host (the ring buffer, the table,

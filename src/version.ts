@@ -1,5 +1,6 @@
 /** The version of this package. */
 
 import { createRequire } from "node:module";
+import { packaged } from "./root.js";
 
-export const { version }: { readonly version: string } = createRequire(import.meta.url)("../package.json");
+export const { version }: { readonly version: string } = createRequire(import.meta.url)(packaged("package.json"));

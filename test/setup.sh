@@ -65,8 +65,8 @@ fi
 stamp=node_modules/.cache/solistend/built
 
 is_built() {
-	[ -e "$stamp" ] && [ -e dist/cli/index.js ] && [ -e dist/bpf/solistend.bpf.o ] &&
-		[ -z "$(find src bpf package-lock.json tsconfig.json -newer "$stamp" | head -n 1)" ]
+	[ -e "$stamp" ] && [ -e dist/solistend.js ] && [ -e build/daemon.js ] && [ -e dist/bpf/solistend.bpf.o ] &&
+		[ -z "$(find src bpf package-lock.json systemd/packaging/bundle.ts tsconfig.json -newer "$stamp" | head -n 1)" ]
 }
 
 if ! is_built; then

@@ -5,8 +5,8 @@
 
 import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { messageOf } from "../errors.js";
+import { packaged } from "../root.js";
 import { crossChecks } from "./cross-checks.js";
 import { findingsOf } from "./issues.js";
 import { linesOf } from "./places.js";
@@ -82,7 +82,5 @@ function unreadable(error: unknown): string {
 /** The folders in which templates are looked for, the first one first: your own, then the packaged ones. */
 export function templateFolders(config: Config, file: string): string[] {
 	const own = config.templates ?? join(dirname(resolve(file)), "templates");
-	// The same from src/config and from dist/config.
-	const packaged = fileURLToPath(new URL("../../templates", import.meta.url));
-	return [own, packaged];
+	return [own, packaged("templates")];
 }

@@ -4,8 +4,8 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { fileURLToPath } from "node:url";
 import type { FullQueue, Read } from "../listeners/event.js";
+import { packaged } from "../root.js";
 import { choose, HOOKS, type HookName, type Hooks, OPTIONAL_PROGRAMS, type Refusal } from "./hooks.js";
 import { openObject, raiseLockedMemory, readAll, readSingle, writeSingle } from "./libbpf.js";
 import { chargesLockedMemory, checkRequirements } from "./preflight.js";
@@ -13,7 +13,7 @@ import { decodeFullQueues, decodeLosses, type KernelLosses, LOSSES_SIZE, ROW_SIZ
 import { createRowDecoder } from "./rows.js";
 
 /** The object that `npm run build:bpf` made, and that the package ships. */
-export const PACKAGED_OBJECT = fileURLToPath(new URL("../../dist/bpf/solistend.bpf.o", import.meta.url));
+export const PACKAGED_OBJECT = packaged("dist/bpf/solistend.bpf.o");
 
 /** Optional programs that are walked, not attached at a place of the kernel. */
 const OPTIONAL_ITERATORS: readonly string[] = ["seed", "full_queues"];

@@ -9,7 +9,7 @@ export interface CommandLine {
 	readonly completions: { readonly bash: string; readonly zsh: string };
 }
 
-/** @param program path of dist/cli/index.js */
+/** @param program path of dist/solistend.js */
 export async function commandLine(program: string): Promise<CommandLine> {
 	const run = async (words: readonly string[], shell = "/bin/bash"): Promise<string> => {
 		const { stdout } = await execa(execPath, [program, ...words], {

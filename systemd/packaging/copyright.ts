@@ -7,7 +7,10 @@ import { type Bundled, indented, stanzas } from "./licences.js";
 import { NODE_VERSION, type Platform } from "./platform.js";
 import { TERMS } from "./terms.js";
 
+const BUNDLE = "usr/lib/solistend/dist/*.js";
+
 const manifestSchema = z.object({
+	name: z.string(),
 	license: z.string().default("none"),
 	author: z.union([z.string(), z.object({ name: z.string() }).transform(({ name }) => name)]).optional(),
 });
@@ -15,7 +18,7 @@ const manifestSchema = z.object({
 /**
  * The text of usr/share/doc/solistend/copyright.
  *
- * @param packages paths in the repository, as in package-lock.json
+ * @param packages in the bundle: paths in the repository, as in package-lock.json
  * @throws when something is bundled on terms that are not known
  */
 export async function copyrightFile(
@@ -23,7 +26,8 @@ export async function copyrightFile(
 	platform: Platform,
 	packages: readonly string[],
 ): Promise<string> {
-	const bundled = [...(await bundledPackages(repository, packages)), await nativePart(repository, platform)];
+	const inBundle = await bundledPackages(repository, packages);
+	const bundled = [SELF, ...inBundle, ...(await koffiParts(repository, platform))];
 	const node = await readFile(join(platform.node, "LICENSE"), "utf8");
 	return `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: solistend
@@ -49,31 +53,52 @@ ${indented(TERMS["GPL-2"] ?? "")}
 `;
 }
 
-/** What the npm packages say of themselves. */
+/** The bundle is of our own code, too. */
+const SELF: Bundled = {
+	name: "solistend",
+	files: BUNDLE,
+	licence: "Apache-2.0",
+	text: "Copyright The solistend authors",
+	author: undefined,
+	notices: [],
+};
+
+/** What the npm packages in the bundle say of themselves. */
 export function bundledPackages(repository: string, packages: readonly string[]): Promise<Bundled[]> {
-	return Promise.all(packages.map((path) => bundledPackage(path, join(repository, path))));
+	return Promise.all(packages.map((path) => bundledPackage(BUNDLE, join(repository, path))));
+}
+
+/**
+ * koffi is not in the bundle. Its native part has no licence file of its own: it is made from koffi's sources, and from headers
+ * that come with them.
+ */
+async function koffiParts(repository: string, { koffiName }: Platform): Promise<Bundled[]> {
+	const koffi = join(repository, "node_modules", "koffi");
+	const own = await bundledPackage(filesOf("node_modules/koffi"), koffi);
+	const vendored = await readdir(join(koffi, "vendor"));
+	const texts = await Promise.all(vendored.sort().map((name) => licenceText(join(koffi, "vendor", name))));
+	const native = {
+		name: koffiName,
+		files: filesOf(`node_modules/${koffiName}`),
+		text: [own.text, ...texts].join("\n"),
+	};
+	return [own, { ...own, ...native }];
 }
 
 const filesOf = (path: string): string => `usr/lib/solistend/${path}/*`;
 
-/** koffi's native part has no licence file of its own: it is made from koffi's sources, and from headers that come with them. */
-async function nativePart(repository: string, { koffiName }: Platform): Promise<Bundled> {
-	const koffi = join(repository, "node_modules", "koffi");
-	const own = await bundledPackage(`node_modules/${koffiName}`, koffi);
-	const vendored = await readdir(join(koffi, "vendor"));
-	const texts = await Promise.all(vendored.sort().map((name) => licenceText(join(koffi, "vendor", name))));
-	return { ...own, text: [own.text, ...texts].join("\n") };
-}
-
-async function bundledPackage(path: string, folder: string): Promise<Bundled> {
+async function bundledPackage(files: string, folder: string): Promise<Bundled> {
 	const names = await readdir(folder);
-	const { license, author } = manifestSchema.parse(JSON.parse(await readFile(join(folder, "package.json"), "utf8")));
+	const { name, license, author } = manifestSchema.parse(
+		JSON.parse(await readFile(join(folder, "package.json"), "utf8")),
+	);
 	return {
-		files: filesOf(path),
+		name,
+		files,
 		licence: license,
 		text: await licenceText(folder),
 		author,
-		notices: names.filter((name) => /^notice/i.test(name)),
+		notices: names.filter((file) => /^notice/i.test(file)),
 	};
 }
 

@@ -1,4 +1,4 @@
-/** package-lock.json as the package needs it: what runs in production, and where it is pinned. Knows nothing of Debian. */
+/** package-lock.json as the package needs it: what is pinned, and how. Knows nothing of Debian. */
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,9 +10,6 @@ const lockSchema = z.object({
 		z.object({
 			version: z.string().default(""),
 			integrity: z.string().default(""),
-			dev: z.boolean().default(false),
-			optional: z.boolean().default(false),
-			devOptional: z.boolean().default(false),
 		}),
 	),
 });
@@ -21,15 +18,6 @@ type Locked = z.infer<typeof lockSchema>["packages"];
 
 const lockOf = async (repository: string): Promise<Locked> =>
 	lockSchema.parse(JSON.parse(await readFile(join(repository, "package-lock.json"), "utf8"))).packages;
-
-/** Paths such as `node_modules/yaml` of all that production needs on every platform, in order. */
-export async function productionPackages(repository: string): Promise<string[]> {
-	const entries = Object.entries(await lockOf(repository));
-	return entries
-		.filter(([path, { dev, optional, devOptional }]) => path !== "" && !dev && !optional && !devOptional)
-		.map(([path]) => path)
-		.sort();
-}
 
 /** @throws when the lock file has no such package */
 export async function lockedPackage(repository: string, path: string): Promise<{ version: string; integrity: string }> {

@@ -5,11 +5,11 @@ import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { execa } from "execa";
 import { referenceRows } from "../../src/config/reference.js";
+import { bundle } from "./bundle.js";
 import { commandLine } from "./commands.js";
 import { fishCompletion, shellCompletion } from "./completions.js";
 import { copyrightFile } from "./copyright.js";
 import { firstBackend } from "./first-backend.js";
-import { productionPackages } from "./lock.js";
 import { commandManual, configurationManual } from "./manual.js";
 import { copyModule } from "./modules.js";
 import type { Platform } from "./platform.js";
@@ -20,6 +20,8 @@ import { wrapper } from "./wrapper.js";
 /** Where the program is. */
 const HOME = "usr/lib/solistend";
 const DOC = "usr/share/doc/solistend";
+/** Earlier packages; and licences, which are in the copyright file. */
+const NOT_SHIPPED = /\.deb$|\/LICENCES\.txt$/;
 
 /** Writes the tree below `root`; of `DEBIAN/` nothing. What the repository has built is in its `dist/`. */
 export async function writeTree(root: string, repository: string, platform: Platform, edition: Edition): Promise<void> {
@@ -31,20 +33,18 @@ export async function writeTree(root: string, repository: string, platform: Plat
 	const home = (...path: string[]) => join(root, HOME, ...path);
 
 	// the program
-	const packages = await productionPackages(repository);
 	await mkdir(home("bin"), { recursive: true });
 	// its symbols are a seventh of it, and llvm's tool knows every architecture
 	await execa("llvm-strip", ["--strip-all", "-o", home("bin", "node"), join(platform.node, "bin", "node")]);
-	await copyModule(join(repository, "dist"), home("dist"));
-	await cp(join(repository, "dist", "bpf"), home("dist", "bpf"), { recursive: true });
+	await cp(join(repository, "dist"), home("dist"), { recursive: true, filter: (path) => !NOT_SHIPPED.test(path) });
 	await cp(join(repository, "templates"), home("templates"), { recursive: true });
 	await write(`${HOME}/package.json`, runtimePackage(edition));
-	for (const path of packages) await copyModule(join(repository, path), home(path));
+	await copyModule(join(repository, "node_modules", "koffi"), home("node_modules", "koffi"));
 	await copyModule(platform.koffi, home("node_modules", platform.koffiName), ["musl_x64", "musl_arm64"]);
-	const program = await source("dist/cli/index.js");
+	const program = await source("dist/solistend.js");
 	await write("usr/bin/solistend", wrapper(program), 0o755);
 	// without its first line, which the wrapper has
-	await write(`${HOME}/dist/cli/index.js`, program.slice(program.indexOf("\n") + 1));
+	await write(`${HOME}/dist/solistend.js`, program.slice(program.indexOf("\n") + 1));
 
 	// what the system starts
 	await copyUnits(join(repository, "systemd"), root);
@@ -54,7 +54,7 @@ export async function writeTree(root: string, repository: string, platform: Plat
 	// what people read
 	const day = new Date(edition.epoch * 1000).toISOString().slice(0, 10);
 	const heading = { version: edition.upstream, date: day };
-	const { commands, completions } = await commandLine(join(repository, "dist", "cli", "index.js"));
+	const { commands, completions } = await commandLine(join(repository, "dist", "solistend.js"));
 	await write("usr/share/man/man8/solistend.8.gz", packed(commandManual(heading, commands)));
 	const example = firstBackend(configuration);
 	await write("usr/share/man/man5/solistend.yaml.5.gz", packed(configurationManual(heading, referenceRows(), example)));
@@ -65,7 +65,7 @@ export async function writeTree(root: string, repository: string, platform: Plat
 	await write(`${DOC}/changelog.gz`, packed(await source("CHANGELOG.md")));
 	await write(`${DOC}/changelog.Debian.gz`, packed(debianChangelog(edition)));
 	await write("usr/share/lintian/overrides/solistend", await source("systemd/packaging/debian/lintian-overrides"));
-	await write(`${DOC}/copyright`, await copyrightFile(repository, platform, packages));
+	await write(`${DOC}/copyright`, await copyrightFile(repository, platform, await bundle()));
 }
 
 /** The few keys that the program reads of itself, or Node of it. */

@@ -7,7 +7,7 @@
 export function wrapper(program: string): string {
 	const [, environment = "", options = ""] =
 		/^#!\/usr\/bin\/env -S ((?:[A-Z_]+=\S+ )*)node((?: --\S+)*)\n/.exec(program) ?? [];
-	if (options === "") throw new Error("dist/cli/index.js does not begin with #!/usr/bin/env -S … node …");
+	if (options === "") throw new Error("dist/solistend.js does not begin with #!/usr/bin/env -S … node …");
 	const settings = environment
 		.trim()
 		.split(" ")
@@ -15,6 +15,6 @@ export function wrapper(program: string): string {
 	return `#!/bin/sh
 # solistend, with the Node that comes with it. The options keep the idle daemon small.
 set -eu
-${settings.map((setting) => `export ${setting}\n`).join("")}exec /usr/lib/solistend/bin/node${options} /usr/lib/solistend/dist/cli/index.js "$@"
+${settings.map((setting) => `export ${setting}\n`).join("")}exec /usr/lib/solistend/bin/node${options} /usr/lib/solistend/dist/solistend.js "$@"
 `;
 }

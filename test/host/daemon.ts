@@ -55,7 +55,7 @@ export interface Daemon extends AsyncDisposable {
 	close(): Promise<void>;
 }
 
-const COMMAND = fileURLToPath(new URL("../../dist/cli/index.js", import.meta.url));
+const COMMAND = fileURLToPath(new URL("../../dist/solistend.js", import.meta.url));
 
 /** The command words of `solistend`, as built: the file that an installed `solistend` links to. */
 export const solistend = (...words: string[]): [string, ...string[]] => [COMMAND, ...words];

@@ -1,7 +1,7 @@
 /** `solistend run --config FILE` with the faulty worker in place of the watcher: node faulty-daemon.mjs FILE */
 
-import { failWith } from "../../dist/cli/fail.js";
-import { run } from "../../dist/cli/run.js";
+import { failWith } from "../../build/cli/fail.js";
+import { run } from "../../build/cli/run.js";
 
 const interrupted = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => interrupted.abort());

@@ -43,4 +43,4 @@ parentPort.postMessage = (message) => {
 	}
 };
 
-await import("../../dist/sensor/worker.js");
+await import("../../build/sensor/worker.js");

@@ -6,8 +6,8 @@
 import { register } from "node:module";
 
 register("./own-host-hook.mjs", import.meta.url);
-const { failWith } = await import("../../dist/cli/fail.js");
-const { run } = await import("../../dist/cli/run.js");
+const { failWith } = await import("../../build/cli/fail.js");
+const { run } = await import("../../build/cli/run.js");
 
 const interrupted = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => interrupted.abort());

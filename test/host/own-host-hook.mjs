@@ -3,6 +3,6 @@
 const REPLACED = /\/(sensor\/sensor|identity\/presence)\.js$/;
 
 export const resolve = (specifier, context, next) =>
-	REPLACED.test(specifier) && context.parentURL?.endsWith("/dist/daemon.js")
+	REPLACED.test(specifier) && context.parentURL?.endsWith("/build/daemon.js")
 		? { url: new URL("own-host.mjs", import.meta.url).href, shortCircuit: true }
 		: next(specifier, context);

@@ -4,8 +4,8 @@
  */
 
 import { readdirSync, statSync } from "node:fs";
-import { presenceOf as realPresenceOf } from "../../dist/identity/presence.js";
-import { openSensor as openRealSensor } from "../../dist/sensor/sensor.js";
+import { presenceOf as realPresenceOf } from "../../build/identity/presence.js";
+import { openSensor as openRealSensor } from "../../build/sensor/sensor.js";
 
 const FOLDER = "/run/netns";
 const prefix = process.env.SOLISTEND_TEST_HIDES ?? "";

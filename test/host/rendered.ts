@@ -4,7 +4,7 @@
  */
 
 /** As it was built, for the benchmarks, too: a process can have the sensor's C library once. */
-const built = (module: string) => import(new URL(`../../dist/${module}`, import.meta.url).href);
+const built = (module: string) => import(new URL(`../../build/${module}`, import.meta.url).href);
 
 /**
  * The text for the first proxy of a configuration.

@@ -360,15 +360,15 @@ describe("what fails leaves the proxy serving what it had", () => {
 
 	test("a reload command that hangs", async () => {
 		await start(wholeFile());
-		const failed = await failing(wholeFile({ reload: ["sleep", "60"], timeout: "300ms" }));
-		expect(failed["reason"]).toMatch(/^reload command "sleep 60" did not end within 300 ms and was stopped/);
+		const failed = await failing(wholeFile({ reload: ["sleep", "60"], timeout: "2s" }));
+		expect(failed["reason"]).toMatch(/^reload command "sleep 60" did not end within 2000 ms and was stopped/);
 	});
 
 	test("a reload command that does not reload", async () => {
 		await start(wholeFile());
-		const failed = await failing(wholeFile({ reload: ["true"], timeout: "300ms" }));
+		const failed = await failing(wholeFile({ reload: ["true"], timeout: "2s" }));
 		expect(failed["reason"]).toMatch(
-			/^HAProxy did not take the new file within 300 ms: the old worker still answers .*; the previous file is back$/,
+			/^HAProxy did not take the new file within 2000 ms: the old worker still answers .*; the previous file is back$/,
 		);
 		expect(failed["serving"]).toBe("the previous configuration, loaded again");
 	});

@@ -72,7 +72,7 @@ describe.skipIf(skipPrivileged)("the hooks", () => {
 
 /** Opens the object often; counts the signals that it gets meanwhile. */
 const INTERRUPTED = `
-import { openKernel } from ${JSON.stringify(new URL("../../dist/sensor/kernel.js", import.meta.url).href)};
+import { openKernel } from ${JSON.stringify(new URL("../../build/sensor/kernel.js", import.meta.url).href)};
 let signals = 0;
 process.on("SIGUSR2", () => signals++);
 process.stdout.write("ready\\n");

@@ -333,7 +333,7 @@ describe("what fails", () => {
 
 	test("to reload although its command says it did", async () => {
 		const [one = 0] = await startServers(1);
-		const proxy = dropIn({ reload: ["true"], timeout: "300ms" });
+		const proxy = dropIn({ reload: ["true"], timeout: "2s" });
 		await start(proxy, web());
 		const followed = await open(proxy, web());
 		const line = await followed.change(web(one), "not applied");

@@ -22,9 +22,11 @@ describe.skipIf(skipPrivileged)("the npm package", () => {
 		for (const path of [
 			"LICENSE",
 			"README.md",
+			"dist/LICENCES.txt",
 			"dist/bpf/solistend.bpf.o",
-			"dist/cli/index.js",
-			"dist/sensor/worker.js",
+			"dist/page/page.css",
+			"dist/solistend.js",
+			"dist/worker.js",
 			"docs/quick-start.md",
 			"docs/solistend.schema.json",
 			"systemd/50-solistend.rules",
@@ -43,7 +45,7 @@ describe.skipIf(skipPrivileged)("the npm package", () => {
 
 		await execa("tar", ["-xzf", packed?.filename ?? "", "-C", folder.path], { cwd: folder.path });
 		await symlink(join(REPOSITORY, "node_modules"), join(folder.path, "node_modules"));
-		const command = join(folder.path, "package", "dist", "cli", "index.js");
+		const command = join(folder.path, "package", "dist", "solistend.js");
 		const { stdout: listed } = await execa(command, ["ls", "--json"]);
 		expect(Array.isArray(JSON.parse(listed))).toBe(true);
 		const { stdout: version } = await execa(command, ["--version"]);

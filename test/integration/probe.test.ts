@@ -149,7 +149,7 @@ test("questions leave no socket and no timer behind: a program that asked ends b
 	const gone = await freePort();
 	const questions = [silent, endless, gone].flatMap((port) => [questionAt(port), questionAt(port, { tcp: true })]);
 	const program = `
-		import { probe } from ${JSON.stringify(import.meta.resolve("../../dist/readiness/probe.js"))};
+		import { probe } from ${JSON.stringify(import.meta.resolve("../../build/readiness/probe.js"))};
 		const questions = ${JSON.stringify(questions)};
 		const ended = new AbortController();
 		const never = new AbortController().signal;

@@ -137,7 +137,7 @@ test.skipIf(skipPrivileged)("a main thread that stands still is counted, and the
 });
 
 test.skipIf(skipPrivileged)("a process that fails, or exits without closing anything, ends all the same", async () => {
-	const sensor = new URL("../../dist/sensor/sensor.js", import.meta.url).href;
+	const sensor = new URL("../../build/sensor/sensor.js", import.meta.url).href;
 	const begin = `import { openSensor } from "${sensor}";
 		let reads = 0;
 		const sensor = openSensor({ onEvents() {}, onTrouble() {}, onRead() { if (reads++ > 0) leave(); } });

@@ -185,7 +185,7 @@ describe("a check that names no {{output}}", () => {
 
 	test("needs the right to mount, and says what to do without", async () => {
 		const output = join(out, "nginx.conf");
-		const module = fileURLToPath(new URL("../../dist/proxies/check.js", import.meta.url));
+		const module = fileURLToPath(new URL("../../build/proxies/check.js", import.meta.url));
 		const script = `
 			import { checker } from ${JSON.stringify(module)};
 			const check = checker({ output: ${JSON.stringify(output)}, check: ["true"], timeout: 5000 });

@@ -44,7 +44,7 @@ export async function openServiceHost(): Promise<ServiceHost> {
 	await copyUnits(join(REPOSITORY, "systemd"), stage.path);
 	const program = join(stage.path, "usr/bin/solistend");
 	await mkdir(dirname(program), { recursive: true });
-	await writeFile(program, wrapper(await readFile(join(REPOSITORY, "dist/cli/index.js"), "utf8")), { mode: 0o755 });
+	await writeFile(program, wrapper(await readFile(join(REPOSITORY, "dist/solistend.js"), "utf8")), { mode: 0o755 });
 
 	const system = await bootSystem([
 		[process.execPath, NODE],

@@ -1,6 +1,7 @@
 /** What the port of the status page answers to a browser: the page, made anew each time, and the files that it loads. */
 
 import { readFile } from "node:fs/promises";
+import { packaged } from "../../root.js";
 import type { DaemonView } from "../view.js";
 import { pageOf } from "./page.js";
 
@@ -34,7 +35,7 @@ export async function pageAnswer(path: string, view: DaemonView, query: URLSearc
 	const headers = { "content-security-policy": POLICY };
 	if (isFile(path)) {
 		const { file, type } = FILES[path];
-		return { status: 200, body: await readFile(new URL(file, import.meta.url), "utf8"), type, headers };
+		return { status: 200, body: await readFile(packaged(`dist/page/${file}`), "utf8"), type, headers };
 	}
 	const body = pageOf(view.status(), view.timeline(), {
 		nowMs: Date.now(),

@@ -48,8 +48,8 @@ function hints({ url, hosts: [a], redis }: FleetStage): string {
 	return `
 Now you, in another terminal:
   curl ${url}
-  dist/cli/index.js status --fleet --config ${edge}
-  dist/cli/index.js drain-host --undo --config ${a.config.replace("/a/", "/b/")}
+  dist/solistend.js status --fleet --config ${edge}
+  dist/solistend.js drain-host --undo --config ${a.config.replace("/a/", "/b/")}
   kill -9 ${a.apps[0]?.pid}   # an nginx of host a
   kill -9 ${redis.pid}   # Redis
 Ctrl-C here ends the demo.

@@ -6,8 +6,8 @@ import { startRedis } from "../../host/redis.js";
 async function opened(config: string): Promise<string> {
 	const code = `
 		import { createRequire } from "node:module";
-		import { openMember } from "./dist/fleet/open.js";
-		import { configSchema } from "./dist/config/schema.js";
+		import { openMember } from "./build/fleet/open.js";
+		import { configSchema } from "./build/config/schema.js";
 		const { fleet } = configSchema.parse(${config});
 		let told;
 		const up = new Promise((resolve) => { told = resolve; });

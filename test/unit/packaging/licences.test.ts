@@ -1,14 +1,15 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { bundle } from "../../../systemd/packaging/bundle.js";
 import { bundledPackages } from "../../../systemd/packaging/copyright.js";
-import { type Bundled, indented, stanzas } from "../../../systemd/packaging/licences.js";
-import { productionPackages } from "../../../systemd/packaging/lock.js";
+import { type Bundled, indented, notices, stanzas } from "../../../systemd/packaging/licences.js";
 import { TERMS } from "../../../systemd/packaging/terms.js";
 
 const REPOSITORY = fileURLToPath(new URL("../../..", import.meta.url));
 
 const one = (changes: Partial<Bundled>): Bundled => ({
-	files: "usr/lib/solistend/node_modules/one/*",
+	name: "one",
+	files: "usr/lib/solistend/dist/*.js",
 	licence: "MIT",
 	text: `MIT License\n\nCopyright (c) 2020 Ada Example\n\n${TERMS["Expat"]}`,
 	author: "Somebody",
@@ -16,22 +17,25 @@ const one = (changes: Partial<Bundled>): Bundled => ({
 	...changes,
 });
 
-describe("what is bundled", () => {
+describe("what is bundled", async () => {
+	const packages = await bundle();
+
 	test("is all on terms that are known, and names who made it", async () => {
-		const packages = await productionPackages(REPOSITORY);
-		expect(packages).toContain("node_modules/koffi");
-		const text = stanzas(await bundledPackages(REPOSITORY, packages));
-		for (const path of packages) expect(text).toContain(`Files: usr/lib/solistend/${path}/*\nCopyright: `);
+		const bundled = await bundledPackages(REPOSITORY, packages);
+		expect(stanzas(bundled)).toContain("Files: usr/lib/solistend/dist/*.js\nCopyright: ");
+		expect(notices(bundled)).toContain("ioredis (MIT)\n");
 	});
 
-	test("is nothing that only the tests need", async () => {
-		expect(await productionPackages(REPOSITORY)).not.toContain("node_modules/vitest");
+	test("is nothing that only the tests need, and nothing with native parts", () => {
+		expect(packages).toContain("node_modules/handlebars");
+		expect(packages).not.toContain("node_modules/vitest");
+		expect(packages).not.toContain("node_modules/koffi");
 	});
 });
 
 describe("the stanzas", () => {
 	test("name who holds the copyright, and share the terms", () => {
-		expect(stanzas([one({})])).toBe(`Files: usr/lib/solistend/node_modules/one/*
+		expect(stanzas([one({}), one({ name: "another" })])).toBe(`Files: usr/lib/solistend/dist/*.js
 Copyright: (c) 2020 Ada Example
 License: Expat
 
@@ -42,9 +46,10 @@ ${indented(TERMS["Expat"] ?? "")}
 
 	test("pass on terms that differ from the usual ones in their own words", () => {
 		const text = `Copyright (c) 2020 Ada Example\n\n${TERMS["Expat"]}\n`.replace("without restriction", "on Sundays");
-		const made = stanzas([one({ text })]);
-		expect(made).toContain("on Sundays");
-		expect(made).not.toContain("without restriction");
+		const made = stanzas([one({ text }), one({ name: "@a/usual" })]);
+		expect(made).toContain("License: Expat and Expat-of-one\n");
+		expect(made).toMatch(/^License: Expat\n(?:(?!^License)[\s\S])*without restriction/m);
+		expect(made).toMatch(/^License: Expat-of-one\n(?:(?!^License)[\s\S])*on Sundays/m);
 	});
 
 	test("name the author where the licence file names nobody", () => {
@@ -60,6 +65,12 @@ ${indented(TERMS["Expat"] ?? "")}
 		expect(() => stanzas([one({ text: undefined, author: undefined })])).toThrow("names nobody");
 		expect(() => stanzas([one({ licence: "BSD-3-Clause", text: undefined })])).toThrow("has no licence text");
 		expect(() => stanzas([one({ notices: ["NOTICE"] })])).toThrow("has NOTICE");
+	});
+
+	test("are passed on as they are where there is no copyright file, or as they are known", () => {
+		expect(notices([one({}), one({ name: "two", text: undefined })])).toMatch(
+			/^one \(MIT\)\n\nMIT License[\s\S]*\ntwo \(MIT\)\n\nCopyright Somebody\n\nPermission is/,
+		);
 	});
 
 	test("mark empty lines, as a field needs it", () => {

@@ -89,7 +89,7 @@ describe("the command", () => {
 		const script = wrapper("#!/usr/bin/env -S A=1 B=2 node --one --two=3\nrest");
 		expect(script).toContain("export A=1\nexport B=2\n");
 		expect(script).toContain(
-			'exec /usr/lib/solistend/bin/node --one --two=3 /usr/lib/solistend/dist/cli/index.js "$@"\n',
+			'exec /usr/lib/solistend/bin/node --one --two=3 /usr/lib/solistend/dist/solistend.js "$@"\n',
 		);
 	});
 
