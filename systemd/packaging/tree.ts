@@ -20,8 +20,8 @@ import { wrapper } from "./wrapper.js";
 /** Where the program is. */
 const HOME = "usr/lib/solistend";
 const DOC = "usr/share/doc/solistend";
-/** Earlier packages; and licences, which are in the copyright file. */
-const NOT_SHIPPED = /\.deb$|\/LICENCES\.txt$/;
+/** Earlier packages; licences, which are in the copyright file; and the program, which is no command here. */
+const NOT_COPIED = /\.deb$|\/(?:LICENCES\.txt|solistend\.js)$/;
 
 /** Writes the tree below `root`; of `DEBIAN/` nothing. What the repository has built is in its `dist/`. */
 export async function writeTree(root: string, repository: string, platform: Platform, edition: Edition): Promise<void> {
@@ -36,7 +36,7 @@ export async function writeTree(root: string, repository: string, platform: Plat
 	await mkdir(home("bin"), { recursive: true });
 	// its symbols are a seventh of it, and llvm's tool knows every architecture
 	await execa("llvm-strip", ["--strip-all", "-o", home("bin", "node"), join(platform.node, "bin", "node")]);
-	await cp(join(repository, "dist"), home("dist"), { recursive: true, filter: (path) => !NOT_SHIPPED.test(path) });
+	await cp(join(repository, "dist"), home("dist"), { recursive: true, filter: (path) => !NOT_COPIED.test(path) });
 	await cp(join(repository, "templates"), home("templates"), { recursive: true });
 	await write(`${HOME}/package.json`, runtimePackage(edition));
 	await copyModule(join(repository, "node_modules", "koffi"), home("node_modules", "koffi"));

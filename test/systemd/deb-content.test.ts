@@ -62,12 +62,15 @@ describe.each(ARCHITECTURES)("the Debian package for %s", (architecture) => {
 		expect(stdout.split("\n").filter((line) => /^[EW]: /.test(line))).toEqual([]);
 	});
 
-	test("has the units, manual pages that read well, and scripts that shells take", async () => {
+	test("has the units, the page, manual pages that read well, and scripts that shells take", async () => {
 		for (const path of [
 			"etc/solistend/solistend.yaml",
 			"usr/lib/systemd/system/haproxy.service.d/solistend.conf",
 			"usr/lib/systemd/system/solistend.service",
 			"usr/lib/sysusers.d/solistend.conf",
+			`${HOME}/dist/page/browser.js`,
+			`${HOME}/dist/page/page.css`,
+			`${HOME}/templates/haproxy-backends.cfg.hbs`,
 			"usr/lib/tmpfiles.d/solistend.conf",
 			"usr/share/doc/solistend/quick-start.md",
 		]) {
