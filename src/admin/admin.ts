@@ -14,12 +14,15 @@ import { createConnections, type Phases } from "./connections.js";
 import { listenAtPath, whyNotAtPath } from "./socket.js";
 import { listenAtPort, whyNotAtPort } from "./tcp.js";
 import type { DaemonView } from "./view.js";
+import type { WebPlace } from "./web.js";
 
 export interface AdminPlaces {
 	/** Path of the control socket. */
 	readonly socket: string;
 	/** Undefined: there is no status page. */
 	readonly http?: HttpAddress | undefined;
+	/** Names under which the page may be asked for, besides this host's own. */
+	readonly hosts?: readonly string[];
 }
 
 export interface Admin {
@@ -34,7 +37,7 @@ export interface Admin {
 
 /** What listens nowhere yet. */
 export function createAdmin(view: DaemonView, log: Logger): Admin {
-	let web: HttpAddress | undefined;
+	let web: WebPlace | undefined;
 	const api = (isWeb: boolean) => async (phases: Phases) => {
 		const { createApi } = await import("./api.js");
 		return createApi(view, phases, isWeb ? () => web : undefined);
@@ -50,9 +53,9 @@ export function createAdmin(view: DaemonView, log: Logger): Admin {
 	});
 
 	return {
-		async listen({ socket, http }) {
+		async listen({ socket, http, hosts = [] }) {
 			await control.open(socket);
-			web = http;
+			web = http && { ...http, hosts };
 			const isNew = await page.open(http);
 			if (http === undefined || !isNew) return;
 			const place = { http: `http://${hostPort(http.address, http.port)}/` };

@@ -5,14 +5,13 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { z } from "zod";
-import type { HttpAddress } from "../config/http-address.js";
 import { printable } from "../config/wording.js";
 import { messageOf } from "../errors.js";
 import type { Phases } from "./connections.js";
 import { createEvents } from "./events.js";
 import { questionOf } from "./explain.js";
 import type { BackendName, DaemonStatus, DaemonView } from "./view.js";
-import { refusalOf } from "./web.js";
+import { refusalOf, type WebPlace } from "./web.js";
 import { listed, type Meant, meantBy } from "./what.js";
 
 /** Longest body of a request, in bytes. */
@@ -153,7 +152,7 @@ const EVENTS = "/v1/events";
  *
  * @param webAt where it is open to browsers, so that it only tells and changes nothing; undefined: the control socket
  */
-export function createApi(view: DaemonView, phases: Phases, webAt?: () => HttpAddress | undefined): Server {
+export function createApi(view: DaemonView, phases: Phases, webAt?: () => WebPlace | undefined): Server {
 	const events = createEvents(view);
 	const server = createServer({ maxHeaderSize: MAX_HEADER }, async (request, response) => {
 		phases.asked(request.socket);
