@@ -11,7 +11,9 @@ import { isLoopback, parseIp } from "../ip.js";
 
 /** Where the page is served, and under which names others may ask for it. */
 export interface WebPlace extends HttpAddress {
-	/** Besides its addresses and this host's own name: `admin.hosts`, in lower case. */
+	/** This host's name in the configuration. */
+	readonly host: string;
+	/** `admin.hosts`: in lower case. */
 	readonly hosts: readonly string[];
 }
 
@@ -22,16 +24,12 @@ export interface Refusal {
 	readonly headers?: Readonly<Record<string, string>>;
 }
 
-/**
- * @param at where it came in; undefined: nowhere any more
- * @param host this host's name in the configuration
- */
+/** @param at where it came in; undefined: nowhere any more */
 export function refusalOf(
 	{ method, headers }: Pick<IncomingMessage, "method" | "headers">,
 	at: WebPlace | undefined,
-	host: string,
 ): Refusal | undefined {
-	if (at === undefined || !isOurs(headers.host ?? "", at, host)) {
+	if (at === undefined || !isOurs(headers.host ?? "", at)) {
 		const given = headers.host === undefined ? "no host" : `the host ${printable(headers.host)}`;
 		const how =
 			at === undefined || isLocalOnly(at) ? "ask it as localhost" : "ask it by its IP address or by its hostname";
@@ -52,7 +50,7 @@ export function refusalOf(
 }
 
 /** Whether the name in a request is one that nobody else can give to this host. */
-function isOurs(given: string, at: WebPlace, host: string): boolean {
+function isOurs(given: string, at: WebPlace): boolean {
 	const [, bracketed, plain] = /^(?:\[([^\]]*)\]|([^:]*?)\.?)(?::\d+)?$/.exec(given) ?? [];
 	const name = (bracketed ?? plain ?? "").toLowerCase();
 	if (name === "localhost" || at.hosts.includes(name)) return true;
@@ -60,11 +58,11 @@ function isOurs(given: string, at: WebPlace, host: string): boolean {
 	const ip = parseIp(name);
 	// an address is no name that could lead elsewhere
 	if (ip !== undefined) return !isLocal || isLoopback(ip);
-	return !isLocal && name !== "" && ownNames(host).includes(name);
+	return !isLocal && name !== "" && ownNames(at).includes(name);
 }
 
 /** As it is configured, and as the system has it; of a name with a domain also the first part. */
-function ownNames(host: string): string[] {
+function ownNames({ host }: WebPlace): string[] {
 	const names = [host, hostname()].map((name) => name.toLowerCase());
 	return [...names, ...names.map((name) => name.replace(/\..*/, ""))];
 }

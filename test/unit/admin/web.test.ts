@@ -2,11 +2,11 @@ import { hostname } from "node:os";
 import { describe, expect, test } from "vitest";
 import { refusalOf } from "../../../src/admin/web.js";
 
-const LOCAL = { address: "127.0.0.1", port: 9141, hosts: ["status.example.org"] };
+const LOCAL = { address: "127.0.0.1", port: 9141, host: "edge-1.example.org", hosts: ["status.example.org"] };
 const OPEN = { ...LOCAL, address: "0.0.0.0" };
 
 const refused = (host: string | undefined, at = LOCAL, more: Record<string, string> = {}, method = "GET") =>
-	refusalOf({ method, headers: { ...(host !== undefined && { host }), ...more } }, at, "edge-1.example.org");
+	refusalOf({ method, headers: { ...(host !== undefined && { host }), ...more } }, at);
 const status = (...given: Parameters<typeof refused>) => refused(...given)?.status;
 
 describe("a request to the port of the status page", () => {
