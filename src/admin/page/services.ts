@@ -59,7 +59,7 @@ export function servicesOf(
 	const none = chosen.length === 0 ? `No service is named ${wanted.service}.` : "Nothing here fits the search.";
 	return html`${
 		isOne
-			? html`<p class="none" data-key="only">Only <b>${wanted.service}</b>: <a href="${pathOf({ ...wanted, service: "" })}">show all services</a></p>`
+			? html`<p class="only" data-key="only">Only <b>${wanted.service}</b>: <a href="${pathOf({ ...wanted, service: "" })}">show all services</a></p>`
 			: undefined
 	}${parts}${parts.length > 0 ? undefined : html`<p class="none" data-key="none">${none}</p>`}`;
 }
