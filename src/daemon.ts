@@ -214,7 +214,7 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 			await engine.follow(current.discovery.docker);
 			pipeline.recheck();
 		}
-		await admin.listen(current.admin);
+		await admin.listen({ ...current.admin, host: current.host });
 		await link.reconfigure(current);
 		await watch(current);
 		log.info({ file }, "configuration taken");
@@ -237,7 +237,7 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 	};
 	// whoever asks for a reload meanwhile comes after this
 	reloading = admin
-		.listen(config.admin)
+		.listen({ ...config.admin, host: config.host })
 		.then(() => watch(config))
 		.then(() => []);
 	await reloading;

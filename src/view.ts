@@ -2,6 +2,7 @@
 
 import type {
 	BackendName,
+	BackendView,
 	DaemonStatus,
 	DaemonView,
 	DrainedHost,
@@ -11,7 +12,7 @@ import type {
 	ServiceView,
 } from "./admin/view.js";
 import { type BackendRef, parseBackendId } from "./backends/backend.js";
-import type { ServiceStatus } from "./backends/status.js";
+import type { BackendStatus, ServiceStatus } from "./backends/status.js";
 import type { Bell } from "./bell.js";
 import { type AnswerOptions, explain } from "./explain/answer.js";
 import { timelineOf } from "./explain/timeline.js";
@@ -129,11 +130,20 @@ function refsOf({ service, id: text }: BackendName): BackendRef[] {
 	return id === undefined ? [] : [{ service, id }];
 }
 
+/** What was shown of a backend, by what was said of it: of most nothing else is said than before. */
+const shown = new WeakMap<BackendStatus, BackendView>();
+
 function serviceView({ name, backends }: ServiceStatus): ServiceView {
-	return {
-		name,
-		backends: backends.map(({ sinceMs, ...backend }) => ({ ...backend, since: toIso(sinceMs) })),
-	};
+	return { name, backends: backends.map(backendView) };
+}
+
+function backendView(status: BackendStatus): BackendView {
+	const before = shown.get(status);
+	if (before !== undefined) return before;
+	const { sinceMs, ...backend } = status;
+	const now = { ...backend, since: toIso(sinceMs) };
+	shown.set(status, now);
+	return now;
 }
 
 /** A time of the pipeline's clock. */

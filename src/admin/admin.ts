@@ -10,16 +10,20 @@ import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
 import { type HttpAddress, isLocalOnly } from "../config/http-address.js";
 import { hostPort } from "../ip.js";
-import { createConnections, type Phases } from "./connections.js";
+import { type Connections, createConnections, PATIENCE, type Patience, type Phases } from "./connections.js";
 import { listenAtPath, whyNotAtPath } from "./socket.js";
 import { listenAtPort, whyNotAtPort } from "./tcp.js";
 import type { DaemonView } from "./view.js";
+import type { WebPlace } from "./web.js";
 
 export interface AdminPlaces {
 	/** Path of the control socket. */
 	readonly socket: string;
 	/** Undefined: there is no status page. */
 	readonly http?: HttpAddress | undefined;
+	/** This host's name in the configuration, and other names under which the page may be asked for. */
+	readonly host: string;
+	readonly hosts: readonly string[];
 }
 
 export interface Admin {
@@ -33,26 +37,27 @@ export interface Admin {
 }
 
 /** What listens nowhere yet. */
-export function createAdmin(view: DaemonView, log: Logger): Admin {
-	let web: HttpAddress | undefined;
-	const api = (isWeb: boolean) => async (phases: Phases) => {
-		const { createApi } = await import("./api.js");
-		return createApi(view, phases, isWeb ? () => web : undefined);
-	};
-	const control = createDoor<string>(api(false), listenAtPath, (path, error) => {
+export function createAdmin(view: DaemonView, log: Logger, patience: Patience = PATIENCE): Admin {
+	let web: WebPlace | undefined;
+	const connections = (isWeb: boolean) =>
+		createConnections(async (phases: Phases) => {
+			const { createApi } = await import("./api.js");
+			return createApi(view, phases, patience, isWeb ? () => web : undefined);
+		}, patience);
+	const control = createDoor<string>(connections(false), listenAtPath, (path, error) => {
 		log.warn(
 			{ socket: path, reason: whyNotAtPath(error, path) },
 			"no control socket: solistend status, drain, hold and release will not reach this daemon",
 		);
 	});
-	const page = createDoor<HttpAddress>(api(true), listenAtPort, (http, error) => {
+	const page = createDoor<HttpAddress>(connections(true), listenAtPort, (http, error) => {
 		log.warn({ http: hostPort(http.address, http.port), reason: whyNotAtPort(error, http) }, "no status page");
 	});
 
 	return {
-		async listen({ socket, http }) {
+		async listen({ socket, http, host, hosts }) {
 			await control.open(socket);
-			web = http;
+			web = http && { ...http, host, hosts };
 			const isNew = await page.open(http);
 			if (http === undefined || !isNew) return;
 			const place = { http: `http://${hostPort(http.address, http.port)}/` };
@@ -68,11 +73,10 @@ export function createAdmin(view: DaemonView, log: Logger): Admin {
 
 /** One of the places, which can change. */
 function createDoor<Place>(
-	load: Parameters<typeof createConnections>[0],
+	connections: Connections,
 	listen: (place: Place, onConnection: (socket: Socket) => void) => Promise<Server>,
 	onFailed: (place: Place, error: unknown) => void,
 ) {
-	const connections = createConnections(load);
 	let place: Place | undefined;
 	let server: Server | undefined;
 

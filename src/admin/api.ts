@@ -5,14 +5,14 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { z } from "zod";
-import type { HttpAddress } from "../config/http-address.js";
 import { printable } from "../config/wording.js";
 import { messageOf } from "../errors.js";
-import type { Phases } from "./connections.js";
+import type { Patience, Phases } from "./connections.js";
 import { createEvents } from "./events.js";
 import { questionOf } from "./explain.js";
+import { createTurns, type InTurn } from "./turns.js";
 import type { BackendName, DaemonStatus, DaemonView } from "./view.js";
-import { refusalOf } from "./web.js";
+import { refusalOf, type WebPlace } from "./web.js";
 import { listed, type Meant, meantBy } from "./what.js";
 
 /** Longest body of a request, in bytes. */
@@ -143,8 +143,10 @@ function meantIn({ services, holds }: DaemonStatus, what: string): Meant {
 
 const fullName = ({ service, id }: BackendName) => `${service}/${id}`;
 
-/** Answered by the status page alone. */
-const PAGE: readonly string[] = ["/", "/page.css", "/page.js", "/icon.svg"];
+/** Answered by the status page alone: the page, and the files that it loads, which are the same for everybody. */
+const FILES: readonly string[] = ["/page.css", "/page.js", "/icon.svg"];
+const PAGE: readonly string[] = ["/", ...FILES];
+const isFile = (path: string) => FILES.includes(path);
 /** Answered for as long as the other side likes. */
 const EVENTS = "/v1/events";
 
@@ -153,20 +155,31 @@ const EVENTS = "/v1/events";
  *
  * @param webAt where it is open to browsers, so that it only tells and changes nothing; undefined: the control socket
  */
-export function createApi(view: DaemonView, phases: Phases, webAt?: () => HttpAddress | undefined): Server {
-	const events = createEvents(view);
+export function createApi(
+	view: DaemonView,
+	phases: Phases,
+	{ followingMs }: Patience,
+	webAt?: () => WebPlace | undefined,
+): Server {
+	const events = createEvents(view, followingMs);
+	// anybody on this host may ask there, and again and again
+	const inTurn: InTurn = webAt === undefined ? (work) => work() : createTurns();
 	const server = createServer({ maxHeaderSize: MAX_HEADER }, async (request, response) => {
 		phases.asked(request.socket);
-		const refused = webAt === undefined ? undefined : refusalOf(request, webAt(), view.status().host);
-		if (refused === undefined && request.method === "GET" && pathOf(request) === EVENTS) {
-			if (phases.streams(request.socket)) events.follow(response, HEADERS);
-			else send(response, wrong(503, "too many follow the events already (end one of them)"));
-			return;
-		}
-		const given =
-			refused ?? (await answer(view, request, webAt !== undefined).catch((error) => wrong(500, messageOf(error))));
-		send(response, given);
-		phases.answered(request.socket);
+		const refused = webAt === undefined ? undefined : refusalOf(request, webAt());
+		const respond = async () => {
+			// who is gone by now needs no answer
+			if (request.socket.destroyed) return;
+			if (refused === undefined && request.method === "GET" && pathOf(request) === EVENTS) {
+				if (phases.streams(request.socket)) return events.follow(response, HEADERS);
+				return send(response, wrong(503, "too many follow the events already (end one of them)"));
+			}
+			const given =
+				refused ?? (await answer(view, request, webAt !== undefined).catch((error) => wrong(500, messageOf(error))));
+			send(response, given);
+			phases.answered(request.socket);
+		};
+		await (refused !== undefined || isFile(pathOf(request)) ? respond() : inTurn(respond));
 	});
 	// nobody is passed on to anywhere
 	server.on("connect", (_request, socket) =>

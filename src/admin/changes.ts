@@ -59,9 +59,10 @@ function backendChanges(before: DaemonStatus, now: DaemonStatus): StatusEvent[] 
 
 /** There may be thousands, and nearly all are the same. */
 const isSame = (a: BackendView, b: BackendView): boolean =>
-	a.state === b.state &&
-	a.held === b.held &&
-	a.reason === b.reason &&
-	a.since === b.since &&
-	a.unfit === b.unfit &&
-	a.host === b.host;
+	a === b ||
+	(a.state === b.state &&
+		a.held === b.held &&
+		a.reason === b.reason &&
+		a.since === b.since &&
+		a.unfit === b.unfit &&
+		a.host === b.host);

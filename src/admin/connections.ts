@@ -12,10 +12,19 @@ const MAX_CONNECTIONS = 32;
 const MAX_STREAMS = 16;
 /** With those that are being turned away; whatever comes beyond is closed without a word. */
 export const MAX_ACCEPTED = 512;
-/** From being accepted to the end of the request's head. */
-const ASKING_MS = 10_000;
-/** From then on, until the answer is taken. */
-const ANSWERING_MS = 30_000;
+
+/** How long whoever asks may take, in milliseconds. */
+export interface Patience {
+	/** From being accepted to the end of the request's head. */
+	readonly askingMs: number;
+	/** From then on, until the answer is taken. */
+	readonly answeringMs: number;
+	/** For one step of the events. */
+	readonly followingMs: number;
+}
+
+/** Of a daemon that runs; tests have less of it. */
+export const PATIENCE: Patience = { askingMs: 10_000, answeringMs: 30_000, followingMs: 15_000 };
 
 const TEXT = '{"error":"too many connections (try again)"}\n';
 const BUSY = [
@@ -50,7 +59,7 @@ interface Connection {
 }
 
 /** @param load makes the HTTP server, which listens nowhere: connections are handed to it */
-export function createConnections(load: (phases: Phases) => Promise<HttpServer>): Connections {
+export function createConnections(load: (phases: Phases) => Promise<HttpServer>, patience: Patience): Connections {
 	let http: Promise<HttpServer> | undefined;
 	/** In the order in which they came. */
 	const open = new Map<Socket, Connection>();
@@ -84,7 +93,7 @@ export function createConnections(load: (phases: Phases) => Promise<HttpServer>)
 	};
 
 	const phases: Phases = {
-		asked: (socket) => enter(socket, "answering", ANSWERING_MS),
+		asked: (socket) => enter(socket, "answering", patience.answeringMs),
 		answered: (socket) => enter(socket, "answered"),
 		streams(socket) {
 			if (!open.has(socket) || count(true) >= MAX_STREAMS) return false;
@@ -98,7 +107,7 @@ export function createConnections(load: (phases: Phases) => Promise<HttpServer>)
 			// who hangs up is not our trouble
 			socket.on("error", () => socket.destroy());
 			if (!makeRoom()) return turnAway(socket);
-			open.set(socket, { phase: "asking", limit: within(socket, ASKING_MS) });
+			open.set(socket, { phase: "asking", limit: within(socket, patience.askingMs) });
 			socket.once("close", () => forget(socket));
 			http ??= load(phases);
 			void http.then((server) => server.emit("connection", socket));

@@ -13,8 +13,6 @@ const PAUSE_MS = 100;
 const PAUSE_FACTOR = 10;
 /** Looks again although nothing was told: counts and leases run by themselves. It also finds out who is gone. */
 const BEAT_MS = 5000;
-/** How long one may take for a step. */
-const STUCK_MS = 15_000;
 
 interface Follower {
 	readonly response: ServerResponse;
@@ -29,7 +27,8 @@ export interface Events {
 	follow(response: ServerResponse, headers: Readonly<Record<string, string>>): void;
 }
 
-export function createEvents(view: Pick<DaemonView, "status" | "subscribe">): Events {
+/** @param stuckMs how long one may take for a step */
+export function createEvents(view: Pick<DaemonView, "status" | "subscribe">, stuckMs: number): Events {
 	const followers = new Set<Follower>();
 	let unsubscribe: (() => void) | undefined;
 	let beat: NodeJS.Timeout | undefined;
@@ -39,7 +38,7 @@ export function createEvents(view: Pick<DaemonView, "status" | "subscribe">): Ev
 
 	const send = (follower: Follower, text: string) => {
 		if (follower.response.write(text)) return;
-		follower.stuck = setTimeout(() => follower.response.destroy(), STUCK_MS);
+		follower.stuck = setTimeout(() => follower.response.destroy(), stuckMs);
 	};
 
 	/** Tells everybody who can take it; @param isBeat also that there is nothing to tell */

@@ -9,6 +9,14 @@ import { type HttpAddress, isLocalOnly } from "../config/http-address.js";
 import { printable } from "../config/wording.js";
 import { isLoopback, parseIp } from "../ip.js";
 
+/** Where the page is served, and under which names others may ask for it. */
+export interface WebPlace extends HttpAddress {
+	/** This host's name in the configuration. */
+	readonly host: string;
+	/** `admin.hosts`: in lower case. */
+	readonly hosts: readonly string[];
+}
+
 /** The answer to a request that is refused. */
 export interface Refusal {
 	readonly status: number;
@@ -16,18 +24,16 @@ export interface Refusal {
 	readonly headers?: Readonly<Record<string, string>>;
 }
 
-/**
- * @param at where it came in; undefined: nowhere any more
- * @param host this host's name in the configuration
- */
+/** @param at where it came in; undefined: nowhere any more */
 export function refusalOf(
 	{ method, headers }: Pick<IncomingMessage, "method" | "headers">,
-	at: HttpAddress | undefined,
-	host: string,
+	at: WebPlace | undefined,
 ): Refusal | undefined {
-	if (at === undefined || !isOurs(headers.host ?? "", isLocalOnly(at), host)) {
+	if (at === undefined || !isOurs(headers.host ?? "", at)) {
 		const given = headers.host === undefined ? "no host" : `the host ${printable(headers.host)}`;
-		const mend = "ask it by its IP address, or as localhost";
+		const how =
+			at === undefined || isLocalOnly(at) ? "ask it as localhost" : "ask it by its IP address or by its hostname";
+		const mend = `${how}, or list the name that it is asked by in admin.hosts of the configuration`;
 		return { status: 403, body: { error: `the request names ${given}, which is not this one (${mend})` } };
 	}
 	if (method !== "GET") {
@@ -44,12 +50,19 @@ export function refusalOf(
 }
 
 /** Whether the name in a request is one that nobody else can give to this host. */
-function isOurs(given: string, isLocal: boolean, host: string): boolean {
-	const [, bracketed, plain] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d+)?$/.exec(given) ?? [];
+function isOurs(given: string, at: WebPlace): boolean {
+	const [, bracketed, plain] = /^(?:\[([^\]]*)\]|([^:]*?)\.?)(?::\d+)?$/.exec(given) ?? [];
 	const name = (bracketed ?? plain ?? "").toLowerCase();
-	if (name === "localhost") return true;
+	if (name === "localhost" || at.hosts.includes(name)) return true;
+	const isLocal = isLocalOnly(at);
 	const ip = parseIp(name);
 	// an address is no name that could lead elsewhere
 	if (ip !== undefined) return !isLocal || isLoopback(ip);
-	return !isLocal && name !== "" && [host, hostname()].some((own) => own.toLowerCase() === name);
+	return !isLocal && name !== "" && ownNames(at).includes(name);
+}
+
+/** As it is configured, and as the system has it; of a name with a domain also the first part. */
+function ownNames({ host }: WebPlace): string[] {
+	const names = [host, hostname()].map((name) => name.toLowerCase());
+	return [...names, ...names.map((name) => name.replace(/\..*/, ""))];
 }

@@ -61,6 +61,17 @@ export interface Pool {
 	statusOf(id: BackendId, nowMs: number): BackendStatus | undefined;
 }
 
+/** What a backend is, and since when. */
+type Known = Pick<BackendStatus, "state" | "sinceMs">;
+
+/** What was said of a backend, and of what. */
+interface Said {
+	readonly known: Known;
+	readonly backend: Backend | undefined;
+	readonly standings: readonly Standing[];
+	readonly status: BackendStatus;
+}
+
 export function createPool(name: string, initial: Service, context: PoolContext): Pool {
 	const { claims, flapping, holds } = context;
 	let service = initial;
@@ -68,7 +79,9 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 	/** Those that closed as the last ones, and until when they stay. */
 	const closing = new Map<BackendId, { readonly backend: Backend; readonly untilMs: number }>();
 	const shown = new Map<BackendId, Backend>();
-	const states = new Map<BackendId, { readonly state: BackendStatus["state"]; readonly sinceMs: number }>();
+	const states = new Map<BackendId, Known>();
+	/** Of those that simply listen: most are asked for again and again, and nothing changed. */
+	const said = new Map<BackendId, Said>();
 	/** Of those that are shown: who is ready and goes before others, and who does not go before others. */
 	const leading = new Set<BackendId>();
 	const others = new Set<BackendId>();
@@ -196,8 +209,10 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 		if (now === undefined) shown.delete(id);
 		else shown.set(id, now);
 		const state = now?.state ?? (to(id).length > 0 ? "out" : undefined);
-		if (state === undefined) states.delete(id);
-		else if (states.get(id)?.state !== state) states.set(id, { state, sinceMs: nowMs });
+		if (state === undefined) {
+			states.delete(id);
+			said.delete(id);
+		} else if (states.get(id)?.state !== state) states.set(id, { state, sinceMs: nowMs });
 	};
 
 	/** Brings all that was touched up to date, and those that are a backup no longer, or from now on. */
@@ -267,10 +282,16 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 			const known = states.get(id);
 			if (known === undefined) return undefined;
 			const backend = shown.get(id);
+			const standings = to(id);
+			const opinion = ejections.opinion(id);
+			// with no more to it, it is the same for as long as these are: lists and backends are replaced, not changed
+			const isSimple = opinion?.kind === "plain" && toldOf(letIn(standings)) === undefined;
+			const before = isSimple ? said.get(id) : undefined;
+			if (before?.known === known && before.backend === backend && before.standings === standings) return before.status;
 			const facts: Facts = {
 				shown: backend,
-				standings: to(id),
-				opinion: ejections.opinion(id),
+				standings,
+				opinion,
 				isAlone: ejections.ready <= 1,
 				hold: holdOf(id),
 				isHeldHere: holds.has(refKey({ service: name, id })),
@@ -282,7 +303,7 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 			const unfit = unfitOf(facts);
 			const held = backend?.held === true;
 			const host = hostOf(facts.standings);
-			return {
+			const status = {
 				id,
 				...known,
 				held,
@@ -290,6 +311,8 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 				...(unfit !== undefined && { unfit }),
 				...(host !== undefined && { host }),
 			};
+			if (isSimple) said.set(id, { known, backend, standings, status });
+			return status;
 		},
 	};
 }

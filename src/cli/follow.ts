@@ -18,7 +18,8 @@ const gone = z.object({ service: z.string(), id: z.string() });
 const counts = daemonStatus.pick({ listeners: true, losses: true });
 
 /**
- * @param onStatus called with each whole status, for the first time with the first one
+ * @param onStatus called with the whole status, for the first time with the first one, and then with what came of all that
+ * was told at once
  * @throws SolistendError as a question to the daemon does, and when the daemon ends; none once `signal` is aborted
  */
 export async function follow(
@@ -28,11 +29,10 @@ export async function follow(
 ): Promise<void> {
 	let now: DaemonStatus | undefined;
 	try {
-		for await (const { event, data } of eventsOf(socket, signal)) {
-			const next = after(now, event, data);
-			if (next === undefined) continue;
-			now = next;
-			onStatus(next);
+		for await (const events of eventsOf(socket, signal)) {
+			const before = now;
+			for (const { event, data } of events) now = after(now, event, data) ?? now;
+			if (now !== undefined && now !== before) onStatus(now);
 		}
 	} catch (error) {
 		if (signal.aborted) return;
@@ -85,8 +85,13 @@ function withBackends(
 	return { ...now, services };
 }
 
-/** The events of the stream, each as it is complete. */
-async function* eventsOf(socketPath: string, signal: AbortSignal): AsyncGenerator<{ event: string; data: unknown }> {
+interface StreamEvent {
+	readonly event: string;
+	readonly data: unknown;
+}
+
+/** The events of the stream, as they are complete: those that came together, together. */
+async function* eventsOf(socketPath: string, signal: AbortSignal): AsyncGenerator<StreamEvent[]> {
 	const response = await new Promise<NodeJS.ReadableStream & { statusCode?: number | undefined }>((resolve, reject) => {
 		const asking = request({ socketPath, path: "/v1/events", signal }, resolve);
 		asking.on("error", reject);
@@ -103,10 +108,10 @@ async function* eventsOf(socketPath: string, signal: AbortSignal): AsyncGenerato
 		if (text.length > MAX_EVENT) throw new SolistendError("daemon", "the daemon's answer has no end");
 		const parts = text.split("\n\n");
 		text = parts.pop() ?? "";
-		for (const part of parts) {
+		yield parts.flatMap((part) => {
 			const { event, data } = parsed(part);
-			if (data !== undefined) yield { event, data: JSON.parse(data) };
-		}
+			return data === undefined ? [] : [{ event, data: JSON.parse(data) }];
+		});
 	}
 }
 

@@ -337,6 +337,17 @@ export const configSchema = z.strictObject({
 			http: httpAddress
 				.optional()
 				.describe("port, or address:port, of the status page and the metrics, open to who reaches it; absent: off"),
+			hosts: z
+				.array(
+					z
+						.string()
+						.regex(DNS_NAME, { error: mustBe("a DNS name such as edge-1.example.org, with no scheme, port or path") })
+						.refine((given) => !given.startsWith("*"), "must be a whole name: with a *, others could name this host")
+						.toLowerCase()
+						.meta({ title: "DNS name" }),
+				)
+				.default([])
+				.describe("names under which admin.http may be asked for, besides its addresses and the hostname"),
 		})
 		.prefault({})
 		.describe("how the daemon is asked"),

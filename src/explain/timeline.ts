@@ -22,11 +22,16 @@ export function timelineOf(
 	const sinceMs = Math.max(recordedSinceMs, nowMs - TIMELINE_MS);
 	/** Several endpoints may lead to one backend, and each remembers it. */
 	const entries = new Map<string, TimelineEntry>();
-	for (const change of history.since(sinceMs).toSorted((a, b) => a.atMs - b.atMs)) {
+	for (const change of history
+		.since(sinceMs)
+		.toSorted((a, b) => a.atMs - b.atMs)
+		.reverse()) {
+		if (entries.size === MAX_ENTRIES) break;
 		if (change.kind !== "backend") continue;
 		const { service, id, state, held, reason } = change;
 		const at = toIso(change.atMs);
-		entries.set(`${service}/${id} ${at} ${state}`, { at, service, backend: id, state, held, reason });
+		const key = `${service}/${id} ${at} ${state}`;
+		if (!entries.has(key)) entries.set(key, { at, service, backend: id, state, held, reason });
 	}
-	return { since: toIso(sinceMs), entries: [...entries.values()].slice(-MAX_ENTRIES) };
+	return { since: toIso(sinceMs), entries: [...entries.values()].reverse() };
 }

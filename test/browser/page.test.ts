@@ -1,10 +1,12 @@
 import { execa } from "execa";
 import { describe, expect, test } from "vitest";
+import { z } from "zod";
 import { type Page, startChromium } from "../host/chromium.js";
 import { solistend } from "../host/daemon.js";
 import { type Edge, openEdge } from "../host/edge.js";
 import { eventually } from "../host/eventually.js";
-import { serve } from "../host/operator.js";
+import { startListenStorm } from "../host/listen-storm.js";
+import { operate, serve } from "../host/operator.js";
 import { freePort } from "../host/port.js";
 import { requirePrivileges } from "../host/privileges.js";
 
@@ -24,6 +26,14 @@ const rows = (page: Page) =>
 		"[...document.querySelectorAll('tr[data-find]')].filter(({ hidden }) => !hidden).map(({ innerText }) => innerText).join('|')",
 	);
 
+const ids = async (page: Page) =>
+	z
+		.array(z.string())
+		.parse(await page.evaluate("[...document.querySelectorAll('tr[data-find]')].map(({ dataset }) => dataset.key)"));
+
+/** Whether its script runs, and is told of what happens. */
+const isLive = async (page: Page) => (await page.evaluate("document.body.dataset.live")) === "yes";
+
 const shows = (page: Page, what: string, isThere: (text: string) => boolean) =>
 	eventually(what, async () => {
 		const text = await rows(page);
@@ -38,7 +48,7 @@ describe("the status page in Chromium", () => {
 		await using chromium = await startChromium();
 		const page = await chromium.newPage();
 		await page.open(url);
-		await eventually("it is live", async () => (await page.evaluate("document.body.dataset.live")) === "yes");
+		await eventually("it is live", () => isLive(page));
 		await page.evaluate("window.mark = 'the same page'; null");
 
 		const blue = await serve(edge, daemon, "blue");
@@ -63,6 +73,50 @@ describe("the status page in Chromium", () => {
 		expect(await page.evaluate("window.mark")).toBe("the same page");
 		expect(page.complaints).toEqual([]);
 		expect([...new Set(page.asked.map((address) => new URL(address).origin))]).toEqual([new URL(url).origin]);
+	});
+
+	test("shows the first of 700 backends, whatever happens to the others, and all of a service that is asked for", async () => {
+		await using watched = await openWatched();
+		const { edge, url } = watched;
+		const netns = await edge.segment.addNetns("crowd");
+		const crowd = edge.owned.own(startListenStorm({ netns, pairs: 0, keep: 700 }));
+		await crowd.finished;
+		const services = { crowd: { match: { port: "1-65535", netns: netns.name } } };
+		const admin = { socket: edge.socket, http: Number(new URL(url).port) };
+		await edge.configure({ services, proxy: { mode: "observe" }, settings: { admin } });
+		await edge.startDaemon();
+		await using chromium = await startChromium();
+		const page = await chromium.newPage();
+		await page.open(url);
+		expect(await ids(page)).toHaveLength(500);
+		expect(await page.evaluate("document.querySelector('.tiles').innerText")).toContain("700 of 700");
+		expect(await page.evaluate("document.querySelector('[data-key=more]').innerText")).toBe(
+			"200 more backends are not shown: show all of crowd",
+		);
+		const seen = await ids(page);
+		const hidden = (await crowd.finished).open
+			.map(({ port }) => `${netns.address}:${port}`)
+			.find((id) => !seen.includes(id));
+		await operate(edge, "drain", `crowd/${hidden}`);
+		await shows(page, "it, since it is drained", (text) => text.includes(`${hidden}`) && text.includes("held drain"));
+		expect(await ids(page)).toHaveLength(500);
+
+		const storm = edge.owned.own(startListenStorm({ netns, pairs: 600, concurrency: 2 }));
+		await storm.finished;
+		await shows(page, "that some of them are gone", (text) => text.includes("gone"));
+		expect((await ids(page)).length).toBeLessThanOrEqual(500);
+
+		await page.evaluate("document.querySelector('[data-key=more] a').click(); null");
+		await eventually("all of it", async () => (await isLive(page)) && (await ids(page)).length >= 700);
+		await page.press("Escape");
+		await eventually("the first again", async () => (await ids(page)).length === 500);
+		expect(page.complaints).toEqual([]);
+
+		const plain = await chromium.newPage({ hasScripts: false });
+		await plain.open(url);
+		expect(await ids(plain)).toHaveLength(500);
+		await plain.open(`${url}?service=crowd`);
+		expect((await ids(plain)).length).toBeGreaterThanOrEqual(700);
 	});
 
 	test("has its tables without JavaScript, and narrow as a phone nothing beside the screen", async () => {

@@ -41,6 +41,7 @@ export async function pageAnswer(path: string, view: DaemonView, query: URLSearc
 		nowMs: Date.now(),
 		search: query.get("q") ?? "",
 		isOddOnly: query.get("odd") === "1",
+		service: query.get("service") ?? "",
 	});
 	return { status: 200, body, type: "text/html; charset=utf-8", headers };
 }

@@ -134,7 +134,9 @@ function onSearch() {
 		row.hidden =
 			!words.every((word) => row.dataset.find.includes(word)) || (odd.checked && row.dataset.state === "ready");
 	}
-	const query = new URLSearchParams();
+	const query = new URLSearchParams(location.search);
+	query.delete("q");
+	query.delete("odd");
 	if (search.value.trim() !== "") query.set("q", search.value.trim());
 	if (odd.checked) query.set("odd", "1");
 	history.replaceState(null, "", query.size > 0 ? `/?${query}` : "/");
@@ -155,6 +157,7 @@ document.addEventListener("keydown", (event) => {
 	if (event.key === "Escape") {
 		search.value = "";
 		odd.checked = false;
+		history.replaceState(null, "", "/");
 		onSearch();
 		document.activeElement?.blur();
 		return;

@@ -24,12 +24,14 @@ export interface PageOptions {
 	readonly search: string;
 	/** Only backends that are not simply ready. */
 	readonly isOddOnly: boolean;
+	/** The name of the only service that is shown; empty: all. */
+	readonly service: string;
 }
 
 export function pageOf(status: DaemonStatus, timeline: TimelineView, { nowMs, ...options }: PageOptions): string {
 	const { host, version, pid, uptimeMs, services, proxies } = status;
 	const search = options.search.slice(0, MAX_SEARCH).trim();
-	const wanted = { search, isOddOnly: options.isOddOnly };
+	const wanted = { ...options, search };
 	const window = { fromMs: nowMs - WINDOW_MS, toMs: nowMs, recordedMs: Date.parse(timeline.since) };
 	const checked = options.isOddOnly ? html` checked` : undefined;
 	const { html: text } = html`<!doctype html>
@@ -50,6 +52,7 @@ export function pageOf(status: DaemonStatus, timeline: TimelineView, { nowMs, ..
 <h1>solistend <span>${host}</span></h1>
 <p class="live" id="live" aria-live="polite"><i class="dot"></i><span>as of ${new Date(nowMs).toISOString().slice(11, 19)} UTC</span></p>
 <form role="search" action="/" method="get">
+${wanted.service === "" ? undefined : html`<input type="hidden" name="service" value="${wanted.service}">`}
 <label class="odd"><input type="checkbox" name="odd" value="1"${checked}> not ready only</label>
 <input type="search" name="q" value="${search}" placeholder="Search backends  ( / )" aria-label="Search backends by service, address, state, host or reason" maxlength="${MAX_SEARCH}" autocomplete="off" spellcheck="false">
 <noscript><button>Search</button></noscript>

@@ -5,8 +5,10 @@ import { type Html, html } from "./html.js";
 import { type ShownState, segmentsOf, stripOf, type Window } from "./strip.js";
 import { ago } from "./times.js";
 
-/** Rows of all services together: beyond that nobody reads, but searches. */
-const MAX_ROWS = 1000;
+/** Rows of all services together: beyond that nobody reads, but asks for one service, or searches. */
+const MAX_ROWS = 500;
+/** Of a service that is asked for. */
+const MAX_ROWS_OF_ONE = 1000;
 /** Of a service: those that left last. */
 const MAX_GONE = 20;
 
@@ -15,6 +17,8 @@ export interface Wanted {
 	readonly search: string;
 	/** Only backends that are not simply ready. */
 	readonly isOddOnly: boolean;
+	/** The name of the only service that is shown; empty: all. */
+	readonly service: string;
 }
 
 interface Row {
@@ -39,29 +43,46 @@ export function servicesOf(
 	if (services.length === 0) {
 		return html`<p class="none" data-key="none">No services are configured, and no container declares one.</p>`;
 	}
+	const isOne = wanted.service !== "";
+	const chosen = isOne ? services.filter(({ name }) => name === wanted.service) : services;
 	const known = groupedBy(entries, ({ service }) => service);
-	const all = services.map((service) => ({ service, rows: rowsOf(service, known.get(service.name) ?? []) }));
+	const all = chosen.map((service) => ({ service, rows: rowsOf(service, known.get(service.name) ?? []) }));
 	const matching = all.map(({ service, rows }) => ({ service, rows: rows.filter((row) => isWanted(row, wanted)) }));
-	const shown = within(matching.map(({ rows }) => rows));
-	const hidden = matching.flatMap(({ rows }) => rows).length - shown.size;
+	const room = fairShare(
+		matching.map(({ rows }) => rows.length),
+		isOne ? MAX_ROWS_OF_ONE : MAX_ROWS,
+	);
 	const isAll = wanted.search === "" && !wanted.isOddOnly;
 	const parts = matching
 		.filter(({ service, rows }) => isAll || rows.length > 0 || matches(service.name, wanted.search))
-		.map(({ service, rows }) =>
-			serviceOf(
-				service,
-				rows.filter((row) => shown.has(row)),
-				window,
-				isAll,
-			),
-		);
-	return html`${parts}${
-		parts.length > 0 ? undefined : html`<p class="none" data-key="none">Nothing here fits the search.</p>`
-	}${
-		hidden === 0
-			? undefined
-			: html`<p class="none" data-key="more">${hidden} more backends are not shown: search for them.</p>`
-	}`;
+		.map(({ service, rows }) => serviceOf(service, rows, room, window, wanted));
+	const none = chosen.length === 0 ? `No service is named ${wanted.service}.` : "Nothing here fits the search.";
+	return html`${
+		isOne
+			? html`<p class="only" data-key="only">Only <b>${wanted.service}</b>: <a href="${pathOf({ ...wanted, service: "" })}">show all services</a></p>`
+			: undefined
+	}${parts}${parts.length > 0 ? undefined : html`<p class="none" data-key="none">${none}</p>`}`;
+}
+
+/** How many rows each may have, so that all together fit: those that have more get the same. */
+export function fairShare(sizes: readonly number[], room: number): number {
+	let left = room;
+	for (const [i, size] of sizes.toSorted((a, b) => a - b).entries()) {
+		const share = Math.floor(left / (sizes.length - i));
+		if (size > share) return share;
+		left -= size;
+	}
+	return Number.POSITIVE_INFINITY;
+}
+
+/** Where the page shows this. */
+function pathOf({ search, isOddOnly, service }: Wanted): string {
+	const query = new URLSearchParams({
+		...(service !== "" && { service }),
+		...(search !== "" && { q: search }),
+		...(isOddOnly && { odd: "1" }),
+	});
+	return query.size > 0 ? `/?${query}` : "/";
 }
 
 /** Those that are there, and then those that left lately. */
@@ -95,10 +116,11 @@ function groupedBy<T>(all: readonly T[], keyOf: (one: T) => string): Map<string,
 	return groups;
 }
 
-/** As many as a page has, those first that are not simply ready. */
-function within(rows: readonly (readonly Row[])[]): Set<Row> {
-	const all = rows.flat();
-	return new Set([...all.filter(isOdd), ...all.filter((row) => !isOdd(row))].slice(0, MAX_ROWS));
+/** As many as there is room for, those first that are not simply ready; in their order. */
+function within(rows: readonly Row[], room: number): readonly Row[] {
+	if (rows.length <= room) return rows;
+	const first = new Set([...rows.filter(isOdd), ...rows.filter((row) => !isOdd(row))].slice(0, room));
+	return rows.filter((row) => first.has(row));
 }
 
 const isOdd = ({ state, held, now }: Row): boolean => state !== "ready" || held || now?.unfit !== undefined;
@@ -114,17 +136,26 @@ const matches = (text: string, search: string): boolean =>
 		.every((word) => text.toLowerCase().includes(word));
 
 const isWanted = (row: Row, { search, isOddOnly }: Wanted): boolean =>
-	(!isOddOnly || isOdd(row)) && matches(findText(row), search);
+	(!isOddOnly || isOdd(row)) && (search === "" || matches(findText(row), search));
 
 const COUNTED = ["ready", "closing", "drain", "down", "out"] as const;
 
-function serviceOf({ name, backends }: ServiceView, rows: readonly Row[], window: Window, isAll: boolean): Html {
+function serviceOf(
+	{ name, backends }: ServiceView,
+	all: readonly Row[],
+	room: number,
+	window: Window,
+	wanted: Wanted,
+): Html {
+	const rows = within(all, room);
+	const hidden = all.length - rows.length;
+	const isAll = wanted.search === "" && !wanted.isOddOnly;
 	const counts = COUNTED.flatMap((state) => {
 		const count = backends.filter((backend) => backend.state === state).length;
 		return count === 0 ? [] : [html`<span class="count"><i class="dot s-${state}"></i>${count} ${state}</span>`];
 	});
 	const none =
-		backends.length > 0 || rows.length > 0
+		backends.length > 0 || all.length > 0
 			? undefined
 			: html`<p class="none" data-key="none">Nothing that listens matches it; <code>solistend explain ${name}</code> says what comes near.</p>`;
 	const table =
@@ -133,11 +164,19 @@ function serviceOf({ name, backends }: ServiceView, rows: readonly Row[], window
 			: html`<table class="backends" data-key="table" data-list>
 <thead data-key="head"><tr><th scope="col">Backend</th><th scope="col">State</th><th scope="col">For</th><th scope="col">Why</th><th scope="col">Last 15 minutes</th></tr></thead>
 <tbody data-key="rows" data-list>${rows.map((row) => rowOf(row, window))}</tbody></table>`;
+	const mend =
+		wanted.service === ""
+			? html`<a href="${pathOf({ ...wanted, service: name })}">show all of ${name}</a>`
+			: html`search for them`;
+	const more =
+		hidden === 0
+			? undefined
+			: html`<p class="none" data-key="more">${hidden} more ${hidden === 1 ? "backend is" : "backends are"} not shown: ${mend}</p>`;
 	const state = backends.some((backend) => backend.state === "ready") ? "fine" : "empty";
 	return html`<article class="service ${state}" data-key="service ${name}" data-list>
 <header data-key="head"><h3>${name}</h3><p class="counts">${
 		counts.length > 0 ? counts : html`<span class="count"><i class="dot s-out"></i>no backends</span>`
-	}</p></header>${isAll ? none : undefined}${table}</article>`;
+	}</p></header>${isAll ? none : undefined}${table}${more}</article>`;
 }
 
 function rowOf(row: Row, window: Window): Html {

@@ -2,11 +2,12 @@ import { hostname } from "node:os";
 import { describe, expect, test } from "vitest";
 import { refusalOf } from "../../../src/admin/web.js";
 
-const LOCAL = { address: "127.0.0.1", port: 9141 };
-const OPEN = { address: "0.0.0.0", port: 9141 };
+const LOCAL = { address: "127.0.0.1", port: 9141, host: "edge-1.example.org", hosts: ["status.example.org"] };
+const OPEN = { ...LOCAL, address: "0.0.0.0" };
 
-const status = (host: string | undefined, at = LOCAL, more: Record<string, string> = {}, method = "GET") =>
-	refusalOf({ method, headers: { ...(host !== undefined && { host }), ...more } }, at, "edge-1")?.status;
+const refused = (host: string | undefined, at = LOCAL, more: Record<string, string> = {}, method = "GET") =>
+	refusalOf({ method, headers: { ...(host !== undefined && { host }), ...more } }, at);
+const status = (...given: Parameters<typeof refused>) => refused(...given)?.status;
 
 describe("a request to the port of the status page", () => {
 	test.each(["localhost", "LOCALHOST:9141", "127.0.0.1", "127.0.0.1:9141", "[::1]:9141", "localhost:8080"])(
@@ -25,6 +26,10 @@ describe("a request to the port of the status page", () => {
 		"127.0.0.1.evil.example",
 		"10.0.0.1",
 		"edge-1",
+		"edge-1.example.org",
+		"example.org",
+		"x.status.example.org",
+		".",
 		hostname(),
 		"[::1",
 		"127.0.0.1:9141:x",
@@ -34,9 +39,25 @@ describe("a request to the port of the status page", () => {
 	});
 
 	test("for an address or a name of this host is answered where others may ask", () => {
-		const hosts = ["10.0.0.1:9141", "[fd00::1]", "localhost", "edge-1:9141", hostname()];
+		const own = ["edge-1:9141", "edge-1.example.org:9141", "EDGE-1.example.org.", hostname()];
+		const hosts = ["10.0.0.1:9141", "[fd00::1]", "localhost", ...own];
 		expect(hosts.map((host) => status(host, OPEN))).toEqual(hosts.map(() => undefined));
 		expect(status("evil.example", OPEN)).toBe(403);
+		expect(status("edge-1.evil.example", OPEN)).toBe(403);
+		expect(status("example.org", OPEN)).toBe(403);
+	});
+
+	test.each([LOCAL, OPEN])("for a name that the configuration lists is answered at $address", (at) => {
+		for (const host of ["status.example.org", "Status.Example.org:9141", "status.example.org.:80"]) {
+			expect(status(host, at)).toBeUndefined();
+		}
+	});
+
+	test("that is refused for its name is told what to set", () => {
+		expect(refused("www.example.org")?.body.error).toBe(
+			"the request names the host www.example.org, which is not this one (ask it as localhost, or list the name that it is asked by in admin.hosts of the configuration)",
+		);
+		expect(refused("www.example.org", OPEN)?.body.error).toContain("by its IP address or by its hostname, or list the");
 	});
 
 	test.each(["POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE"])("by %s is refused", (method) => {

@@ -34,7 +34,7 @@ describe("a valid configuration", () => {
 			resync: 60_000,
 			proxies: [],
 			state: "/var/lib/solistend",
-			admin: { socket: "/run/solistend/admin.sock" },
+			admin: { socket: "/run/solistend/admin.sock", hosts: [] },
 			log: { level: "info" },
 		});
 	});
@@ -235,6 +235,8 @@ describe("a problem", () => {
 			"must not be empty",
 		],
 		["admin: {socket: admin.sock}", "1:17: admin.socket", 'must be an absolute path, not "admin.sock"'],
+		["admin: {hosts: ['http://a.example']}", "1:17: admin.hosts[0]", "must be a DNS name such as edge-1.example.org"],
+		["admin: {hosts: ['*.example.org']}", "1:17: admin.hosts[0]", "must be a whole name"],
 		["state: state", "1:8: state", 'must be an absolute path, not "state"'],
 		["sevices: {}", "1:1: sevices", "unknown key, did you mean services? (allowed: host, addresses,"],
 		["settle: {quit: 1s}", "1:10: settle.quit", "unknown key, did you mean quiet? (allowed: quiet, max)"],

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { pageOf } from "../../../../src/admin/page/page.js";
+import { type PageOptions, pageOf } from "../../../../src/admin/page/page.js";
+import { fairShare } from "../../../../src/admin/page/services.js";
 import type { BackendView, DaemonStatus, TimelineEntry } from "../../../../src/admin/view.js";
 import { daemonStatus, fleetView, hostView, proxyView } from "../status.js";
 
@@ -18,12 +19,12 @@ const backend = (id: string, changes: Partial<BackendView> = {}): BackendView =>
 
 const shown = (
 	status: DaemonStatus,
-	{ entries = [], ...options }: { entries?: TimelineEntry[]; search?: string; isOddOnly?: boolean } = {},
+	{ entries = [], ...options }: { entries?: TimelineEntry[] } & Partial<PageOptions> = {},
 ) =>
 	pageOf(
 		status,
 		{ since: "2026-01-01T11:00:00.000Z", entries },
-		{ nowMs: NOW, search: "", isOddOnly: false, ...options },
+		{ nowMs: NOW, search: "", isOddOnly: false, service: "", ...options },
 	);
 
 const rows = (page: string) => [...page.matchAll(/<tr class="is-\w+" data-key="([^"]*)"/g)].map(([, id]) => id);
@@ -142,12 +143,49 @@ describe("the status page", () => {
 		expect(shown(status, { search: "nowhere" })).toContain("Nothing here fits the search.");
 	});
 
-	test("has room for 1,000 backends, and those first that are not simply ready", () => {
-		const all = Array.from({ length: 3000 }, (_, i) => backend(`b${i}`, { state: i >= 2990 ? "out" : "ready" }));
-		const page = shown(daemonStatus({ services: [{ name: "web", backends: all }] }));
-		expect(rows(page)).toHaveLength(1000);
-		expect(rows(page).slice(-10)).toEqual(all.slice(-10).map(({ id }) => id));
-		expect(page).toContain("2000 more backends are not shown");
+	test("has room for 500 backends, the same for each service that has more, and those first that are not simply ready", () => {
+		const all = (name: string, count: number) => ({
+			name,
+			backends: Array.from({ length: count }, (_, i) =>
+				backend(`${name}${i}`, { state: i < count - 10 ? "ready" : "out" }),
+			),
+		});
+		const status = daemonStatus({ services: [all("api", 20), all("shop", 4000), all("web", 3000)] });
+		const page = shown(status);
+		const of = (name: string, ids = rows(page)) => ids.filter((id) => id?.startsWith(name));
+		expect([of("api"), of("shop"), of("web")].map(({ length }) => length)).toEqual([20, 240, 240]);
+		expect(of("web").slice(-10)).toEqual(Array.from({ length: 10 }, (_, i) => `web${2990 + i}`));
+		expect(page).toContain('2760 more backends are not shown: <a href="/?service=web">show all of web</a>');
+		expect(page).not.toContain("show all of api");
+		expect(page).toContain("2990 ready");
+
+		const one = shown(status, { service: "web", isOddOnly: false });
+		expect(rows(one)).toHaveLength(1000);
+		expect(of("web", rows(one))).toHaveLength(1000);
+		expect(one).toContain("2000 more backends are not shown: search for them");
+		expect(one).toContain('<a href="/">show all services</a>');
+		expect(one).toContain('<input type="hidden" name="service" value="web">');
+	});
+
+	test("keeps the words of the search when it shows one service, or all again, and says where there is none", () => {
+		const services = [{ name: "a b&c", backends: Array.from({ length: 600 }, (_, i) => backend(`b${i}`)) }];
+		const page = shown(daemonStatus({ services }), { search: "it listens" });
+		expect(page).toContain('<a href="/?service=a+b%26c&amp;q=it+listens">show all of a b&amp;c</a>');
+		const none = shown(daemonStatus({ services }), { service: HOSTILE, search: "it", isOddOnly: true });
+		expect(none).toContain("No service is named &quot;&gt;&lt;script&gt;");
+		expect(none).toContain('<a href="/?q=it&amp;odd=1">show all services</a>');
+		expect(rows(none)).toEqual([]);
+	});
+
+	test("gives no service more room than another needs", () => {
+		fc.assert(
+			fc.property(fc.array(fc.nat(1000)), fc.nat(2000), (sizes, room) => {
+				const share = fairShare(sizes, room);
+				const sum = (most: number) => sizes.reduce((total, size) => total + Math.min(size, most), 0);
+				expect(sum(share)).toBeLessThanOrEqual(room);
+				if (Number.isFinite(share)) expect(sum(share + 1)).toBeGreaterThan(room);
+			}),
+		);
 	});
 
 	test("shows who left lately, and what happened, the newest first", () => {
