@@ -1,0 +1,48 @@
+/** Which stage between a host's kernel and the edge's HAProxy is the first that has a place otherwise than it is. Pure. */
+
+import type { DaemonStatus } from "../../../src/admin/view.js";
+
+/** What a host has in Redis. */
+export interface Told {
+	/** `incarnation:sequence`; empty where it has none. */
+	readonly version: string;
+	/** As `address:port`. */
+	readonly places: readonly string[];
+}
+
+/** What each has, at about one moment; undefined: it does not answer, or is not there. */
+export interface Stages {
+	/** Of the daemon on the host that the place belongs to. */
+	readonly host: DaemonStatus | undefined;
+	readonly redis: Told | undefined;
+	readonly edge: DaemonStatus | undefined;
+}
+
+/** @param listens whether somebody listens at the place, `address:port`; HAProxy says the opposite */
+export function stageOf(name: string, place: string, listens: boolean, { host, redis, edge }: Stages): string {
+	const port = place.slice(place.lastIndexOf(":"));
+	const own = backendsOf(host).find((backend) => backend.id.endsWith(port) && backend.host === undefined);
+	const there = backendsOf(edge).find(({ id }) => id === place);
+	const words = (backend = own) => (backend === undefined ? "it is in no pool" : `${backend.state}: ${backend.reason}`);
+
+	if (host === undefined ? listens : (own?.state === "ready") !== listens) {
+		if (host === undefined) return `${name}'s daemon: it does not answer`;
+		return `${name}'s daemon, whose sensor is ${host.sensor.state}: ${words()}`;
+	}
+	if (redis === undefined) return "Redis: it does not answer";
+	if (redis.places.includes(place) !== listens) {
+		return `${name}'s publisher, which is ${host?.fleet?.publishing.state ?? "gone"}: Redis is at ${redis.version || "nothing"}`;
+	}
+	if (edge === undefined) return "the edge's daemon: it does not answer";
+	const known = edge.fleet?.hosts.find((one) => one.host === name);
+	const version = known === undefined ? "nothing" : `${known.incarnation}:${known.sequence}`;
+	if (version !== redis.version && (known !== undefined || redis.version !== "")) {
+		return `the edge's member, whose registry is ${edge.fleet?.registry.state}: it is at ${version}, and Redis at ${redis.version}`;
+	}
+	if ((there?.state === "ready") !== listens)
+		return `the edge's pools, its sensor ${edge.sensor.state}: ${words(there)}`;
+	const [proxy] = edge.proxies;
+	return `the edge's proxy, which is ${proxy?.state}: it took something last at ${proxy?.lastApplied?.at ?? "no time"}`;
+}
+
+const backendsOf = (status: DaemonStatus | undefined) => status?.services.flatMap(({ backends }) => backends) ?? [];
