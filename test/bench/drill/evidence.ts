@@ -63,6 +63,6 @@ function toldOf(hash: unknown): Told | undefined {
 	const [incarnation, sequence] = [fields.get(FIELDS.incarnation), fields.get(FIELDS.sequence)];
 	return {
 		version: incarnation === undefined ? "" : `${incarnation}:${sequence}`,
-		places: [...fields.keys()].filter((name) => !name.startsWith("@")).map((key) => key.slice(key.indexOf("/") + 1)),
+		places: [...fields.keys()].filter((name) => !name.startsWith("@")).map((key) => key.slice(key.indexOf("|") + 1)),
 	};
 }
