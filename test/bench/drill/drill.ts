@@ -39,7 +39,7 @@ export interface Round {
 	readonly leaseOutMs: readonly number[];
 	/** Servers that nothing explains, in words. */
 	readonly unexplained: readonly string[];
-	/** What the edge still lacked when its time was over, and which stage did: in words. */
+	/** What the edge still lacked when its time was over, which stage did, and where more of it is: in words. */
 	readonly missed: readonly string[];
 }
 
@@ -68,7 +68,6 @@ export async function drill({
 		await openFleet({
 			lease: `${leaseMs}ms`,
 			redis: { env: clock.env },
-			edge: { settings: { log: { level: "debug" } } },
 		}),
 	);
 	const opened: DrillHost[] = [];
@@ -112,6 +111,9 @@ async function suffer(scene: Scene, witness: Witness, fault: Fault): Promise<Rou
 		const back = backMs === undefined ? "until the end" : `for ${(backMs - outMs).toFixed(0)} ms`;
 		return `${place} was out ${back}, from ${(inMs - beganMs).toFixed(0)} to ${(outMs - beganMs).toFixed(0)} ms after the begin on`;
 	};
+	const unexplained = outs.flatMap(({ out, reason }) => (reason === "none" ? [words(out)] : []));
+	// what each logged tells how it came to that
+	const evidence = unexplained.length > 0 ? await evidenceOf(scene, []) : [];
 	const nowMs = monotonicMs();
 	return {
 		fault: fault.name,
@@ -119,8 +121,8 @@ async function suffer(scene: Scene, witness: Witness, fault: Fault): Promise<Rou
 		equalMs: equal.ms,
 		...(seen !== undefined && { seenMs: seen.ms }),
 		leaseOutMs: outs.flatMap(({ out, reason }) => (reason === "lease" ? [(out.backMs ?? nowMs) - out.outMs] : [])),
-		unexplained: outs.flatMap(({ out, reason }) => (reason === "none" ? [words(out)] : [])),
-		missed: [...(seen?.missed ?? []), ...equal.missed],
+		unexplained,
+		missed: [...(seen?.missed ?? []), ...equal.missed, ...evidence],
 	};
 }
 

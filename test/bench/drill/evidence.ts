@@ -28,8 +28,9 @@ export async function evidenceOf(
 		orWhy(runtime(fleet.edge, "show info;show servers state")),
 		orWhy(redis.cli("XREVRANGE", KEYS.changes, "+", "-", "COUNT", "50")),
 		orWhy(redis.cli("ZRANGE", KEYS.leases, "0", "-1", "WITHSCORES")),
-		...hosts.map(async ({ host: { name, netns, socket } }) => ({
+		...hosts.map(async ({ host: { name, netns, socket }, log }) => ({
 			name,
+			log,
 			address: netns.address,
 			status: await orWhy(statusOf(socket)),
 			hash: await orWhy(redis.cli("HGETALL", KEYS.host(name))),
