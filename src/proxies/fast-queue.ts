@@ -8,15 +8,21 @@ import type { FastLane, FastOutcome } from "./driver.js";
 export type Turns = <T>(work: () => Promise<T>) => Promise<T>;
 
 export function createTurns(): Turns {
-	let last: Promise<unknown> | undefined;
+	let last: Promise<void> | undefined;
 	return (work) => {
-		const mine = last === undefined ? work() : last.then(work);
-		const settled = mine
-			.catch(() => {})
-			.then(() => {
-				if (last === settled) last = undefined;
-			});
+		const before = last;
+		let settle = () => {};
+		const settled = new Promise<void>((resolve) => {
+			settle = resolve;
+		});
+		// Before the work begins: who asks for a turn from within it has to wait for its end.
 		last = settled;
+		const mine = before === undefined ? work() : before.then(work);
+		const end = () => {
+			if (last === settled) last = undefined;
+			settle();
+		};
+		mine.then(end, end);
 		return mine;
 	};
 }

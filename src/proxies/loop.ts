@@ -147,12 +147,13 @@ export function openLoop(options: LoopOptions): Loop {
 		ask("plan");
 		againAtMs = now();
 		wake();
+		if (fast !== undefined) goAhead();
 	};
 
 	const fast = isApplying ? driver.fast : undefined;
 	/** The fast lane brings in whoever comes at once, and takes them out again, without a reload. */
 	const newcomers = isApplying && fast === undefined ? createNewcomers(backend) : undefined;
-	const round = createRounds({
+	const rounds = createRounds({
 		proxy,
 		driver,
 		desired,
@@ -164,6 +165,24 @@ export function openLoop(options: LoopOptions): Loop {
 		signal: abort.signal,
 		now,
 	});
+
+	let isBehind = false;
+	let ahead: Promise<void> | undefined;
+	const catchUp = async () => {
+		while (isBehind && rounds.isAtFile && !abort.signal.aborted) {
+			isBehind = false;
+			const since = cause;
+			cause = undefined;
+			// The round that was asked for says what is wrong.
+			if (!(await rounds.ahead(since).catch(() => false))) cause = since ?? cause;
+		}
+		ahead = undefined;
+	};
+	/** The running proxy does not wait for the file of a round: what commands can do is done meanwhile. */
+	const goAhead = () => {
+		isBehind = rounds.isAtFile;
+		if (isBehind) ahead ??= catchUp();
+	};
 
 	/** The fast lane takes what waits; what it comes to. */
 	const onBegin = (): OnOutcome => {
@@ -184,6 +203,7 @@ export function openLoop(options: LoopOptions): Loop {
 				cause = since ?? cause;
 				// At once, unless there is trouble, which has a pace of its own.
 				settling = changed(ledger.status.state === "applied" ? SETTLED : settling, nowMs);
+				goAhead();
 			}
 			wake();
 		};
@@ -208,7 +228,7 @@ export function openLoop(options: LoopOptions): Loop {
 			task = "follow";
 			let isThrough = false;
 			try {
-				isThrough = end(await round(asked, since, mayWait));
+				isThrough = end(await rounds.round(asked, since, mayWait));
 			} catch (error) {
 				if (abort.signal.aborted) return;
 				ledger.failed(error, "what it has, which was not touched", again());
@@ -232,7 +252,8 @@ export function openLoop(options: LoopOptions): Loop {
 			cause ??= change;
 			// What comes before the first round may be in the proxy from an earlier run: that is no newcomer.
 			if (ledger.status.state !== "starting") newcomers?.touched(touched ?? [], now());
-			if (queue !== undefined && touched !== undefined && ledger.status.state !== "starting") {
+			// The first round may still be at the file, which can take long.
+			if (queue !== undefined && touched !== undefined && rounds.hasPlanned) {
 				queue.add(touched);
 				return;
 			}
@@ -269,6 +290,7 @@ export function openLoop(options: LoopOptions): Loop {
 			wake();
 			await running;
 			await queue?.idle;
+			await ahead;
 			await driver.close();
 		},
 	};

@@ -60,29 +60,56 @@ export interface RoundOptions {
  */
 export type Round = (task: Task, since: DesiredChange | undefined, mayWait: boolean) => Promise<RoundEnd>;
 
+export interface Rounds {
+	readonly round: Round;
+	/** Whether a plan was begun: what changes from then on may be in none. */
+	readonly hasPlanned: boolean;
+	/** Whether a round is at the file, or at a reload: that may take long, on a slow disk for one. */
+	readonly isAtFile: boolean;
+	/**
+	 * While a round is at the file: tells the running proxy what commands can, by a plan of its own; all else is left to the
+	 * next round. Whether it was told something. Rejects as a round does.
+	 */
+	ahead(since: DesiredChange | undefined): Promise<boolean>;
+}
+
 const NOBODY = { joined: [], left: [] } as const;
 
-export function createRounds(options: RoundOptions): Round {
+export function createRounds(options: RoundOptions): Rounds {
 	const { proxy, driver, desired, onOperator, ledger, inTurn, forReload, onGiven, signal, now } = options;
 	const isApplying = proxy.mode === "apply";
 	let limiter: ReloadLimiter;
 	/** Whether the next reload has waited for newcomers: it does so once. */
 	let hasWaited = false;
+	let hasPlanned = false;
+	/** What a round has at the file now. */
+	let atFile: readonly unknown[] | undefined;
+
+	const runFile = async (steps: readonly unknown[]) => {
+		atFile = steps;
+		try {
+			return await driver.run(steps, signal);
+		} finally {
+			atFile = undefined;
+		}
+	};
 
 	/** Lets the file follow what the fast lane did; undefined where that takes a plan. */
 	const follow = async (beginMs: number): Promise<RoundEnd | undefined> => {
 		const steps = isApplying ? driver.fast?.follow() : undefined;
 		if (steps === undefined) return undefined;
 		if (steps.length === 0) return { kind: "done" };
-		const outcome = await driver.run(steps, signal);
+		const outcome = await runFile(steps);
 		if (outcome.kind === "failed") return outcome;
 		ledger.applied(NOBODY, { since: undefined, beginMs, stagesMs: outcome.stagesMs, reload: false });
 		return { kind: "done" };
 	};
 
 	/** Read in, planned and begun in one turn, so that no single change comes in between. Undefined: nothing is new. */
-	const planned = (task: Task, actual: unknown) =>
+	const planned = (task: Task, actual: unknown, isLate = () => false) =>
 		inTurn(async () => {
+			if (isLate()) return undefined;
+			hasPlanned = true;
 			const taken = driver.take?.(actual);
 			if (taken !== undefined && taken.byOthers.length > 0) onOperator?.(taken.byOthers);
 			if (task !== "plan" && taken?.isSame === true && taken.byOthers.length === 0) return undefined;
@@ -126,12 +153,30 @@ export function createRounds(options: RoundOptions): Round {
 		hasWaited = false;
 		onGiven(set);
 		if (plan.steps.length === 0) return end;
-		const outcome = await driver.run(plan.steps, signal);
+		const outcome = await runFile(plan.steps);
 		if (outcome.stagesMs.reload !== undefined) limiter = reloaded(limiter, planMs, proxy.reloadInterval);
 		if (outcome.kind === "failed") return outcome;
 		tell({ ...urgent?.stagesMs, ...outcome.stagesMs }, plan.reload);
 		// A new worker starts from its file: what changed since, and what no file can say, is to be looked at.
 		return end.kind === "done" && plan.reload && driver.fast !== undefined ? { kind: "done", atOnce: true } : end;
 	};
-	return round;
+	return {
+		round,
+		get hasPlanned() {
+			return hasPlanned;
+		},
+		get isAtFile() {
+			return atFile !== undefined;
+		},
+		async ahead(since) {
+			const beginMs = now();
+			const beside = atFile;
+			const actual = await driver.read(signal);
+			// The next round may have read by then, and knows better.
+			const made = await planned("plan", actual, () => atFile !== beside);
+			if (made?.urgent?.kind !== "applied") return false;
+			ledger.applied(made.plan.diff, { since, beginMs, stagesMs: made.urgent.stagesMs, reload: false });
+			return true;
+		},
+	};
 }

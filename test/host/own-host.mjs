@@ -11,28 +11,35 @@ const FOLDER = "/run/netns";
 const prefix = process.env.SOLISTEND_TEST_HIDES ?? "";
 const seen = new Set((process.env.SOLISTEND_TEST_SEES ?? "").split(","));
 
-/** Names of those that are another host's, by inode number. */
-const others = new Map();
-
 const inodeOf = (name) => statSync(`${FOLDER}/${name}`, { throwIfNoEntry: false })?.ino;
 
-function isOwn(inode) {
-	const known = others.get(inode);
-	if (known !== undefined && inodeOf(known) === inode) return false;
-	others.clear();
+/**
+ * Whether a namespace is this host's, as of now: to be asked of a whole batch. The folder is read once for each: somebody
+ * else's namespace may have ten thousand listeners, and a number may be another namespace's by the next one.
+ */
+function ownNow() {
+	const others = new Set();
 	for (const name of readdirSync(FOLDER)) {
-		if (name.startsWith(prefix) && !seen.has(name)) others.set(inodeOf(name), name);
+		if (name.startsWith(prefix) && !seen.has(name)) others.add(inodeOf(name));
 	}
-	return !others.has(inode);
+	return (inode) => !others.has(inode);
 }
 
 export const openSensor = (options) =>
 	openRealSensor({
 		...options,
-		onEvents: (events) =>
-			options.onEvents(events.filter((event) => !("listener" in event) || isOwn(event.listener.netnsInode))),
-		onRead: (read) => options.onRead({ ...read, rows: read.rows.filter(({ netnsInode }) => isOwn(netnsInode)) }),
+		onEvents(events) {
+			const isOwn = ownNow();
+			options.onEvents(events.filter((event) => !("listener" in event) || isOwn(event.listener.netnsInode)));
+		},
+		onRead(read) {
+			const isOwn = ownNow();
+			options.onRead({ ...read, rows: read.rows.filter(({ netnsInode }) => isOwn(netnsInode)) });
+		},
 	});
 
-export const presenceOf = (procfs, names, place) =>
-	realPresenceOf({ ...procfs, pids: () => procfs.pids().filter((pid) => isOwn(procfs.netnsInode(pid))) }, names, place);
+export const presenceOf = (procfs, names, place) => {
+	const isOwn = ownNow();
+	const pids = () => procfs.pids().filter((pid) => isOwn(procfs.netnsInode(pid)));
+	return realPresenceOf({ ...procfs, pids }, names, place);
+};

@@ -142,7 +142,11 @@ export function createBoard(): Board {
 		pool.last = Math.max(pool.last, numberOf(name));
 		const of = { backend: service, server: name };
 		const aim = aimOf(backend, pool.add?.options ?? "");
-		const steps = has === undefined ? addServer(of, aim, checksOff) : changeServer(of, has, aim, checksOff);
+		// Its last address, too, is said again as it comes in: a worker that was started meanwhile has none in a free slot,
+		// and would have it in all the same until that is noticed.
+		const comesIn = has?.admin === "maint" && aim.state !== "maint";
+		const known = has !== undefined && comesIn ? { ...has, address: NO_PLACE } : has;
+		const steps = known === undefined ? addServer(of, aim, checksOff) : changeServer(of, known, aim, checksOff);
 		return { steps, slot: { name, backend } };
 	};
 

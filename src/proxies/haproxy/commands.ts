@@ -63,8 +63,8 @@ export function isDone({ kind }: ServerStep, answers: readonly string[]): boolea
 	const [first = ""] = answers;
 	switch (kind) {
 		case "address":
-			// 3.0 speaks of the port alone where the address is the same.
-			return /^(IP changed|port changed|no need to change the addr)/.test(first);
+			// 3.0 speaks of the port alone where the address is the same, and not even of that where both are.
+			return /^(IP changed|port changed|no need to change the addr|nothing changed)/.test(first);
 		case "add":
 			return first === "New server registered.";
 		case "delete":

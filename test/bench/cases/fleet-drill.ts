@@ -14,9 +14,9 @@ export async function fleetDrill(): Promise<Section> {
 		seed,
 		rounds: ROUNDS,
 		leaseMs: LEASE_MS,
-		onRound({ fault, unexplained }, number) {
+		onRound({ fault, missed, unexplained }, number) {
 			process.stderr.write(`==> ${number}. ${fault}\n`);
-			for (const one of unexplained) process.stderr.write(`==>    ${one}\n`);
+			for (const one of [...missed, ...unexplained]) process.stderr.write(`==>    ${one}\n`);
 		},
 	});
 	return {

@@ -10,9 +10,11 @@ import { tempFolder } from "../../host/temp-folder.js";
 import { monotonicMs } from "../rig/probe.js";
 import { redisClock } from "../rig/redis-clock.js";
 import { type Out, reasonOf } from "./course.js";
+import { evidenceOf } from "./evidence.js";
 import { FAULTS, type Fault, type Scene } from "./faults.js";
 import { type DrillHost, openDrillHost } from "./host.js";
 import { randomBy } from "./random.js";
+import { boundMs } from "./report.js";
 import { openWitness, type Witness } from "./witness.js";
 
 export interface DrillOptions {
@@ -37,6 +39,8 @@ export interface Round {
 	readonly leaseOutMs: readonly number[];
 	/** Servers that nothing explains, in words. */
 	readonly unexplained: readonly string[];
+	/** What the edge still lacked when its time was over, which stage did, and where more of it is: in words. */
+	readonly missed: readonly string[];
 }
 
 const HOSTS = ["one", "two", "three"];
@@ -60,14 +64,19 @@ export async function drill({
 	const random = randomBy(seed);
 	const { path } = owned.own(await tempFolder("solistend-drill"));
 	const clock = await redisClock(path);
-	const fleet = owned.own(await openFleet({ lease: `${leaseMs}ms`, redis: { env: clock.env } }));
+	const fleet = owned.own(
+		await openFleet({
+			lease: `${leaseMs}ms`,
+			redis: { env: clock.env },
+		}),
+	);
 	const opened: DrillHost[] = [];
 	for (const name of HOSTS) opened.push(await openDrillHost(fleet, name, PORTS, random));
 	const [first, ...others] = opened;
 	if (first === undefined) throw new Error("no hosts");
 	const scene: Scene = { fleet, hosts: [first, ...others], clock, random, leaseMs, edge: await fleet.startEdge() };
 	const witness = owned.own(openWitness(fleet.edge));
-	if ((await untilEqual(scene, witness)) === undefined) {
+	if ((await untilEqual(scene, witness)).ms === undefined) {
 		throw new Error(`the edge does not follow:\n${difference(scene, witness)}\n${scene.edge.lastLines()}`);
 	}
 	const done: Round[] = [];
@@ -88,30 +97,32 @@ async function suffer(scene: Scene, witness: Witness, fault: Fault): Promise<Rou
 	await pause(random.between(CHURN_MS.least, CHURN_MS.most));
 	const beganMs = monotonicMs();
 	const mend = await fault.begin(scene);
-	let seenMs: number | undefined;
+	let seen: Equal | undefined;
 	if (fault.isSeen === true) {
 		await churn.close();
-		seenMs = await untilEqual(scene, witness);
+		seen = await untilEqual(scene, witness);
 	} else await pause(random.between(LASTS.least, LASTS.most) * leaseMs);
 	const lastedMs = monotonicMs() - beganMs;
 	await mend();
 	await churn.close();
-	const equalMs = await untilEqual(scene, witness);
-	const missing =
-		equalMs === undefined ? [`${difference(scene, witness)}; the edge says\n${scene.edge.lastLines()}`] : [];
+	const equal = await untilEqual(scene, witness);
 	const outs = witness.take().map((out) => ({ out, reason: reasonOf(out, factsOf(scene), leaseMs) }));
 	const words = ({ place, inMs, outMs, backMs }: Out) => {
 		const back = backMs === undefined ? "until the end" : `for ${(backMs - outMs).toFixed(0)} ms`;
 		return `${place} was out ${back}, from ${(inMs - beganMs).toFixed(0)} to ${(outMs - beganMs).toFixed(0)} ms after the begin on`;
 	};
+	const unexplained = outs.flatMap(({ out, reason }) => (reason === "none" ? [words(out)] : []));
+	// what each logged tells how it came to that
+	const evidence = unexplained.length > 0 ? await evidenceOf(scene, []) : [];
 	const nowMs = monotonicMs();
 	return {
 		fault: fault.name,
 		lastedMs,
-		equalMs,
-		...(fault.isSeen === true && { seenMs }),
+		equalMs: equal.ms,
+		...(seen !== undefined && { seenMs: seen.ms }),
 		leaseOutMs: outs.flatMap(({ out, reason }) => (reason === "lease" ? [(out.backMs ?? nowMs) - out.outMs] : [])),
-		unexplained: [...missing, ...outs.flatMap(({ out, reason }) => (reason === "none" ? [words(out)] : []))],
+		unexplained,
+		missed: [...(seen?.missed ?? []), ...equal.missed, ...evidence],
 	};
 }
 
@@ -132,20 +143,47 @@ function startChurn({ hosts, random }: Scene) {
 	};
 }
 
-/** Milliseconds until HAProxy sends requests to whoever listens, and to nobody else; undefined: not within the patience. */
-async function untilEqual(scene: Scene, witness: Witness): Promise<number | undefined> {
-	const beganMs = monotonicMs();
-	while (monotonicMs() - beganMs < PATIENCE * 2 * scene.leaseMs) {
-		await witness.look();
-		if (difference(scene, witness) === "") return monotonicMs() - beganMs;
-	}
-	return undefined;
+interface Equal {
+	/** Milliseconds until HAProxy sent requests to whoever listens, and to nobody else; undefined: not within the patience. */
+	readonly ms: number | undefined;
+	/** As in `Round`. */
+	readonly missed: readonly string[];
 }
 
-function difference({ hosts }: Scene, { ready }: Witness): string {
+async function untilEqual(scene: Scene, witness: Witness): Promise<Equal> {
+	const beganMs = monotonicMs();
+	const limitMs = boundMs(scene.leaseMs);
+	let missed: readonly string[] = [];
+	for (;;) {
+		await witness.look();
+		const ms = monotonicMs() - beganMs;
+		if (difference(scene, witness) === "") return { ms, missed };
+		if (ms > limitMs && missed.length === 0) missed = await missedBy(scene, witness);
+		if (ms > PATIENCE * limitMs) return { ms: undefined, missed };
+	}
+}
+
+/** Asked at once: what is late may be there in the next moment. */
+async function missedBy(scene: Scene, witness: Witness): Promise<string[]> {
+	const { missing, stale } = missedIn(scene, witness);
+	const places = [
+		...missing.map((place) => ({ place, listens: true })),
+		...stale.map((place) => ({ place, listens: false })),
+	];
+	const said = `${difference(scene, witness)}; the edge says\n${scene.edge.lastLines()}`;
+	return [said, ...(await evidenceOf(scene, places))];
+}
+
+function missedIn({ hosts }: Scene, { ready }: Witness) {
 	const places = hosts.flatMap((host) => host.places());
-	const missing = places.filter((place) => !ready.includes(place));
-	const stale = ready.filter((place) => !places.includes(place));
+	return {
+		missing: places.filter((place) => !ready.includes(place)),
+		stale: ready.filter((place) => !places.includes(place)),
+	};
+}
+
+function difference(scene: Scene, witness: Witness): string {
+	const { missing, stale } = missedIn(scene, witness);
 	if (missing.length + stale.length === 0) return "";
 	return `it lacks ${missing.join(", ") || "nobody"}, and has ${stale.join(", ") || "nobody"} where nobody listens`;
 }

@@ -1,6 +1,6 @@
 /** A host of the drill: its daemon, its application on some ports, and what of it was so when. */
 
-import type { Daemon } from "../../host/daemon.js";
+import type { Daemon, LogLine } from "../../host/daemon.js";
 import type { Fleet, Host } from "../../host/fleet.js";
 import { kill } from "../../host/process.js";
 import { type App, startApp } from "../rig/app.js";
@@ -13,6 +13,8 @@ export interface DrillHost {
 	/** Places where somebody listens now. */
 	places(): readonly string[];
 	closed(place: string): readonly Span[];
+	/** What its daemon logged. */
+	readonly log: readonly LogLine[];
 	readonly silent: readonly Span[];
 	/** The application opens or closes a port, whichever; nothing where it is dead. */
 	toggle(random: Random): Promise<void>;
@@ -75,6 +77,9 @@ export async function openDrillHost(fleet: Fleet, name: string, ports: number, r
 		host,
 		places: () => [...open].map(host.at),
 		closed: (place) => spansOf(portOf(place)),
+		get log() {
+			return daemon.lines;
+		},
 		silent,
 		async toggle({ below }) {
 			if (app === undefined) return;

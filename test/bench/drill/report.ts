@@ -5,7 +5,7 @@ import { ms, percentile } from "../statistics.js";
 import type { Round } from "./drill.js";
 
 /** How long the edge may take until it equals what listens: two leases. */
-const boundMs = (leaseMs: number) => 2 * leaseMs;
+export const boundMs = (leaseMs: number) => 2 * leaseMs;
 
 export function isGood({ equalMs, seenMs, unexplained, ...round }: Round, leaseMs: number): boolean {
 	const isInTime = (time: number | undefined) => time !== undefined && time <= boundMs(leaseMs);

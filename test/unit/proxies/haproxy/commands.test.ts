@@ -24,6 +24,18 @@ test.each<[ServerStep, string[], string[], boolean]>([
 		["port changed from '80' to '81' by 'stats socket command'"],
 		true,
 	],
+	[
+		{ kind: "address", ...of, address: "10.0.0.1", port: 81 },
+		["set server web/s1 addr 10.0.0.1 port 81"],
+		["no need to change the addr, no need to change the port by 'stats socket command'"],
+		true,
+	],
+	[
+		{ kind: "address", ...of, address: "10.0.0.1", port: 81 },
+		["set server web/s1 addr 10.0.0.1 port 81"],
+		["nothing changed"],
+		true,
+	],
 	[{ kind: "state", ...of, state: "drain" }, ["set server web/s1 state drain"], [""], true],
 	[{ kind: "state", ...of, state: "ready" }, ["set server web/s1 state ready"], ["No such server."], false],
 	[{ kind: "weight", ...of, weight: 7 }, ["set server web/s1 weight 7"], ["Permission denied"], false],
