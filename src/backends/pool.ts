@@ -61,6 +61,15 @@ export interface Pool {
 	statusOf(id: BackendId, nowMs: number): BackendStatus | undefined;
 }
 
+/** What a backend is, and since when. */
+interface StateSince {
+	readonly state: BackendStatus["state"];
+	readonly sinceMs: number;
+}
+
+/** Nearly all share it. */
+const PLAIN: Opinion = { kind: "plain" };
+
 export function createPool(name: string, initial: Service, context: PoolContext): Pool {
 	const { claims, flapping, holds } = context;
 	let service = initial;
@@ -68,8 +77,10 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 	/** Those that closed as the last ones, and until when they stay. */
 	const closing = new Map<BackendId, { readonly backend: Backend; readonly untilMs: number }>();
 	const shown = new Map<BackendId, Backend>();
-	const states = new Map<BackendId, { readonly state: BackendStatus["state"]; readonly sinceMs: number }>();
-	/** Of those that are shown: who is ready and goes before others, and who does not go before others. */
+	const states = new Map<BackendId, StateSince>();
+	/** The last one of them: those that come together share it. */
+	let latest: StateSince | undefined;
+	/** Of those that are shown: who is ready and goes before others, where some do, and who does not go before others. */
 	const leading = new Set<BackendId>();
 	const others = new Set<BackendId>();
 	/** Whether the others are a backup for now. */
@@ -126,11 +137,11 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 		const heldOutUntilMs = flapping.heldOutUntilMs({ service: name, id }, nowMs);
 		if (heldOutUntilMs !== undefined) return { kind: "flapping", untilMs: heldOutUntilMs };
 		const told = toldOf(standings);
-		if (told === undefined) return { kind: "plain" };
+		if (told === undefined) return PLAIN;
 		// it is expected to go, however long that takes
 		if (told.isGoodbye === true) return { kind: "goodbye" };
 		const untilMs = told.atMs + service.drainTimeout;
-		return untilMs > nowMs ? { kind: "unfit", sinceMs: told.atMs, untilMs } : { kind: "plain" };
+		return untilMs > nowMs ? { kind: "unfit", sinceMs: told.atMs, untilMs } : PLAIN;
 	};
 
 	const file = (id: BackendId, nowMs: number) => {
@@ -182,9 +193,9 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 		return outcome === "drain" || outcome === "down" ? { ...backend, state: outcome } : backend;
 	};
 
-	/** Whether new work goes to it before others. */
+	/** Whether new work goes to it before others; nobody is asked where none goes before another. */
 	const leads = (backend: Backend | undefined) =>
-		backend?.state === "ready" && backend.weight > 0 && isPreferred(backend);
+		service.prefer !== "any" && backend?.state === "ready" && backend.weight > 0 && isPreferred(backend);
 
 	/** Brings what is shown of a backend up to date. */
 	const show = (id: BackendId, nowMs: number) => {
@@ -197,7 +208,10 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 		else shown.set(id, now);
 		const state = now?.state ?? (to(id).length > 0 ? "out" : undefined);
 		if (state === undefined) states.delete(id);
-		else if (states.get(id)?.state !== state) states.set(id, { state, sinceMs: nowMs });
+		else if (states.get(id)?.state !== state) {
+			if (latest?.state !== state || latest.sinceMs !== nowMs) latest = { state, sinceMs: nowMs };
+			states.set(id, latest);
+		}
 	};
 
 	/** Brings all that was touched up to date, and those that are a backup no longer, or from now on. */
