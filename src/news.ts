@@ -110,6 +110,7 @@ export function createNews({ log, recorder, pools, now, later, shown }: NewsOpti
 			const told = step.flatMap((one) => (one.what === "begun" ? begun(one.key) : [one]));
 			const backends = touched.filter(isTold).map(statusOf);
 			step = [];
+			if (told.length === 0 && backends.length === 0) return;
 			const isNews = hasBegun;
 			const atMs = now();
 			later(() => {
