@@ -93,10 +93,10 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 
 	const to = (id: BackendId) => claims.to({ service: name, id });
 	/** A person's word on it: the one given here stands over the one given on its own host. */
-	const holdOf = (id: BackendId): Pick<Hold, "state"> | undefined => {
-		const here = holds.get(refKey({ service: name, id }));
+	const holdOf = (id: BackendId, standings = to(id)): Pick<Hold, "state"> | undefined => {
+		const here = holds.size === 0 ? undefined : holds.get(refKey({ service: name, id }));
 		if (here !== undefined) return here;
-		const state = heldOf(to(id));
+		const state = heldOf(standings);
 		return state && { state };
 	};
 	const due = (ms: number) => {
@@ -125,10 +125,9 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 		return { local: isWaiting(true), remote: isWaiting(false) };
 	};
 
-	const opinionOf = (id: BackendId, nowMs: number): Opinion | undefined => {
-		const all = to(id);
+	const opinionOf = (id: BackendId, all: readonly Standing[], nowMs: number): Opinion | undefined => {
 		if (all.length === 0 || isContested(all)) return undefined;
-		if (holdOf(id) !== undefined) return { kind: "held" };
+		if (holdOf(id, all) !== undefined) return { kind: "held" };
 		const standings = letIn(all);
 		if (standings.length === 0) return undefined;
 		if (standings.every(({ leaving }) => leaving !== undefined)) return { kind: "doubtful" };
@@ -145,10 +144,11 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 	};
 
 	const file = (id: BackendId, nowMs: number) => {
-		const opinion = opinionOf(id, nowMs);
+		const all = to(id);
+		const opinion = opinionOf(id, all, nowMs);
 		ejections.file(id, opinion);
 		// what it was before it closed says nothing of one that has yet to answer
-		if (opinion !== undefined || gateOf(to(id)) !== undefined) closing.delete(id);
+		if (opinion !== undefined || gateOf(all) !== undefined) closing.delete(id);
 		if (opinion !== undefined && "untilMs" in opinion) due(opinion.untilMs);
 	};
 
@@ -188,8 +188,8 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 		const standings = to(id);
 		const backend = (letIn(standings)[0] ?? standings[0])?.backend;
 		if (backend === undefined || outcome === "out") return undefined;
-		const hold = holdOf(id);
-		if (outcome === "held" && hold !== undefined) return { ...backend, state: hold.state, held: true };
+		const hold = outcome === "held" ? holdOf(id, standings) : undefined;
+		if (hold !== undefined) return { ...backend, state: hold.state, held: true };
 		return outcome === "drain" || outcome === "down" ? { ...backend, state: outcome } : backend;
 	};
 

@@ -4,7 +4,6 @@
  */
 
 import { z } from "zod";
-import { backendId, refKey } from "../../backends/backend.js";
 import { DNS_NAME, LONGEST_MS, NAME } from "../../config/rules.js";
 import { formatIp, type Ip, isLinkLocal, isLoopback, isUnspecified, parseIp } from "../../ip.js";
 import { type Offer, type OfferKey, offeredIdentity, type TakenWhy } from "../offer.js";
@@ -131,12 +130,11 @@ export function readDelta(text: string, longest: number): Read<Delta> {
 
 /** The place in a key, where the key is the one and only that this place has. */
 function placeIn(key: string): Pick<Offer, "service" | "address" | "port"> | undefined {
-	const [, service = "", address = "", digits = ""] = /^([^|]{1,63})\|(.{1,64}):(\d{1,5})$/.exec(key) ?? [];
+	const [, service = "", address = "", digits = ""] = /^([^|]{1,63})\|(.{1,64}):([1-9]\d{0,4})$/.exec(key) ?? [];
 	const port = Number(digits);
 	const ip = parseIp(address);
-	if (!NAME.test(service) || ip === undefined || !isOfHost(ip) || port < 1 || port > 65_535) return undefined;
-	if (formatIp(ip) !== address || refKey({ service, id: backendId(address, port) }) !== key) return undefined;
-	return { service, address, port };
+	if (!NAME.test(service) || ip === undefined || !isOfHost(ip) || port > 65_535) return undefined;
+	return formatIp(ip) === address ? { service, address, port } : undefined;
 }
 
 /** Whether it can be another host's: 127.0.0.1 would be our own. */
