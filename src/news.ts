@@ -85,8 +85,11 @@ export function createNews({ log, recorder, pools, now, later, shown }: NewsOpti
 		status: pools.statusOf(ref, now()),
 		endpoints: pools.endpointsOf(ref),
 	});
-	/** At the start nobody is told of those that are simply ready. */
-	const isTold = (ref: BackendRef) => hasBegun || pools.backend(ref)?.state !== "ready";
+	/** Nobody is told of those that are simply ready, at the start or on another host. */
+	const isTold = (ref: BackendRef) => {
+		const backend = pools.backend(ref);
+		return backend?.state !== "ready" || (hasBegun && backend.local);
+	};
 
 	return {
 		listens: (key) => step.push({ what: "begun", key }),
@@ -107,6 +110,7 @@ export function createNews({ log, recorder, pools, now, later, shown }: NewsOpti
 			const told = step.flatMap((one) => (one.what === "begun" ? begun(one.key) : [one]));
 			const backends = touched.filter(isTold).map(statusOf);
 			step = [];
+			if (told.length === 0 && backends.length === 0) return;
 			const isNews = hasBegun;
 			const atMs = now();
 			later(() => {

@@ -38,6 +38,9 @@ export interface BackendRef {
 /** One text for both names; a service's name holds no `|`. */
 export const refKey = ({ service, id }: BackendRef): string => `${service}|${id}`;
 
+/** The id in what `refKey` wrote: a part of that text, which takes no memory of its own where the text is kept as well. */
+export const idOf = (key: string): BackendId => key.slice(key.indexOf("|") + 1) as BackendId;
+
 /** A person's word on a backend: it stays until it is released, whether the backend is there or not. */
 export interface Hold extends BackendRef {
 	readonly state: "drain" | "down";

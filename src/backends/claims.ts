@@ -95,8 +95,10 @@ export function createClaims(onClaim: OnClaim = () => {}): Claims {
 			const standing: Standing = { ...claim };
 			const byId = byService.get(service) ?? new Map<BackendId, readonly Standing[]>();
 			byService.set(service, byId);
-			addTo(byId, id, standing);
-			addTo(byEndpoint, endpoint, standing);
+			// nearly always it is the only one in either, and they share the list
+			const alone = [standing];
+			addTo(byId, id, alone);
+			addTo(byEndpoint, endpoint, alone);
 			onClaim(standing, "in");
 		},
 		remove,
@@ -115,9 +117,9 @@ const NONE: readonly Standing[] = [];
 const isLive = ({ leaving }: Standing): boolean => leaving === undefined;
 
 /** Lists are replaced, not changed: whoever walks through one may put in and take out meanwhile. */
-function addTo<K>(lists: Map<K, readonly Standing[]>, key: K, standing: Standing): void {
+function addTo<K>(lists: Map<K, readonly Standing[]>, key: K, added: readonly Standing[]): void {
 	const before = lists.get(key);
-	lists.set(key, before === undefined ? [standing] : [...before, standing]);
+	lists.set(key, before === undefined ? added : [...before, ...added]);
 }
 
 function takeFrom<K>(lists: Map<K, readonly Standing[]>, key: K, standing: Standing): void {

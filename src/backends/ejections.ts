@@ -91,8 +91,9 @@ export function createEjections(): Ejections {
 
 	return {
 		file(id, opinion) {
-			if (sameOpinion(opinions.get(id), opinion)) return;
-			unfile(id);
+			const before = opinions.get(id);
+			if (sameOpinion(before, opinion)) return;
+			if (before !== undefined) unfile(id);
 			if (opinion === undefined) return;
 			opinions.set(id, opinion);
 			if (opinion.kind === "held") held++;

@@ -83,6 +83,8 @@ export function createFlapping(initial: FlapPolicy): Flapping {
 			forgetQuiet(nowMs);
 		},
 		listens(ref, nowMs) {
+			// nearly always, and asked of each that comes
+			if (flappers.size === 0) return;
 			const key = refKey(ref);
 			const flapper = flappers.get(key);
 			if (flapper === undefined || policy === false) return;
@@ -96,6 +98,7 @@ export function createFlapping(initial: FlapPolicy): Flapping {
 			remember(key, flapper);
 		},
 		heldOutUntilMs(ref, nowMs) {
+			if (flappers.size === 0) return undefined;
 			const untilMs = flappers.get(refKey(ref))?.untilMs;
 			return untilMs !== undefined && untilMs > nowMs ? untilMs : undefined;
 		},

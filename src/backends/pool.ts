@@ -72,6 +72,9 @@ interface Said {
 	readonly status: BackendStatus;
 }
 
+/** Nearly all share it. */
+const PLAIN: Opinion = { kind: "plain" };
+
 export function createPool(name: string, initial: Service, context: PoolContext): Pool {
 	const { claims, flapping, holds } = context;
 	let service = initial;
@@ -80,9 +83,11 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 	const closing = new Map<BackendId, { readonly backend: Backend; readonly untilMs: number }>();
 	const shown = new Map<BackendId, Backend>();
 	const states = new Map<BackendId, Known>();
+	/** The last one of them: those that come together share it. */
+	let latest: Known | undefined;
 	/** Of those that simply listen: most are asked for again and again, and nothing changed. */
 	const said = new Map<BackendId, Said>();
-	/** Of those that are shown: who is ready and goes before others, and who does not go before others. */
+	/** Of those that are shown: who is ready and goes before others, where some do, and who does not go before others. */
 	const leading = new Set<BackendId>();
 	const others = new Set<BackendId>();
 	/** Whether the others are a backup for now. */
@@ -95,10 +100,10 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 
 	const to = (id: BackendId) => claims.to({ service: name, id });
 	/** A person's word on it: the one given here stands over the one given on its own host. */
-	const holdOf = (id: BackendId): Pick<Hold, "state"> | undefined => {
-		const here = holds.get(refKey({ service: name, id }));
+	const holdOf = (id: BackendId, standings = to(id)): Pick<Hold, "state"> | undefined => {
+		const here = holds.size === 0 ? undefined : holds.get(refKey({ service: name, id }));
 		if (here !== undefined) return here;
-		const state = heldOf(to(id));
+		const state = heldOf(standings);
 		return state && { state };
 	};
 	const due = (ms: number) => {
@@ -127,10 +132,9 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 		return { local: isWaiting(true), remote: isWaiting(false) };
 	};
 
-	const opinionOf = (id: BackendId, nowMs: number): Opinion | undefined => {
-		const all = to(id);
+	const opinionOf = (id: BackendId, all: readonly Standing[], nowMs: number): Opinion | undefined => {
 		if (all.length === 0 || isContested(all)) return undefined;
-		if (holdOf(id) !== undefined) return { kind: "held" };
+		if (holdOf(id, all) !== undefined) return { kind: "held" };
 		const standings = letIn(all);
 		if (standings.length === 0) return undefined;
 		if (standings.every(({ leaving }) => leaving !== undefined)) return { kind: "doubtful" };
@@ -139,18 +143,19 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 		const heldOutUntilMs = flapping.heldOutUntilMs({ service: name, id }, nowMs);
 		if (heldOutUntilMs !== undefined) return { kind: "flapping", untilMs: heldOutUntilMs };
 		const told = toldOf(standings);
-		if (told === undefined) return { kind: "plain" };
+		if (told === undefined) return PLAIN;
 		// it is expected to go, however long that takes
 		if (told.isGoodbye === true) return { kind: "goodbye" };
 		const untilMs = told.atMs + service.drainTimeout;
-		return untilMs > nowMs ? { kind: "unfit", sinceMs: told.atMs, untilMs } : { kind: "plain" };
+		return untilMs > nowMs ? { kind: "unfit", sinceMs: told.atMs, untilMs } : PLAIN;
 	};
 
 	const file = (id: BackendId, nowMs: number) => {
-		const opinion = opinionOf(id, nowMs);
+		const all = to(id);
+		const opinion = opinionOf(id, all, nowMs);
 		ejections.file(id, opinion);
 		// what it was before it closed says nothing of one that has yet to answer
-		if (opinion !== undefined || gateOf(to(id)) !== undefined) closing.delete(id);
+		if (opinion !== undefined || gateOf(all) !== undefined) closing.delete(id);
 		if (opinion !== undefined && "untilMs" in opinion) due(opinion.untilMs);
 	};
 
@@ -190,14 +195,14 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 		const standings = to(id);
 		const backend = (letIn(standings)[0] ?? standings[0])?.backend;
 		if (backend === undefined || outcome === "out") return undefined;
-		const hold = holdOf(id);
-		if (outcome === "held" && hold !== undefined) return { ...backend, state: hold.state, held: true };
+		const hold = outcome === "held" ? holdOf(id, standings) : undefined;
+		if (hold !== undefined) return { ...backend, state: hold.state, held: true };
 		return outcome === "drain" || outcome === "down" ? { ...backend, state: outcome } : backend;
 	};
 
-	/** Whether new work goes to it before others. */
+	/** Whether new work goes to it before others; nobody is asked where none goes before another. */
 	const leads = (backend: Backend | undefined) =>
-		backend?.state === "ready" && backend.weight > 0 && isPreferred(backend);
+		service.prefer !== "any" && backend?.state === "ready" && backend.weight > 0 && isPreferred(backend);
 
 	/** Brings what is shown of a backend up to date. */
 	const show = (id: BackendId, nowMs: number) => {
@@ -212,7 +217,10 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 		if (state === undefined) {
 			states.delete(id);
 			said.delete(id);
-		} else if (states.get(id)?.state !== state) states.set(id, { state, sinceMs: nowMs });
+		} else if (states.get(id)?.state !== state) {
+			if (latest?.state !== state || latest.sinceMs !== nowMs) latest = { state, sinceMs: nowMs };
+			states.set(id, latest);
+		}
 	};
 
 	/** Brings all that was touched up to date, and those that are a backup no longer, or from now on. */

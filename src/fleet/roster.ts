@@ -4,12 +4,13 @@
  * Pure: time is an argument; what follows from a claim is decided in the pools.
  */
 
-import { type Backend, type BackendId, backendId, refKey } from "../backends/backend.js";
+import { type Backend, type BackendId, idOf, refKey } from "../backends/backend.js";
 import type { Claim } from "../backends/claims.js";
 import type { Stuck } from "../backends/stuck.js";
 import { createGrouped } from "../grouped.js";
-import { type EndpointKey, endpointKey, type NetnsKey, netnsKey } from "../listeners/ids.js";
+import { type EndpointKey, type NetnsKey, netnsKey, remoteEndpointKey } from "../listeners/ids.js";
 import type { Offer, OfferedStuck, OfferKey } from "./offer.js";
+import { createRanks, type Ranks } from "./ranks.js";
 import type { HostChange, HostInfo } from "./registry.js";
 
 export interface RosterRules {
@@ -63,11 +64,12 @@ interface Entry {
 	readonly key: OfferKey;
 	readonly host: Host;
 	readonly id: BackendId;
-	readonly endpoint: EndpointKey;
 	readonly offer: Offer;
 	readonly told: Claim["told"];
 	readonly stuck: Stuck | undefined;
-	refused?: { readonly why: string; readonly sinceMs: number } | undefined;
+	/** Whether the pools have it, as of the last step. */
+	isIn: boolean;
+	refused: { readonly why: string; readonly sinceMs: number } | undefined;
 }
 
 interface Host {
@@ -76,8 +78,8 @@ interface Host {
 	/** Since when it says goodbye. */
 	drainingMs: number | undefined;
 	readonly entries: Map<OfferKey, Entry>;
-	/** Of each service the ids, in order. */
-	readonly ids: Map<string, BackendId[]>;
+	/** Nobody asks who comes first where no number is the limit. */
+	ranks: Ranks | undefined;
 }
 
 export function createRoster(initial: RosterRules): Roster {
@@ -96,10 +98,10 @@ export function createRoster(initial: RosterRules): Roster {
 	};
 
 	/** Those of a host around the last place that it may have in a service: one more or less moves that. */
-	const touchLimit = ({ entries, ids }: Host, service: string) => {
-		if (rules.maxPerHost === undefined) return;
+	const touchLimit = ({ entries, ranks }: Host, service: string) => {
+		if (rules.maxPerHost === undefined || ranks === undefined) return;
 		const last = rules.maxPerHost - 1;
-		for (const id of (ids.get(service) ?? []).slice(last, last + 2)) {
+		for (const id of ranks.of(service).slice(last, last + 2)) {
 			const entry = entries.get(refKey({ service, id }));
 			if (entry !== undefined) touched.add(entry);
 		}
@@ -107,26 +109,24 @@ export function createRoster(initial: RosterRules): Roster {
 
 	const put = (host: Host, key: OfferKey, offer: Offer, nowMs: number) => {
 		const before = host.entries.get(key);
-		const { service, address, port } = offer;
-		const id = backendId(address, port);
+		const { service } = offer;
+		const id = before?.id ?? idOf(key);
 		const entry: Entry = {
 			key,
 			host,
 			id,
-			endpoint: endpointKey(host.netns, `${service} ${address}`, port),
 			offer,
 			told: offer.told && {
 				...offer.told,
 				atMs: (isSameTold(before?.told, offer.told) && before?.told?.atMs) || nowMs,
 			},
 			stuck: stuckHere(before?.stuck, offer.stuck, nowMs),
+			isIn: before?.isIn ?? false,
 			refused: before?.refused,
 		};
 		if (before !== undefined) forget(before);
 		else {
-			const ids = host.ids.get(service) ?? [];
-			host.ids.set(service, ids);
-			ids.splice(placeIn(ids, id), 0, id);
+			host.ranks?.add(service, id);
 			touchLimit(host, service);
 		}
 		host.entries.set(key, entry);
@@ -145,19 +145,17 @@ export function createRoster(initial: RosterRules): Roster {
 
 	const remove = (entry: Entry | undefined, change: (endpoint: EndpointKey) => RosterChange) => {
 		if (entry === undefined) return;
-		const { host, key, id, endpoint, offer } = entry;
+		const { host, key, id, offer } = entry;
 		forget(entry);
 		host.entries.delete(key);
-		const ids = host.ids.get(offer.service) ?? [];
-		ids.splice(placeIn(ids, id), 1);
-		if (ids.length === 0) host.ids.delete(offer.service);
+		host.ranks?.delete(offer.service, id);
 		touchLimit(host, offer.service);
 		touchAll(byPlace.of(id));
-		if (entry.refused === undefined) gone.push(change(endpoint));
+		if (entry.isIn) gone.push(change(endpointOf(entry)));
 	};
 
 	const take = (change: Exclude<HostChange, { kind: "over" }>, nowMs: number) => {
-		const known = hosts.get(change.host.host) ?? newHost(change.host);
+		const known = hosts.get(change.host.host) ?? newHost(change.host, rules);
 		hosts.set(change.host.host, known);
 		const wasDraining = known.drainingMs !== undefined;
 		if (change.host.draining !== wasDraining) known.drainingMs = change.host.draining ? nowMs : undefined;
@@ -183,11 +181,14 @@ export function createRoster(initial: RosterRules): Roster {
 			return `host ${first}${rest} claims ${id}, too, and nobody knows who answers there`;
 		}
 		const { maxPerHost } = rules;
-		if (maxPerHost === undefined || placeIn(host.ids.get(service) ?? [], id) < maxPerHost) return undefined;
+		if (maxPerHost === undefined || host.ranks === undefined || host.ranks.rank(service, id) < maxPerHost) {
+			return undefined;
+		}
 		return `it has ${maxPerHost} in ${service} already, as many as fleet.maxPerHost lets in`;
 	};
 
-	const claimOf = ({ host, id, endpoint, offer, told, stuck }: Entry): Claim => {
+	const claimOf = (entry: Entry): Claim => {
+		const { host, id, offer, told, stuck } = entry;
 		const { service, address, port, held, identity } = offer;
 		const { host: name, zone = "" } = host.info;
 		const backend: Backend = {
@@ -202,7 +203,7 @@ export function createRoster(initial: RosterRules): Roster {
 			host: name,
 			zone,
 			local: false,
-			endpoint,
+			endpoint: endpointOf(entry),
 			netns: host.netns,
 			identity,
 		};
@@ -240,22 +241,21 @@ export function createRoster(initial: RosterRules): Roster {
 		serve: (service) => touchAll(byService.of(service)),
 		reconfigure(next) {
 			rules = next;
-			for (const { entries } of hosts.values()) touchAll(entries.values());
+			for (const host of hosts.values()) {
+				host.ranks = ranksOf(rules, host.ranks, host.entries.values());
+				touchAll(host.entries.values());
+			}
 		},
 		changes(nowMs) {
 			const changes = gone;
 			gone = [];
 			for (const entry of touched) {
 				const why = refusalOf(entry);
-				const wasIn = entry.refused === undefined;
-				if (why === undefined) {
-					entry.refused = undefined;
-					changes.push({ kind: "set", endpoint: entry.endpoint, claim: claimOf(entry) });
-					continue;
-				}
-				entry.refused = { why, sinceMs: entry.refused?.sinceMs ?? nowMs };
-				// also where it was never in: then there is nothing to drop
-				if (wasIn) changes.push(dropped(entry.endpoint));
+				const wasIn = entry.isIn;
+				entry.isIn = why === undefined;
+				entry.refused = why === undefined ? undefined : { why, sinceMs: entry.refused?.sinceMs ?? nowMs };
+				if (entry.isIn) changes.push({ kind: "set", endpoint: endpointOf(entry), claim: claimOf(entry) });
+				else if (wasIn) changes.push(dropped(endpointOf(entry)));
 			}
 			touched.clear();
 			return changes;
@@ -275,28 +275,27 @@ export function createRoster(initial: RosterRules): Roster {
 	};
 }
 
-const newHost = (info: HostInfo): Host => ({
+const newHost = (info: HostInfo, rules: RosterRules): Host => ({
 	info,
 	netns: netnsKey(`host:${info.host}`),
 	drainingMs: undefined,
 	entries: new Map(),
-	ids: new Map(),
+	ranks: ranksOf(rules, undefined, []),
 });
+
+/** Those that there are, or of all these entries; none without a limit. */
+function ranksOf({ maxPerHost }: RosterRules, before: Ranks | undefined, entries: Iterable<Entry>): Ranks | undefined {
+	if (maxPerHost === undefined || before !== undefined) return maxPerHost === undefined ? undefined : before;
+	const ranks = createRanks();
+	for (const { offer, id } of entries) ranks.add(offer.service, id);
+	return ranks;
+}
+
+/** Where it is, for the pools: one host alone is in there with a place, so that its name need not be in the key. */
+const endpointOf = ({ key }: Entry): EndpointKey => remoteEndpointKey(key);
 
 const closed = (endpoint: EndpointKey): RosterChange => ({ kind: "closed", endpoint });
 const dropped = (endpoint: EndpointKey): RosterChange => ({ kind: "dropped", endpoint });
-
-/** Where an id is among sorted ones, or belongs. */
-function placeIn(ids: readonly BackendId[], id: BackendId): number {
-	let low = 0;
-	let high = ids.length;
-	while (low < high) {
-		const middle = (low + high) >> 1;
-		if ((ids[middle] ?? "") < id) low = middle + 1;
-		else high = middle;
-	}
-	return low;
-}
 
 function isSameTold(a: Claim["told"], b: Offer["told"]): boolean {
 	return a !== undefined && a.atNs === b?.atNs && a.signal === b.signal;

@@ -18,3 +18,6 @@ export const netnsKey = (cookie: bigint | string): NetnsKey => cookie.toString()
 
 export const endpointKey = (netns: NetnsKey, address: string, port: number): EndpointKey =>
 	`${netns}|${address}|${port}` as EndpointKey;
+
+/** One on another host, by what it serves and where: with one `|`, it is the key of none that is here. */
+export const remoteEndpointKey = (place: string): EndpointKey => place as EndpointKey;

@@ -19,15 +19,23 @@ export interface FollowOptions {
 	onEntries(entries: readonly (readonly string[])[]): void;
 	/** Nothing comes, since then or still; `why` is a clause. */
 	onTrouble(why: string): void;
+	/** Milliseconds of a clock that does not jump. */
+	now(): number;
 }
 
 /** Entries in one answer: of the longest of them, a few megabytes. */
 const COUNT = 64;
 /** An answer is due after so long, with or without entries, or else the connection is dead. */
 const BLOCK_MS = SILENCE_MS.blocking - 2000;
+/**
+ * When so little time has passed since it was asked for all that there was, it is asked for what comes next without a look at
+ * how far the stream reaches: no stream becomes `STREAM_LENGTH` longer so fast, and among many changes the look would cost as
+ * much as they do.
+ */
+const FRESH_MS = 50;
 const HOW = ["COUNT", COUNT, "BLOCK", BLOCK_MS, "STREAMS"] as const;
 
-export function openFollower({ redis, keys, onBegin, onEntries, onTrouble }: FollowOptions): { close(): void } {
+export function openFollower({ redis, keys, onBegin, onEntries, onTrouble, now }: FollowOptions): { close(): void } {
 	const closing = new AbortController();
 	/** Of the connection that is followed now; another one ends its loop. */
 	let round = 0;
@@ -36,17 +44,25 @@ export function openFollower({ redis, keys, onBegin, onEntries, onTrouble }: Fol
 		let position = (await askReach(link, keys)).last;
 		if (mine !== round) return;
 		onBegin(false);
-		while (mine === round) {
+		const look = async () => {
 			const { last, first } = await askReach(link, keys);
 			if (mine !== round) return;
 			// The stream is another one, and new entries would count as old ones: it is followed from its begin.
 			const isAnother = compareIds(last, position) < 0;
 			if (isAnother) position = "0-0";
 			if (isAnother || hasGap(position, first, last)) onBegin(true);
+		};
+		/** When it was asked last for all that there was. */
+		let askedMs = Number.NEGATIVE_INFINITY;
+		while (mine === round) {
+			if (now() - askedMs >= FRESH_MS) await look();
+			if (mine !== round) return;
+			askedMs = now();
 			const reply = await link.send(["xread", ...HOW, keys.changes, position]);
 			if (mine !== round) return;
 			const entries = readReply(reply);
 			position = entries.at(-1)?.id ?? position;
+			if (entries.length === COUNT) askedMs = Number.NEGATIVE_INFINITY;
 			if (entries.length > 0) onEntries(entries.map(({ fields }) => fields));
 		}
 	};

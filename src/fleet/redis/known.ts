@@ -9,6 +9,7 @@ import type { ChangeEntry } from "./entry.js";
 import { LONGEST_DELTA } from "./keys.js";
 import type { HostRead } from "./looks.js";
 import type { Rejections } from "./rejections.js";
+import { createTexts } from "./texts.js";
 import { createVersions, type Version } from "./versions.js";
 import { type About, type Delta, readAbout, readDelta, readOffer } from "./wire.js";
 
@@ -53,6 +54,7 @@ interface Entry extends KnownHost {
 export function createKnown(rejections: Rejections): Known {
 	const hosts = new Map<string, Entry>();
 	const versions = createVersions();
+	const sameText = createTexts();
 
 	const over = (host: string, said: boolean, why: string): HostChange => {
 		hosts.delete(host);
@@ -62,7 +64,7 @@ export function createKnown(rejections: Rejections): Known {
 		const offers = new Map<OfferKey, Offer>();
 		const bad: string[] = [];
 		for (const [key, text] of texts) {
-			const read = readOffer(key, text);
+			const read = readOffer(key, text, sameText);
 			if (read.ok) {
 				offers.set(key, read.value);
 			} else {

@@ -218,8 +218,10 @@ const list = (reply: unknown): readonly unknown[] => (Array.isArray(reply) ? rep
 
 /** Of a flat list: first, second, first, second, … */
 function pairs(reply: unknown): (readonly [string, string])[] {
-	const all = list(reply).map(String);
-	return all.flatMap((first, at) => (at % 2 === 0 ? [[first, all[at + 1] ?? ""] as const] : []));
+	const all = list(reply);
+	const found: (readonly [string, string])[] = [];
+	for (let at = 0; at < all.length; at += 2) found.push([String(all[at]), String(all[at + 1] ?? "")]);
+	return found;
 }
 
 const scores = (reply: unknown): Map<string, number> =>

@@ -135,6 +135,7 @@ export function openSubscriber(options: SubscriberOptions): Subscriber {
 			wrong("stream", why);
 			wrong("reads", "not all hosts are read yet");
 		},
+		now,
 	});
 
 	/** Names that can be a host's, of another one than this. */

@@ -4,22 +4,32 @@
  */
 
 import { z } from "zod";
-import { backendId, refKey } from "../../backends/backend.js";
 import { DNS_NAME, LONGEST_MS, NAME } from "../../config/rules.js";
 import { formatIp, type Ip, isLinkLocal, isLoopback, isUnspecified, parseIp } from "../../ip.js";
 import { type Offer, type OfferKey, offeredIdentity, type TakenWhy } from "../offer.js";
 import { WIRE_VERSION } from "./keys.js";
+import type { SameText } from "./texts.js";
 
 /** Longest value that is looked at, in characters; an honest one has a few hundred. */
 export const LONGEST_OFFER = 4096;
 export const LONGEST_ABOUT = 262_144;
 
-const safe = z
-	.string()
-	.max(256)
-	.regex(/^[A-Za-z0-9_.:@/-]*$/);
+const SAFE = /^[A-Za-z0-9_.:@/-]*$/;
+const LONGEST_SAFE = 256;
+const safe = z.string().max(LONGEST_SAFE).regex(SAFE);
 
 const name = z.string().regex(NAME);
+
+const identityRecord = z.object({
+	comm: safe,
+	hostname: safe,
+	unit: safe.exactOptional(),
+	container: safe.exactOptional(),
+	pod: safe.exactOptional(),
+	machine: safe.exactOptional(),
+	containerName: safe.exactOptional(),
+	image: safe.exactOptional(),
+});
 
 const offerRecord = z.object({
 	v: z.literal(WIRE_VERSION),
@@ -32,16 +42,7 @@ const offerRecord = z.object({
 		])
 		.exactOptional(),
 	held: z.enum(["drain", "down"]).exactOptional(),
-	identity: z.object({
-		comm: safe,
-		hostname: safe,
-		unit: safe.exactOptional(),
-		container: safe.exactOptional(),
-		pod: safe.exactOptional(),
-		machine: safe.exactOptional(),
-		containerName: safe.exactOptional(),
-		image: safe.exactOptional(),
-	}),
+	identity: identityRecord,
 });
 
 const serviceRecord = z.object({
@@ -75,16 +76,24 @@ export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: 
 export const writeOffer = ({ weight, told, stuck, held, identity }: Offer): string =>
 	JSON.stringify({ v: WIRE_VERSION, weight, told, stuck, held, identity: { ...identity, netnsInode: undefined } });
 
-export function readOffer(key: string, text: string): Read<Offer> {
+/** What of an identity many have in common. */
+const SHARED = ["comm", "unit", "image"] as const;
+
+/** @param sameText for what many offers have in common */
+export function readOffer(key: string, text: string, sameText: SameText = (same) => same): Read<Offer> {
 	const place = placeIn(key);
 	if (place === undefined) return { ok: false, why: "its key is not SERVICE|ADDRESS:PORT with an address of a host" };
-	const read = parse(offerRecord, text, LONGEST_OFFER);
+	const read = parse(offerRecord, text, LONGEST_OFFER, isPlainOffer);
 	if (!read.ok) return read;
 	const { weight, told, stuck, held, identity } = read.value;
+	for (const name of SHARED) {
+		const said = identity[name];
+		if (said !== undefined) identity[name] = sameText(said);
+	}
 	// Written out: what the rest of an object is copied into is of a shape of its own each time, and there are many of these.
 	const value: Offer = {
-		service: place.service,
-		address: place.address,
+		service: sameText(place.service),
+		address: sameText(place.address),
 		port: place.port,
 		weight,
 		...(told !== undefined && { told }),
@@ -121,18 +130,43 @@ export function readDelta(text: string, longest: number): Read<Delta> {
 
 /** The place in a key, where the key is the one and only that this place has. */
 function placeIn(key: string): Pick<Offer, "service" | "address" | "port"> | undefined {
-	const [, service = "", address = "", digits = ""] = /^([^|]{1,63})\|(.{1,64}):(\d{1,5})$/.exec(key) ?? [];
+	const [, service = "", address = "", digits = ""] = /^([^|]{1,63})\|(.{1,64}):([1-9]\d{0,4})$/.exec(key) ?? [];
 	const port = Number(digits);
 	const ip = parseIp(address);
-	if (!NAME.test(service) || ip === undefined || !isOfHost(ip) || port < 1 || port > 65_535) return undefined;
-	if (formatIp(ip) !== address || refKey({ service, id: backendId(address, port) }) !== key) return undefined;
-	return { service, address, port };
+	if (!NAME.test(service) || ip === undefined || !isOfHost(ip) || port > 65_535) return undefined;
+	return formatIp(ip) === address ? { service, address, port } : undefined;
 }
 
 /** Whether it can be another host's: 127.0.0.1 would be our own. */
 const isOfHost = (ip: Ip): boolean => !isUnspecified(ip) && !isLoopback(ip) && !isLinkLocal(ip);
 
-function parse<T>(schema: z.ZodType<T>, text: string, longest: number): Read<T> {
+/** What nearly all are: nothing speaks against them, and all else is as the schema has it. It says the same, and takes longer. */
+function isPlainOffer(value: unknown): value is z.output<typeof offerRecord> {
+	if (!isRecord(value)) return false;
+	const { v, weight, told, stuck, held, identity } = value;
+	if (v !== WIRE_VERSION || told !== undefined || stuck !== undefined || held !== undefined) return false;
+	if (typeof weight !== "number" || !Number.isInteger(weight) || weight < 0 || weight > 256) return false;
+	if (!isRecord(identity)) return false;
+	const { comm, hostname } = identity;
+	return comm !== undefined && hostname !== undefined && IDENTITY.every((name) => isSafeOrAbsent(identity[name]));
+}
+
+const IDENTITY = identityRecord.keyof().options;
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+	typeof value === "object" && value !== null;
+const isSafeOrAbsent = (value: unknown): boolean =>
+	value === undefined || (typeof value === "string" && value.length <= LONGEST_SAFE && SAFE.test(value));
+
+/**
+ * @param isPlain a look that costs little; what does not pass it is looked at by the schema, which has the words for what is
+ * wrong
+ */
+function parse<T>(
+	schema: z.ZodType<T>,
+	text: string,
+	longest: number,
+	isPlain?: (value: unknown) => value is T,
+): Read<T> {
 	if (text.length > longest) return { ok: false, why: `it has ${text.length} characters, more than ${longest}` };
 	let value: unknown;
 	try {
@@ -140,6 +174,7 @@ function parse<T>(schema: z.ZodType<T>, text: string, longest: number): Read<T> 
 	} catch {
 		return { ok: false, why: "it is no JSON" };
 	}
+	if (isPlain?.(value) === true) return { ok: true, value };
 	const parsed = schema.safeParse(value);
 	if (parsed.success) return { ok: true, value: parsed.data };
 	const [issue] = parsed.error.issues;
