@@ -123,6 +123,7 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 		},
 		// the first read happens before there is a sensor to ask
 		requestRead: () => sensor?.requestRead(),
+		requestRemote: () => link?.fleet?.member.lookAgain(),
 		readFullQueues: () => sensor?.readFullQueues() ?? [],
 	});
 	let link: FleetLink | undefined;

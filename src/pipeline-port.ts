@@ -45,6 +45,8 @@ export interface PipelineOptions {
 	onRemember?(remembered: Remembered): void;
 	/** The kernel's table should be read again, soon. */
 	requestRead(): void;
+	/** The registry should be read again, soon: some of other hosts wait for it to say that they should go. */
+	requestRemote?(): void;
 	/** Other hosts are to be told; never while `fleet.publish` is not set. */
 	onOffer?(changes: readonly OfferChange[]): void;
 	/** The addresses of this host's own namespace; default: unknown. */

@@ -184,6 +184,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		}
 		if (withheld.remote) {
 			log.warn("too many backends of other hosts would leave at once: they stay until the registry confirms it");
+			options.requestRemote?.();
 		}
 		if (touched.length > 0 || isAny) {
 			onChange({

@@ -24,9 +24,9 @@ export type RosterChange =
 	| { readonly kind: "set"; readonly endpoint: EndpointKey; readonly claim: Claim }
 	/** It closed, as its host says. */
 	| { readonly kind: "closed"; readonly endpoint: EndpointKey }
-	/** It is known to be here no longer. */
+	/** It is known to be here no longer, or wanted no longer. */
 	| { readonly kind: "dropped"; readonly endpoint: EndpointKey }
-	/** Nothing was heard of its host for too long: it should go, and may be there. */
+	/** It should go by a judgement, and may serve: nothing was heard of its host for too long, or two hosts claim its place. */
 	| { readonly kind: "doubtful"; readonly endpoint: EndpointKey; readonly why: string };
 
 /** An offer that does not join. */
@@ -67,7 +67,14 @@ interface Entry {
 	readonly offer: Offer;
 	readonly told: Claim["told"];
 	readonly stuck: Stuck | undefined;
-	refused?: { readonly why: string; readonly sinceMs: number } | undefined;
+	refused?: (Refusal & { readonly sinceMs: number }) | undefined;
+}
+
+interface Refusal {
+	/** A clause with its mend. */
+	readonly why: string;
+	/** Another host says otherwise, and either may be right: this is no word of who knows. */
+	readonly isContest: boolean;
 }
 
 interface Host {
@@ -153,7 +160,8 @@ export function createRoster(initial: RosterRules): Roster {
 		if (ids.length === 0) host.ids.delete(offer.service);
 		touchLimit(host, offer.service);
 		touchAll(byPlace.of(id));
-		if (entry.refused === undefined) gone.push(change(endpoint));
+		// also where it is refused: as one of too many it may be in still
+		gone.push(change(endpoint));
 	};
 
 	const take = (change: Exclude<HostChange, { kind: "over" }>, nowMs: number) => {
@@ -173,18 +181,20 @@ export function createRoster(initial: RosterRules): Roster {
 	};
 
 	/** Why it does not join; undefined when nothing speaks against it. */
-	const refusalOf = ({ host, id, offer: { service } }: Entry): string | undefined => {
-		if (locals.has(id)) return `this host has ${id} itself`;
+	const refusalOf = ({ host, id, offer: { service } }: Entry): Refusal | undefined => {
+		if (locals.has(id)) return { why: `this host has ${id} itself`, isContest: false };
 		const others = new Set<string>();
 		for (const one of byPlace.of(id)) if (one.host !== host) others.add(one.host.info.host);
 		if (others.size > 0) {
 			const [first = "", ...more] = [...others].sort();
 			const rest = more.length === 0 ? "" : ` (and ${more.length} more)`;
-			return `host ${first}${rest} claims ${id}, too, and nobody knows who answers there`;
+			const why = `host ${first}${rest} claims ${id}, too, and nobody knows who answers there`;
+			return { why, isContest: true };
 		}
 		const { maxPerHost } = rules;
 		if (maxPerHost === undefined || placeIn(host.ids.get(service) ?? [], id) < maxPerHost) return undefined;
-		return `it has ${maxPerHost} in ${service} already, as many as fleet.maxPerHost lets in`;
+		const why = `it has ${maxPerHost} in ${service} already, as many as fleet.maxPerHost lets in`;
+		return { why, isContest: false };
 	};
 
 	const claimOf = ({ host, id, endpoint, offer, told, stuck }: Entry): Claim => {
@@ -226,8 +236,7 @@ export function createRoster(initial: RosterRules): Roster {
 				}
 				const { said, why } = change;
 				const entries = [...(hosts.get(change.host)?.entries.values() ?? [])];
-				for (const entry of entries)
-					remove(entry, said ? dropped : (endpoint) => ({ kind: "doubtful", endpoint, why }));
+				for (const entry of entries) remove(entry, said ? dropped : (endpoint) => doubtful(endpoint, why));
 				hosts.delete(change.host);
 			}
 		},
@@ -246,16 +255,15 @@ export function createRoster(initial: RosterRules): Roster {
 			const changes = gone;
 			gone = [];
 			for (const entry of touched) {
-				const why = refusalOf(entry);
-				const wasIn = entry.refused === undefined;
-				if (why === undefined) {
+				const refusal = refusalOf(entry);
+				if (refusal === undefined) {
 					entry.refused = undefined;
 					changes.push({ kind: "set", endpoint: entry.endpoint, claim: claimOf(entry) });
 					continue;
 				}
-				entry.refused = { why, sinceMs: entry.refused?.sinceMs ?? nowMs };
-				// also where it was never in: then there is nothing to drop
-				if (wasIn) changes.push(dropped(entry.endpoint));
+				entry.refused = { ...refusal, sinceMs: entry.refused?.sinceMs ?? nowMs };
+				// also where it was never in: then there is nothing to take out
+				changes.push(refusal.isContest ? doubtful(entry.endpoint, refusal.why) : dropped(entry.endpoint));
 			}
 			touched.clear();
 			return changes;
@@ -268,7 +276,7 @@ export function createRoster(initial: RosterRules): Roster {
 		refused: () =>
 			[...hosts.values()].flatMap(({ info, entries }) =>
 				[...entries.values()].flatMap(({ id, offer: { service }, refused }): RefusedOffer[] =>
-					refused === undefined ? [] : [{ service, id, host: info.host, ...refused }],
+					refused === undefined ? [] : [{ service, id, host: info.host, why: refused.why, sinceMs: refused.sinceMs }],
 				),
 			),
 		hosts: () => [...hosts.values()].map(({ info }) => info),
@@ -285,6 +293,7 @@ const newHost = (info: HostInfo): Host => ({
 
 const closed = (endpoint: EndpointKey): RosterChange => ({ kind: "closed", endpoint });
 const dropped = (endpoint: EndpointKey): RosterChange => ({ kind: "dropped", endpoint });
+const doubtful = (endpoint: EndpointKey, why: string): RosterChange => ({ kind: "doubtful", endpoint, why });
 
 /** Where an id is among sorted ones, or belongs. */
 function placeIn(ids: readonly BackendId[], id: BackendId): number {

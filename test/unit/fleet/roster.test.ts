@@ -129,6 +129,23 @@ describe("what another host offers", () => {
 		expect(roster.refused()).toEqual([]);
 	});
 
+	test("is doubtful while another host claims its place, and goes for certain by all that is no judgement", () => {
+		const { roster, take } = setup({ zones: {}, maxPerHost: 1 });
+		const [b, c] = [info("b"), info("c")];
+		take([whole(b, offer("10.0.0.2"))]);
+		expect(take([whole(c, offer("10.0.0.2", { service: "api" }))]).said).toMatchObject([
+			{ kind: "doubtful", why: expect.stringContaining("host c claims 10.0.0.2:80, too") },
+			{ kind: "doubtful", why: expect.stringContaining("host b claims 10.0.0.2:80, too") },
+		]);
+		roster.local(backendId("10.0.0.2", 80), "in");
+		expect(take([]).kinds).toEqual(["dropped", "dropped"]);
+		roster.local(backendId("10.0.0.2", 80), "out");
+		expect(take([]).kinds).toEqual(["doubtful", "doubtful"]);
+		// by its host's own word, also while it is doubtful
+		expect(take([taken(b, "10.0.0.2", "closed")]).kinds).toEqual(["closed", "set"]);
+		expect(take([put(c, offer("10.0.0.1", { service: "api" }))]).kinds).toEqual(["dropped", "set"]);
+	});
+
 	test("does not join where this host has the place itself, until it is gone", () => {
 		const { roster, take, ids } = setup();
 		const id = backendId("10.0.0.1", 80);
