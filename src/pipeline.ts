@@ -68,7 +68,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	const news = createNews({
 		log,
 		recorder: createRecorder(history, toMs),
-		pools,
+		pools: {
+			endpointsOf: pools.endpointsOf,
+			backend: pools.backend,
+			statusOf: (ref, nowMs) => pools.statusOf(ref, nowMs) ?? remote.statusOf(ref),
+		},
 		now,
 		later: (work) => (afterwards === undefined ? work() : afterwards.add(work)),
 		shown: (key) => shown(key),

@@ -55,6 +55,8 @@ export interface Roster {
 	/** Whether a host offers the backend, be it refused or not. */
 	offers(service: string, id: BackendId): boolean;
 	refused(): RefusedOffer[];
+	/** One of them at this place; undefined where there is none. */
+	refusedAt(service: string, id: BackendId): RefusedOffer | undefined;
 	hosts(): Iterable<HostInfo>;
 }
 
@@ -273,12 +275,9 @@ export function createRoster(initial: RosterRules): Roster {
 			hosts.clear();
 		},
 		offers: (service, id) => [...byPlace.of(id)].some(({ offer }) => offer.service === service),
-		refused: () =>
-			[...hosts.values()].flatMap(({ info, entries }) =>
-				[...entries.values()].flatMap(({ id, offer: { service }, refused }): RefusedOffer[] =>
-					refused === undefined ? [] : [{ service, id, host: info.host, why: refused.why, sinceMs: refused.sinceMs }],
-				),
-			),
+		refused: () => [...hosts.values()].flatMap(({ entries }) => [...entries.values()].flatMap(refusedOffer)),
+		refusedAt: (service, id) =>
+			[...byPlace.of(id)].filter(({ offer }) => offer.service === service).flatMap(refusedOffer)[0],
 		hosts: () => [...hosts.values()].map(({ info }) => info),
 	};
 }
@@ -290,6 +289,9 @@ const newHost = (info: HostInfo): Host => ({
 	entries: new Map(),
 	ids: new Map(),
 });
+
+const refusedOffer = ({ host, id, offer: { service }, refused }: Entry): RefusedOffer[] =>
+	refused === undefined ? [] : [{ service, id, host: host.info.host, why: refused.why, sinceMs: refused.sinceMs }];
 
 const closed = (endpoint: EndpointKey): RosterChange => ({ kind: "closed", endpoint });
 const dropped = (endpoint: EndpointKey): RosterChange => ({ kind: "dropped", endpoint });
