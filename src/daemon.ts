@@ -48,7 +48,10 @@ export interface DaemonOptions {
 }
 
 export interface Daemon {
-	/** The kernel and the registry were read, and each proxy was dealt with, or one of them did not answer for 10 s. */
+	/**
+	 * The kernel was read, and so was the registry, or it was reported frozen, and each proxy was dealt with; or one of them
+	 * took longer than 10 s.
+	 */
 	readonly ready: Promise<void>;
 	/** Resolves when the daemon can't go on, with the reason: it is to be closed, and the process must end. */
 	readonly failed: Promise<SolistendError>;
@@ -123,6 +126,7 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 		},
 		// the first read happens before there is a sensor to ask
 		requestRead: () => sensor?.requestRead(),
+		requestRemote: () => link?.fleet?.member.lookAgain(),
 		readFullQueues: () => sensor?.readFullQueues() ?? [],
 	});
 	let link: FleetLink | undefined;
@@ -242,10 +246,11 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 		.then(() => []);
 	await reloading;
 
-	const timeout = pause(READY_TIMEOUT_MS, undefined, { ref: false, signal: closing.signal }).catch(() => undefined);
-	const dealtWith = Promise.all([proxies.firstRound, link.complete]);
-	const ready = Promise.race([dealtWith, timeout]).then(() => {
+	const timeout = pause(READY_TIMEOUT_MS, true, { ref: false, signal: closing.signal }).catch(() => false);
+	const dealtWith = Promise.all([proxies.firstRound, link.dealtWith]).then(() => false);
+	const ready = Promise.race([dealtWith, timeout]).then((isLate) => {
 		if (closing.signal.aborted) return;
+		if (isLate) log.warn("a proxy or the registry took longer than 10 s: ready without it");
 		const services = pipeline.desired()?.map(({ name, backends }) => [name, backends.length]) ?? [];
 		log.info({ listeners: pipeline.listenerCount(), services: Object.fromEntries(services) }, "ready");
 	});

@@ -52,6 +52,8 @@ export interface FleetLink {
 	readonly fleet: Fleet | undefined;
 	/** Resolves when the registry was read in full once; at once where nothing is read. */
 	readonly complete: Promise<void>;
+	/** The same, or the registry was reported frozen: it is down, and nobody is to wait for it. One that is slow is neither. */
+	readonly dealtWith: Promise<void>;
 	/** What this host has was read: from now on it is known when all of it is offered. */
 	begin(): void;
 	/** The services by label may be others by now. */
@@ -74,6 +76,10 @@ export async function openFleetLink(options: FleetLinkOptions): Promise<FleetLin
 	let isComplete: () => void = () => {};
 	const complete = new Promise<void>((resolve) => {
 		isComplete = resolve;
+	});
+	let isDown: () => void = () => {};
+	const down = new Promise<void>((resolve) => {
+		isDown = resolve;
 	});
 
 	/** Looks now and then, until all that is here is offered: only then it is known what of an earlier run is gone. */
@@ -105,8 +111,7 @@ export async function openFleetLink(options: FleetLinkOptions): Promise<FleetLin
 		const told = new Set<string>();
 		const isCurrent = () => joinedBy === by;
 		const { host, zone } = by;
-		// all hosts are read at once
-		growFreely(by.fleet.subscribe);
+		let hasRead = false;
 		const member = await open(by.fleet, {
 			host,
 			zone,
@@ -115,6 +120,8 @@ export async function openFleetLink(options: FleetLinkOptions): Promise<FleetLin
 			subscribe: by.fleet.subscribe,
 			onChange(changes) {
 				if (!isCurrent()) return;
+				// the first of all hosts, which are read at once: until that is done, or ends
+				if (!hasRead) growFreely(true);
 				const come: HostInfo[] = [];
 				for (const change of changes) {
 					const name = change.kind === "over" ? change.host : change.host.host;
@@ -138,6 +145,7 @@ export async function openFleetLink(options: FleetLinkOptions): Promise<FleetLin
 				}
 				pipeline.onRemoteComplete(beganMs);
 				isComplete();
+				hasRead = true;
 				growFreely(false);
 			},
 			onState(state) {
@@ -147,11 +155,14 @@ export async function openFleetLink(options: FleetLinkOptions): Promise<FleetLin
 					log.info("the registry of the fleet is up: backends of other hosts follow it");
 					// this host's network may have been gone meanwhile, and its addresses with it
 					pipeline.recheck();
-				} else
-					log.error(
-						{ reason: state.why },
-						"the registry of the fleet is frozen: backends of other hosts stay as they are",
-					);
+					return;
+				}
+				log.error(
+					{ reason: state.why },
+					"the registry of the fleet is frozen: backends of other hosts stay as they are",
+				);
+				isDown();
+				growFreely(false);
 			},
 			// those by label are declared
 			drainTimeout: () => Math.max(0, ...Object.values(current.services).map((service) => service.drainTimeout)),
@@ -190,6 +201,7 @@ export async function openFleetLink(options: FleetLinkOptions): Promise<FleetLin
 			return fleet;
 		},
 		complete,
+		dealtWith: Promise.race([complete, down]),
 		begin() {
 			hasBegun = true;
 			settle();

@@ -45,6 +45,8 @@ export interface PipelineOptions {
 	onRemember?(remembered: Remembered): void;
 	/** The kernel's table should be read again, soon. */
 	requestRead(): void;
+	/** The registry should be read again, soon: some of other hosts wait for it to say that they should go. */
+	requestRemote?(): void;
 	/** Other hosts are to be told; never while `fleet.publish` is not set. */
 	onOffer?(changes: readonly OfferChange[]): void;
 	/** The addresses of this host's own namespace; default: unknown. */
@@ -85,7 +87,7 @@ export interface Pipeline {
 	/** How each rule decides on one of them; worked out when it is asked for. */
 	decisions(listener: JudgedListener): Decisions;
 	/** What happened to endpoints since the first read. */
-	readonly history: Pick<History, "of" | "departed" | "since">;
+	readonly history: Pick<History, "of" | "elsewhere" | "goneElsewhere" | "departed" | "since">;
 	/** Other hosts offer these, or no longer. Goes on while the sensor is down: it is their sensors' word. */
 	onRemote(changes: readonly HostChange[]): void;
 	/** The registry was read in full; it began then. */

@@ -68,7 +68,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	const news = createNews({
 		log,
 		recorder: createRecorder(history, toMs),
-		pools,
+		pools: {
+			endpointsOf: pools.endpointsOf,
+			backend: pools.backend,
+			statusOf: (ref, nowMs) => pools.statusOf(ref, nowMs) ?? remote.statusOf(ref),
+		},
 		now,
 		later: (work) => (afterwards === undefined ? work() : afterwards.add(work)),
 		shown: (key) => shown(key),
@@ -184,6 +188,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 		}
 		if (withheld.remote) {
 			log.warn("too many backends of other hosts would leave at once: they stay until the registry confirms it");
+			options.requestRemote?.();
 		}
 		if (touched.length > 0 || isAny) {
 			onChange({

@@ -4,7 +4,7 @@
  */
 
 import { isDeepStrictEqual } from "node:util";
-import type { BackendId } from "./backends/backend.js";
+import type { BackendId, BackendRef } from "./backends/backend.js";
 import type { Pools } from "./backends/pools.js";
 import type { BackendStatus, ServiceStatus } from "./backends/status.js";
 import type { Config } from "./config/schema.js";
@@ -32,6 +32,8 @@ export interface Remote {
 	heard(): number;
 	/** Whether other hosts may have more than is known of them. */
 	readonly isAwaited: boolean;
+	/** Of an offer that does not join; undefined where there is none at this place. */
+	statusOf(ref: BackendRef): BackendStatus | undefined;
 	/** With the offers that do not join. */
 	withRefused(services: readonly ServiceStatus[]): readonly ServiceStatus[];
 }
@@ -94,6 +96,10 @@ export function createRemote(config: Pick<Config, "fleet">, now: () => number): 
 		get isAwaited() {
 			return fleet?.subscribe === true && now() < untilMs();
 		},
+		statusOf({ service, id }) {
+			const refused = roster.refusedAt(service, id);
+			return refused && statusOfRefused(refused);
+		},
 		withRefused(services) {
 			const all = roster.refused();
 			if (all.length === 0) return services;
@@ -101,17 +107,22 @@ export function createRemote(config: Pick<Config, "fleet">, now: () => number): 
 			for (const one of all) refused.add(one.service, one);
 			return services.map(({ name, backends }) => {
 				const known = new Set(backends.map(({ id }) => id));
-				const more = [...refused.of(name)]
-					.filter(({ id }) => !known.has(id))
-					.map(({ id, host, why, sinceMs }): BackendStatus => {
-						return { id, state: "out", held: false, reason: `host ${host} offers it: ${why}`, sinceMs, host };
-					});
+				const more = [...refused.of(name)].filter(({ id }) => !known.has(id)).map(statusOfRefused);
 				if (more.length === 0) return { name, backends };
 				return { name, backends: [...backends, ...more].sort((a, b) => (a.id < b.id ? -1 : 1)) };
 			});
 		},
 	};
 }
+
+const statusOfRefused = ({ id, host, why, sinceMs }: RefusedOffer): BackendStatus => ({
+	id,
+	state: "out",
+	held: false,
+	reason: `host ${host} offers it: ${why}`,
+	sinceMs,
+	host,
+});
 
 const rulesOf = ({ fleet }: Pick<Config, "fleet">): RosterRules => ({
 	zones: fleet?.zones ?? {},

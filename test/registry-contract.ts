@@ -140,6 +140,15 @@ export function registryContract(open: () => Promise<RegistryUnderTest>): void {
 		expect(b.changes[0]?.kind).toBe("whole");
 	});
 
+	cases("asked to look again, it says once more when that is done", async (registry) => {
+		const b = await join(registry, "b");
+		await eventually("all was read", () => b.completed === 1);
+		b.member.lookAgain();
+		await eventually("all was read again", () => b.completed === 2);
+		b.member.lookAgain();
+		await eventually("and once more", () => b.completed === 3);
+	});
+
 	cases("two hosts are told of each other, and none of itself", async (registry) => {
 		const a = await join(registry, "a");
 		const b = await join(registry, "b");

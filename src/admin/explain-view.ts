@@ -114,11 +114,16 @@ export interface ExplainedView extends WhereView {
 	readonly history: readonly ChangeView[];
 }
 
-/** Backends that no listener leads to: kept for a moment, taken over from a proxy, or held by a person. */
+/**
+ * Backends that no listener here leads to: on another host, kept for a moment, taken over from a proxy, or held by a person;
+ * and one that was, where it is asked for by its name.
+ */
 export interface StrayView extends Omit<BackendView, "since"> {
 	readonly service: string;
 	/** Absent where nothing is there but the hold. */
 	readonly since?: string;
+	/** Its last changes, the oldest first, where it is asked for and there are any. */
+	readonly history?: readonly ChangeView[];
 }
 
 /** A listener that a service nearly has. */

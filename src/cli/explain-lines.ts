@@ -2,7 +2,7 @@
 
 import type { ExplainedView, ExplainView, MeaningView } from "../admin/explain-view.js";
 import { span } from "../span.js";
-import { atLengthLines, type Shown } from "./explain-one.js";
+import { atLengthLines, historyLines, type Shown } from "./explain-one.js";
 import { counted, holdUp, netnsOf, placeOf, STATE_COLOURS } from "./explain-words.js";
 import type { Cell } from "./output.js";
 import { wrappedTable } from "./wrap.js";
@@ -93,19 +93,25 @@ function briefly({ verdict, unmatched, waitingFor, closedAt, since }: ExplainedV
 	};
 }
 
-function strayLines({ strays }: ExplainView, { nowMs, width }: Shown): string[] {
+function strayLines({ strays }: ExplainView, shown: Shown): string[] {
+	const { nowMs, width } = shown;
 	if (strays.length === 0) return [];
-	const rows = strays.map(({ service, id, state, held, since, reason }): Cell[] => [
+	const hasHosts = strays.some(({ host }) => host !== undefined);
+	const rows = strays.map(({ service, id, state, held, since, reason, host = "" }): Cell[] => [
 		`${service}/${id}`,
+		...(hasHosts ? [host] : []),
 		held ? `held (${state})` : state,
 		since === undefined ? "" : span(nowMs - Date.parse(since)),
 		reason,
 	]);
+	const titles = ["BACKEND", ...(hasHosts ? ["HOST"] : []), "STATE", "FOR", "REASON"];
+	const told = strays.length > MAX_AT_LENGTH ? [] : strays.map(({ history = [] }) => history);
 	return [
 		"",
 		"backends without a listener here:",
 		"",
-		...wrappedTable(["BACKEND", "STATE", "FOR", "REASON"], rows, { indent: 2, width }),
+		...wrappedTable(titles, rows, { indent: 2, width }),
+		...told.filter(({ length }) => length > 0).flatMap((history) => ["", ...historyLines(history, shown)]),
 	];
 }
 

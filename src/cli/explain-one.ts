@@ -1,6 +1,6 @@
 /** One listener at length, as lines for a person: where it stands, the steps that led there, what happened to it. Pure but for colour. */
 
-import type { ExplainedView, ExplainView, StepView } from "../admin/explain-view.js";
+import type { ChangeView, ExplainedView, ExplainView, StepView } from "../admin/explain-view.js";
 import { span } from "../span.js";
 import { holdUp, placeOf, STATE_COLOURS, when } from "./explain-words.js";
 import { type Cell, colour } from "./output.js";
@@ -36,16 +36,18 @@ export function atLengthLines(
 		"",
 		...(history.length === 0
 			? wrappedLines(`nothing about it has changed since ${when(recordedSince, nowMs)}`, at)
-			: wrappedTable(
-					["WHEN", "AGO", "CHANGE"],
-					history.map(({ at: date, backend, text }) => [
-						when(date, nowMs),
-						span(nowMs - Date.parse(date)),
-						backend === undefined ? text : `${backend} ${text}`,
-					]),
-					at,
-				)),
+			: historyLines(history, { nowMs, width })),
 	];
+}
+
+/** What happened to a listener or a backend, a line each. */
+export function historyLines(history: readonly ChangeView[], { nowMs, width }: Shown): string[] {
+	const rows = history.map(({ at, backend, text }): Cell[] => [
+		when(at, nowMs),
+		span(nowMs - Date.parse(at)),
+		backend === undefined ? text : `${backend} ${text}`,
+	]);
+	return wrappedTable(["WHEN", "AGO", "CHANGE"], rows, { indent: 2, width });
 }
 
 function stepRows({ steps, unmatched, since }: ExplainedView, recordedSince: string, nowMs: number): Cell[][] {

@@ -90,6 +90,7 @@ export const explainAnswer: z.ZodType<ExplainView> = z.object({
 			reason: z.string(),
 			since: date.exactOptional(),
 			host: z.string().exactOptional(),
+			history: z.array(change).exactOptional(),
 		}),
 	),
 	misses: z.array(

@@ -166,13 +166,13 @@ async function nameFinding(link: Link, keys: Keys, host: string): Promise<Findin
 }
 
 /** Whether the password and all addresses go over the network for anyone to read. */
-function encryption({ url, sentinels, cluster, tls }: RedisConfig): Finding[] {
+function encryption({ url, sentinels, cluster, tls, sentinelTls }: RedisConfig): Finding[] {
 	const isEncrypted = /^rediss:/i.test(url ?? "") || (tls !== undefined && tls !== false);
-	if (isEncrypted) return [ok("encryption", "TLS")];
+	if (isEncrypted && sentinelTls !== false) return [ok("encryption", "TLS")];
 	const servers = [...(url === undefined ? [] : [url]), ...(sentinels ?? []), ...(cluster ?? [])];
 	const beyond = servers.find((server) => !isHere(server));
 	if (beyond === undefined) return [];
-	const mend = "write rediss://, or set fleet.redis.tls";
+	const mend = isEncrypted ? "drop fleet.redis.sentinelTls" : "write rediss://, or set fleet.redis.tls";
 	return [degraded("encryption", `what goes to ${beyond} can be read on its way, with the password (${mend})`)];
 }
 

@@ -5,6 +5,11 @@ import type { Finding } from "./problem.js";
 
 const given = z.unknown().optional();
 
+const tls = z
+	.union([z.boolean(), z.object({ cert: given, key: given })])
+	.optional()
+	.catch(undefined);
+
 /** What is not as it should be is left out of the outline: the schema reports it. */
 const redisOutline = z.object({
 	url: z.string().optional().catch(undefined),
@@ -12,10 +17,10 @@ const redisOutline = z.object({
 	master: given,
 	username: given,
 	passwordFile: given,
-	tls: z
-		.union([z.boolean(), z.object({ cert: given, key: given })])
-		.optional()
-		.catch(undefined),
+	tls,
+	sentinelUsername: given,
+	sentinelPasswordFile: given,
+	sentinelTls: tls,
 });
 
 const fleetOutline = z.object({
@@ -74,6 +79,13 @@ function redisChecks(redis: RedisOutline): Finding[] {
 	if (redis.master !== undefined && redis.sentinels === undefined) {
 		findings.push(about("master", "is a name that Sentinels know (list them as sentinels, or drop it)"));
 	}
+	if (redis.sentinelUsername !== undefined && redis.sentinelPasswordFile === undefined) {
+		findings.push(about("sentinelUsername", "needs its password (name the file that holds it: sentinelPasswordFile)"));
+	}
+	for (const key of ["sentinelUsername", "sentinelPasswordFile", "sentinelTls"] as const) {
+		if (redis[key] === undefined || redis.sentinels !== undefined) continue;
+		findings.push(about(key, "is for Sentinels (list them as sentinels, or drop it)"));
+	}
 	// a URL that is none of these is reported as such
 	const [, scheme] = /^(redis|unix):/i.exec(url ?? "") ?? [];
 	if (tls !== undefined && tls !== false && scheme !== undefined) {
@@ -83,9 +95,11 @@ function redisChecks(redis: RedisOutline): Finding[] {
 	if (tls === false && url !== undefined && /^rediss:/i.test(url)) {
 		findings.push(about("tls", "is false, but url is rediss:// (write redis://, or drop tls)"));
 	}
-	if (typeof tls === "object" && (tls.cert === undefined) !== (tls.key === undefined)) {
-		const [there, missing] = tls.cert === undefined ? ["key", "cert"] : ["cert", "key"];
-		findings.push(about("tls", `has ${there} without ${missing} (give both, or neither)`));
+	for (const key of ["tls", "sentinelTls"] as const) {
+		const files = redis[key];
+		if (typeof files !== "object" || (files.cert === undefined) === (files.key === undefined)) continue;
+		const [there, missing] = files.cert === undefined ? ["key", "cert"] : ["cert", "key"];
+		findings.push(about(key, `has ${there} without ${missing} (give both, or neither)`));
 	}
 	return findings;
 }

@@ -21,6 +21,19 @@ const url = z
 	})
 	.meta({ title: "URL" });
 
+const tls = z.union(
+	[
+		z.boolean(),
+		z.strictObject({
+			ca: absolutePath.optional().describe("PEM file of the authority; default: those of the system"),
+			cert: absolutePath.optional().describe("PEM file of this host's certificate"),
+			key: absolutePath.optional().describe("PEM file of its key"),
+			serverName: z.string().min(1).optional().describe("name that the server's certificate must have"),
+		}),
+	],
+	{ error: mustBe("true, false, or a map of ca, cert, key and serverName") },
+);
+
 const A_REDIS = `${URL_FORM}, or a map with url, sentinels or cluster`;
 
 const redis = z
@@ -35,21 +48,12 @@ const redis = z
 					cluster: z.array(server).min(1).optional().describe("some nodes of a Redis Cluster"),
 					username: z.string().min(1).optional().describe("ACL user; default: `default`"),
 					passwordFile: absolutePath.optional().describe("file whose first line is the password"),
-					tls: z
-						.union(
-							[
-								z.boolean(),
-								z.strictObject({
-									ca: absolutePath.optional().describe("PEM file of the authority; default: those of the system"),
-									cert: absolutePath.optional().describe("PEM file of this host's certificate"),
-									key: absolutePath.optional().describe("PEM file of its key"),
-									serverName: z.string().min(1).optional().describe("name that the server's certificate must have"),
-								}),
-							],
-							{ error: mustBe("true, false, or a map of ca, cert, key and serverName") },
-						)
-						.default(false)
-						.describe("speak TLS; with a map, by these files"),
+					tls: tls.default(false).describe("speak TLS; with a map, by these files"),
+					sentinelUsername: z.string().min(1).optional().describe("ACL user at the Sentinels; default: `default`"),
+					sentinelPasswordFile: absolutePath
+						.optional()
+						.describe("file whose first line is the Sentinels' own password"),
+					sentinelTls: tls.optional().describe("speak TLS with the Sentinels; absent: as tls says"),
 				})
 				.refine(
 					(keys) => [keys.url, keys.sentinels, keys.cluster].filter((one) => one !== undefined).length === 1,

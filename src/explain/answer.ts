@@ -20,6 +20,7 @@ import {
 import { explainedView } from "./listener-views.js";
 import { meaningsOf, nothingFits } from "./meaning.js";
 import { missesOf } from "./misses.js";
+import { changeView } from "./words.js";
 
 /** How many listeners an answer has at most. */
 const MAX_LISTENERS = 500;
@@ -70,9 +71,16 @@ export function explain(question: Question | undefined, options: AnswerOptions):
 	const found = [...listening.filter(isMeant).sort(byPlace), ...closed.filter(isMeant)].map((candidate): Found => {
 		return { candidate, means: meaningsOf(question, candidate.subject) };
 	});
-	const meantStrays = strays.filter(({ service, id }) => {
+	const isMeantStray = ({ service, id }: StrayView) => {
 		const subject = { ...NOBODY, isOf: (name: string) => name === service, backends: [`${service}/${id}`] };
 		return meaningsOf(question, subject).length > 0;
+	};
+	const gone = goneElsewhere(statuses, options).filter(({ service, id }) =>
+		[id, `${service}/${id}`].includes(question.what),
+	);
+	const meantStrays = [...strays, ...gone].filter(isMeantStray).map((stray): StrayView => {
+		const changes = pipeline.history.elsewhere(stray).map((change) => changeView(change, toIso));
+		return changes.length === 0 ? stray : { ...stray, history: changes };
 	});
 	const meanings = meaningsFound(question, found);
 	const { what, as = "service" } = question;
@@ -114,6 +122,17 @@ function besides(listening: readonly Listening[], pipeline: Pick<Pipeline, "deci
 		const hasMore = labels.length > misfits.length;
 		return !hasMore && misfits.length > 0 && misfits.every(({ service }) => led.has(`${container} ${service}`));
 	};
+}
+
+/** Backends that no listener here led to, and that are no more. */
+function goneElsewhere(known: ReadonlyMap<string, unknown>, { pipeline, toIso }: AnswerOptions): StrayView[] {
+	return pipeline.history
+		.goneElsewhere()
+		.filter(({ service, id }) => !known.has(`${service}/${id}`))
+		.map(({ service, id, atMs }) => {
+			const reason = "it left the pool: nobody offers it any more";
+			return { service, id, state: "out", held: false, reason, since: toIso(atMs) };
+		});
 }
 
 /** What the pools have, or a person holds, beside all that listens. */

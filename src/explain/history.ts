@@ -49,6 +49,15 @@ export interface Sockets {
 /** When, in milliseconds of the pipeline's clock. */
 export type Change = Happening & { readonly atMs: number };
 
+/** A backend, as it is named to people. */
+interface Place {
+	readonly service: string;
+	readonly id: string;
+}
+
+/** A change of what became of a backend. */
+export type BackendChange = Extract<Change, { readonly kind: "backend" }>;
+
 /** What is remembered of an endpoint that closed: enough to find it again. */
 export interface Departed {
 	readonly key: EndpointKey;
@@ -71,10 +80,15 @@ export interface History {
 	 * thousand push nobody out whom a service wants
 	 */
 	record(key: EndpointKey, change: Change, isUnmatched?: boolean): void;
+	/** The same of a backend that no endpoint here leads to, such as another host's: remembered apart, too. */
+	recordElsewhere(place: Place, change: Change): void;
 	/** Remembers one that closed; forgotten when it listens again. */
 	depart(departed: Departed, isUnmatched?: boolean): void;
 	/** Its last changes, the oldest first. */
 	of(key: EndpointKey): readonly Change[];
+	elsewhere(place: Place): readonly Change[];
+	/** The last change of each of those that are no more. */
+	goneElsewhere(): BackendChange[];
 	/** Those that closed and did not come back, as far as they are remembered. */
 	departed(): Departed[];
 	/** All changes from then on, of whomever, in no order. */
@@ -91,22 +105,27 @@ export interface HistoryLimits {
 	readonly total: number;
 }
 
-/** Full, they take 4 to 7 MB. */
+/** Full, they take 4 to 7 MB, and where there are other hosts up to 2 MB more. */
 const LIMITS = {
 	matched: { changes: 20, endpoints: 4096, total: 20_000 },
 	unmatched: { changes: 20, endpoints: 1024, total: 4096 },
+	elsewhere: { changes: 20, endpoints: 2048, total: 8192 },
 } as const;
 
 /** An empty history. */
 export function createHistory(limits: Record<keyof typeof LIMITS, HistoryLimits> = LIMITS): History {
-	const matched = createStore(limits.matched);
-	const unmatched = createStore(limits.unmatched);
+	const matched = createStore<EndpointKey>(limits.matched);
+	const unmatched = createStore<EndpointKey>(limits.unmatched);
+	const elsewhere = createStore<string>(limits.elsewhere);
 	const storeOf = (isUnmatched: boolean) => (isUnmatched ? unmatched : matched);
 	return {
 		record(key, change, isUnmatched = false) {
 			if (change.kind === "listened") storeOf(!isUnmatched).isBack(key);
 			storeOf(isUnmatched).record(key, change);
 		},
+		recordElsewhere: (place, change) => elsewhere.record(nameOf(place), change),
+		elsewhere: (place) => elsewhere.of(nameOf(place)),
+		goneElsewhere: () => elsewhere.last().filter(isGone),
 		depart: (departed, isUnmatched = false) => storeOf(isUnmatched).depart(departed),
 		// other rules may have made it another's
 		of: (key) =>
@@ -118,19 +137,23 @@ export function createHistory(limits: Record<keyof typeof LIMITS, HistoryLimits>
 	};
 }
 
+const nameOf = ({ service, id }: Place) => `${service}/${id}`;
+
+const isGone = (change: Change): change is BackendChange => change.kind === "backend" && change.state === "gone";
+
 interface Entry {
 	/** In the order of time. */
 	readonly changes: Change[];
 	departed: Departed | undefined;
 }
 
-function createStore(limits: HistoryLimits) {
+function createStore<Key extends string>(limits: HistoryLimits) {
 	/** The one that changed last comes last. */
-	const entries = new Map<EndpointKey, Entry>();
+	const entries = new Map<Key, Entry>();
 	let total = 0;
 
 	/** The entry, which counts as changed last. */
-	const renew = (key: EndpointKey): Entry => {
+	const renew = (key: Key): Entry => {
 		const entry = entries.get(key) ?? { changes: [], departed: undefined };
 		entries.delete(key);
 		entries.set(key, entry);
@@ -145,14 +168,14 @@ function createStore(limits: HistoryLimits) {
 		}
 	};
 
-	const isBack = (key: EndpointKey) => {
+	const isBack = (key: Key) => {
 		const entry = entries.get(key);
 		if (entry !== undefined) entry.departed = undefined;
 	};
 
 	return {
 		isBack,
-		record(key: EndpointKey, change: Change) {
+		record(key: Key, change: Change) {
 			const { changes } = renew(key);
 			if (change.kind === "listened") isBack(key);
 			let at = changes.length;
@@ -167,11 +190,12 @@ function createStore(limits: HistoryLimits) {
 			}
 			forgetOldest();
 		},
-		depart(departed: Departed) {
+		depart(departed: Departed & { readonly key: Key }) {
 			renew(departed.key).departed = departed;
 			forgetOldest();
 		},
-		of: (key: EndpointKey): readonly Change[] => entries.get(key)?.changes ?? [],
+		of: (key: Key): readonly Change[] => entries.get(key)?.changes ?? [],
+		last: (): Change[] => [...entries.values()].flatMap(({ changes }) => changes.at(-1) ?? []),
 		departed: () => [...entries.values()].flatMap(({ departed }) => departed ?? []),
 		since: (ms: number) => [...entries.values()].flatMap(({ changes }) => changes.filter(({ atMs }) => atMs >= ms)),
 	};

@@ -11,7 +11,7 @@ import { createRecent } from "../identity/recent.js";
 import type { JudgedListener, Known } from "../judged.js";
 import type { EndpointKey } from "../listeners/ids.js";
 import type { Endpoint } from "../listeners/table.js";
-import type { Change, History, Sockets } from "./history.js";
+import type { BackendChange, Change, History, Sockets } from "./history.js";
 
 export interface Recorder {
 	/** One listens that was not there before, with what came of it in the pools. */
@@ -21,7 +21,8 @@ export interface Recorder {
 	/** @param how an event said so, or a read no longer has it */
 	closed(listener: Known, how: "event" | "read", atMs: number): void;
 	/**
-	 * A backend came, went or changed; nothing is recorded where its state and the reason are the last ones known.
+	 * A backend came, went or changed; nothing is recorded where its state and the reason are the last ones known. Of one that
+	 * is on another host the first word is not recorded where it is simply ready: since when it is so is known without.
 	 *
 	 * @param endpoints those that lead there now
 	 */
@@ -94,21 +95,33 @@ export function createRecorder(history: History, toMs: (atNs: number) => number)
 			history.depart({ key, address, port, pid, identity, backends, ...times }, isUnmatched);
 		},
 		backend(ref, status, endpoints, atMs) {
-			const keys = endpoints.length > 0 ? endpoints : (left.get(refKey(ref)) ?? []);
 			const { state, held, reason } = status ?? {
 				state: "gone" as const,
 				held: false,
 				reason: "nothing listens there",
 			};
+			const change: BackendChange = { kind: "backend", atMs, service: ref.service, id: ref.id, state, held, reason };
+			/** Another weight, or name, is no change of its state. */
+			const isSame = (last: BackendChange) => last.state === state && last.held === held && last.reason === reason;
+			const keys = endpoints.length > 0 ? endpoints : (left.get(refKey(ref)) ?? []);
+			const before = lastOf(history.elsewhere(ref), ref);
+			const wasElsewhere = before !== undefined && before.state !== "gone";
+			if (endpoints.length === 0 && (status?.host !== undefined || wasElsewhere || keys.length === 0)) {
+				if (before === undefined ? state !== "ready" : !isSame(before)) history.recordElsewhere(ref, change);
+				return;
+			}
 			for (const key of keys) {
-				const last = history.of(key).findLast((change) => change.kind === "backend" && refKey(change) === refKey(ref));
-				// another weight, or name, is no change of its state
-				if (last?.kind === "backend" && last.state === state && last.held === held && last.reason === reason) continue;
-				history.record(key, { kind: "backend", atMs, service: ref.service, id: ref.id, state, held, reason });
+				const last = lastOf(history.of(key), ref);
+				if (last === undefined || !isSame(last)) history.record(key, change);
 			}
 		},
 	};
 }
+
+const isBackend = (change: Change): change is BackendChange => change.kind === "backend";
+
+const lastOf = (changes: readonly Change[], ref: BackendRef): BackendChange | undefined =>
+	changes.filter(isBackend).findLast((change) => refKey(change) === refKey(ref));
 
 const refsOf = ({ claims }: Known): readonly BackendRef[] => claims.map(({ backend }) => backend);
 

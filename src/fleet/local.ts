@@ -138,6 +138,11 @@ export function createLocalRegistry(): LocalRegistry {
 				carried.clear();
 				if (taken.size > 0) change(new Map(), taken);
 			},
+			lookAgain() {
+				queueMicrotask(() => {
+					if (options.subscribe && listener.isOpen) options.onComplete(options.now());
+				});
+			},
 			async drain(isDraining) {
 				if (!options.publish) return "this host tells others of nothing (fleet.publish is false)";
 				clearTimeout(drainTimer);

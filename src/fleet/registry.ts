@@ -55,7 +55,8 @@ export interface MemberOptions {
 	onChange(changes: readonly HostChange[]): void;
 	/**
 	 * All hosts were read, after `onChange` was told of what differs: whoever is in no registry is gone. Told after each
-	 * connection, and again after each look that found the lease of a host to be over; `beganMs` in the clock of `now`.
+	 * connection, after each look that found the lease of a host to be over, and where it was asked for by `lookAgain`;
+	 * `beganMs` in the clock of `now`.
 	 */
 	onComplete(beganMs: number): void;
 	/** The registry can't be reached, or takes nothing, since now; or it is well again. */
@@ -84,6 +85,8 @@ export interface Member {
 	 * then it stays: a restart takes nothing from others.
 	 */
 	settled(): void;
+	/** All hosts are to be read once more, soon; `onComplete` says when that is done. Nothing where nothing is read. */
+	lookAgain(): void;
 	/**
 	 * Says goodbye, so that others drain this host and then forget it, or takes that back. Kept in the registry: a daemon
 	 * that starts again goes on draining. Resolves with why it could not, as a clause.

@@ -25,9 +25,9 @@ export type RosterChange =
 	| { readonly kind: "set"; readonly endpoint: EndpointKey; readonly claim: Claim }
 	/** It closed, as its host says. */
 	| { readonly kind: "closed"; readonly endpoint: EndpointKey }
-	/** It is known to be here no longer. */
+	/** It is known to be here no longer, or wanted no longer. */
 	| { readonly kind: "dropped"; readonly endpoint: EndpointKey }
-	/** Nothing was heard of its host for too long: it should go, and may be there. */
+	/** It should go by a judgement, and may serve: nothing was heard of its host for too long, or two hosts claim its place. */
 	| { readonly kind: "doubtful"; readonly endpoint: EndpointKey; readonly why: string };
 
 /** An offer that does not join. */
@@ -56,6 +56,8 @@ export interface Roster {
 	/** Whether a host offers the backend, be it refused or not. */
 	offers(service: string, id: BackendId): boolean;
 	refused(): RefusedOffer[];
+	/** One of them at this place; undefined where there is none. */
+	refusedAt(service: string, id: BackendId): RefusedOffer | undefined;
 	hosts(): Iterable<HostInfo>;
 }
 
@@ -67,9 +69,16 @@ interface Entry {
 	readonly offer: Offer;
 	readonly told: Claim["told"];
 	readonly stuck: Stuck | undefined;
-	/** Whether the pools have it, as of the last step. */
+	/** Whether the pools may have it: also one that others claim stays there until that is confirmed. */
 	isIn: boolean;
-	refused: { readonly why: string; readonly sinceMs: number } | undefined;
+	refused: (Refusal & { readonly sinceMs: number }) | undefined;
+}
+
+interface Refusal {
+	/** A clause with its mend. */
+	readonly why: string;
+	/** Another host says otherwise, and either may be right: this is no word of who knows. */
+	readonly isContest: boolean;
 }
 
 interface Host {
@@ -171,20 +180,22 @@ export function createRoster(initial: RosterRules): Roster {
 	};
 
 	/** Why it does not join; undefined when nothing speaks against it. */
-	const refusalOf = ({ host, id, offer: { service } }: Entry): string | undefined => {
-		if (locals.has(id)) return `this host has ${id} itself`;
+	const refusalOf = ({ host, id, offer: { service } }: Entry): Refusal | undefined => {
+		if (locals.has(id)) return { why: `this host has ${id} itself`, isContest: false };
 		const others = new Set<string>();
 		for (const one of byPlace.of(id)) if (one.host !== host) others.add(one.host.info.host);
 		if (others.size > 0) {
 			const [first = "", ...more] = [...others].sort();
 			const rest = more.length === 0 ? "" : ` (and ${more.length} more)`;
-			return `host ${first}${rest} claims ${id}, too, and nobody knows who answers there`;
+			const why = `host ${first}${rest} claims ${id}, too, and nobody knows who answers there`;
+			return { why, isContest: true };
 		}
 		const { maxPerHost } = rules;
 		if (maxPerHost === undefined || host.ranks === undefined || host.ranks.rank(service, id) < maxPerHost) {
 			return undefined;
 		}
-		return `it has ${maxPerHost} in ${service} already, as many as fleet.maxPerHost lets in`;
+		const why = `it has ${maxPerHost} in ${service} already, as many as fleet.maxPerHost lets in`;
+		return { why, isContest: false };
 	};
 
 	const claimOf = (entry: Entry): Claim => {
@@ -227,8 +238,7 @@ export function createRoster(initial: RosterRules): Roster {
 				}
 				const { said, why } = change;
 				const entries = [...(hosts.get(change.host)?.entries.values() ?? [])];
-				for (const entry of entries)
-					remove(entry, said ? dropped : (endpoint) => ({ kind: "doubtful", endpoint, why }));
+				for (const entry of entries) remove(entry, said ? dropped : (endpoint) => doubtful(endpoint, why));
 				hosts.delete(change.host);
 			}
 		},
@@ -250,12 +260,13 @@ export function createRoster(initial: RosterRules): Roster {
 			const changes = gone;
 			gone = [];
 			for (const entry of touched) {
-				const why = refusalOf(entry);
+				const refusal = refusalOf(entry);
 				const wasIn = entry.isIn;
-				entry.isIn = why === undefined;
-				entry.refused = why === undefined ? undefined : { why, sinceMs: entry.refused?.sinceMs ?? nowMs };
-				if (entry.isIn) changes.push({ kind: "set", endpoint: endpointOf(entry), claim: claimOf(entry) });
-				else if (wasIn) changes.push(dropped(endpointOf(entry)));
+				entry.isIn = refusal === undefined || (wasIn && refusal.isContest);
+				entry.refused = refusal && { ...refusal, sinceMs: entry.refused?.sinceMs ?? nowMs };
+				const endpoint = endpointOf(entry);
+				if (refusal === undefined) changes.push({ kind: "set", endpoint, claim: claimOf(entry) });
+				else if (wasIn) changes.push(refusal.isContest ? doubtful(endpoint, refusal.why) : dropped(endpoint));
 			}
 			touched.clear();
 			return changes;
@@ -265,12 +276,9 @@ export function createRoster(initial: RosterRules): Roster {
 			hosts.clear();
 		},
 		offers: (service, id) => [...byPlace.of(id)].some(({ offer }) => offer.service === service),
-		refused: () =>
-			[...hosts.values()].flatMap(({ info, entries }) =>
-				[...entries.values()].flatMap(({ id, offer: { service }, refused }): RefusedOffer[] =>
-					refused === undefined ? [] : [{ service, id, host: info.host, ...refused }],
-				),
-			),
+		refused: () => [...hosts.values()].flatMap(({ entries }) => [...entries.values()].flatMap(refusedOffer)),
+		refusedAt: (service, id) =>
+			[...byPlace.of(id)].filter(({ offer }) => offer.service === service).flatMap(refusedOffer)[0],
 		hosts: () => [...hosts.values()].map(({ info }) => info),
 	};
 }
@@ -294,8 +302,12 @@ function ranksOf({ maxPerHost }: RosterRules, before: Ranks | undefined, entries
 /** Where it is, for the pools: one host alone is in there with a place, so that its name need not be in the key. */
 const endpointOf = ({ key }: Entry): EndpointKey => remoteEndpointKey(key);
 
+const refusedOffer = ({ host, id, offer: { service }, refused }: Entry): RefusedOffer[] =>
+	refused === undefined ? [] : [{ service, id, host: host.info.host, why: refused.why, sinceMs: refused.sinceMs }];
+
 const closed = (endpoint: EndpointKey): RosterChange => ({ kind: "closed", endpoint });
 const dropped = (endpoint: EndpointKey): RosterChange => ({ kind: "dropped", endpoint });
+const doubtful = (endpoint: EndpointKey, why: string): RosterChange => ({ kind: "doubtful", endpoint, why });
 
 function isSameTold(a: Claim["told"], b: Offer["told"]): boolean {
 	return a !== undefined && a.atNs === b?.atNs && a.signal === b.signal;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The integration tests of proxies once more, with HAProxy 3.0 and Nginx 1.26 of Debian 13 in place of the host's; then
-# what needs a Redis Cluster, a Sentinel, a browser, a real Docker or a real Podman; faults in a fleet; and service and packages,
-# on a booted Debian 12.
+# what needs a Redis Cluster, a Sentinel, a newer Redis or Valkey, a browser, a real Docker or a real Podman; faults in a fleet;
+# and service and packages, on a booted Debian 12.
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -14,6 +14,7 @@ echo "==> $("$SOLISTEND_HAPROXY" -v | head -n 1); $("$SOLISTEND_NGINX" -v 2>&1)"
 node_modules/.bin/vitest run --project integration \
 	test/integration/haproxy test/integration/nginx test/integration/daemon test/integration/leaving
 unset SOLISTEND_HAPROXY SOLISTEND_NGINX
+echo "==> $(test/extended/redis-server --version); $(test/extended/valkey-server --version)"
 node_modules/.bin/vitest run --project redis
 sh test/extended/browser.sh
 echo "==> $(chromium --version)"

@@ -9,6 +9,7 @@ import { execa } from "execa";
 import { eventually } from "./eventually.js";
 import { enter, type Netns } from "./netns.js";
 import { type Process, startProcess } from "./process.js";
+import { REDIS } from "./programs.js";
 import { tempFolder } from "./temp-folder.js";
 
 export interface RedisOptions {
@@ -86,7 +87,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
 		return stdout;
 	};
 	const start = async () => {
-		const words = ["redis-server", configFile, ...(sentinel ? ["--sentinel"] : [])];
+		const words = [REDIS, configFile, ...(sentinel ? ["--sentinel"] : [])];
 		const child = startProcess([...enter(netns), ...words], { ...(env !== undefined && { env }) });
 		running = child;
 		pid = child.pid;

@@ -170,11 +170,14 @@ describe.skipIf(skipPrivileged)("hosts and an edge that share a Redis", () => {
 		const watch = watchReady(both());
 		await fleet.redis.kill();
 		await edge.stop();
-		const starting = fleet.startEdge();
+		// it is ready without Redis, and has not waited for it
+		edge = await fleet.startEdge();
+		const messages = edge.lines.map(({ msg }) => msg);
+		expect(messages.find((msg) => /frozen/.test(msg))).toBeDefined();
+		expect(messages.find((msg) => /took longer than/.test(msg))).toBeUndefined();
 		for (const place of both()) await untilTold(fleet.edge, place, "ready", /./, STARTED_MS);
 		await answersAre(fleet.edge, "one-8000", "two-8000");
 		await fleet.redis.start();
-		edge = await starting;
 		const application = await hosts[1].serve(8001);
 		await untilReady(fleet.edge, [...both(), hosts[1].at(8001)]);
 		expect(await watch.close()).toEqual([]);

@@ -1,7 +1,11 @@
 /** The registry behind a Sentinel: a primary that dies, and its replica that takes over. */
 
+import { writeFile } from "node:fs/promises";
+import { join as pathOf } from "node:path";
+import { execa } from "execa";
 import { expect, test } from "vitest";
 import { configSchema } from "../../src/config/schema.js";
+import { openLink } from "../../src/fleet/redis/connect.js";
 import { openRedisMember } from "../../src/fleet/redis/member.js";
 import { eventually } from "../host/eventually.js";
 import { lifetime } from "../host/lifetime.js";
@@ -68,4 +72,63 @@ test("when the primary dies, or is told to step down, all is told to the next, a
 	a.member.offer([put(83)]);
 	await sees(b, "a", { 81: 100, 82: 100, 83: 100 });
 	expect(b.changes.some(({ kind }) => kind === "over")).toBe(false);
+});
+
+/** A link to a primary by its Sentinel: what it was told of last, and its connection. */
+async function asked(sentinel: object) {
+	const told: string[] = [];
+	const { fleet } = configSchema.parse({ fleet: { redis: { master: "fleet", ...sentinel } } });
+	if (fleet === undefined) throw new Error("no fleet");
+	const link = openLink(fleet.redis, {
+		purpose: "commands",
+		onUp: () => told.push("up"),
+		onDown: (why) => told.push(why),
+	});
+	return { told, link, close: async () => link.close() };
+}
+
+test("a Sentinel that asks for a password, for a user's rights or for TLS of its own is asked with them", async () => {
+	await using life = lifetime();
+	const [port, plain, encrypted] = [await freePort(), await freePort(), await freePort()];
+	const { dir } = life.own(await startRedis({ port }));
+	const [ca, key] = [pathOf(dir, "ca.pem"), pathOf(dir, "key.pem")];
+	const made = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=sentinel"];
+	const files = ["-keyout", key, "-out", ca, "-days", "2", "-addext", "subjectAltName=IP:127.0.0.1"];
+	await execa("openssl", ["req", ...made, ...files], { stdin: "ignore" });
+	life.own(
+		await startRedis({
+			port: plain,
+			sentinel: true,
+			config: [
+				`sentinel monitor fleet 127.0.0.1 ${port} 1`,
+				"requirepass secret",
+				"user edge on >own allchannels +sentinel|get-master-addr-by-name +sentinel|sentinels",
+				"user blind on >own +ping",
+				`tls-port ${encrypted}`,
+				`tls-cert-file ${ca}`,
+				`tls-key-file ${key}`,
+				`tls-ca-cert-file ${ca}`,
+			],
+		}),
+	);
+	const [secret, own] = [pathOf(dir, "secret"), pathOf(dir, "own")];
+	await writeFile(secret, "secret\n");
+	await writeFile(own, "own\n");
+	const isTold = async (sentinel: object, words: string) => {
+		const { told } = life.own(await asked(sentinel));
+		await eventually(words, () => {
+			if (told.some((word) => word.includes(words))) return true;
+			throw new Error(`it is told ${told.at(-1)}`);
+		});
+	};
+	const sentinels = [`127.0.0.1:${plain}`];
+	await isTold({ sentinels }, "ask for a password (set fleet.redis.sentinelPasswordFile");
+	await isTold({ sentinels, sentinelPasswordFile: own }, `do not take the password of user default (see ${own};`);
+	await isTold({ sentinels, sentinelPasswordFile: "/nowhere" }, "cannot read /nowhere: ENOENT");
+	await isTold({ sentinels, sentinelPasswordFile: secret }, "up");
+	await isTold({ sentinels, sentinelUsername: "edge", sentinelPasswordFile: own }, "up");
+	await isTold({ sentinels, sentinelUsername: "blind", sentinelPasswordFile: own }, "lacks the right to ask for the");
+	const tls = { sentinels: [`127.0.0.1:${encrypted}`], sentinelPasswordFile: secret };
+	await isTold({ ...tls, sentinelTls: true }, "and speak TLS, by these files? see fleet.redis");
+	await isTold({ ...tls, sentinelTls: { ca, cert: ca, key } }, "up");
 });

@@ -50,6 +50,7 @@ function setup({ fleet = {}, service = {} }: { fleet?: object; service?: object 
 	const told = new Map<OfferKey, Offer>();
 	const said: OfferChange[] = [];
 	const kept: Remembered[] = [];
+	let asked = 0;
 	const pipeline = createPipeline({
 		config,
 		resolver: {
@@ -70,6 +71,7 @@ function setup({ fleet = {}, service = {} }: { fleet?: object; service?: object 
 		bootTimeNs: () => performance.now() * 1e6,
 		onChange: () => undefined,
 		requestRead: () => undefined,
+		requestRemote: () => void asked++,
 		onRemember: (remembered) => kept.push(remembered),
 		onOffer(changes) {
 			said.push(...changes);
@@ -79,7 +81,7 @@ function setup({ fleet = {}, service = {} }: { fleet?: object; service?: object 
 			}
 		},
 	});
-	return { pipeline, addresses, presence, told, said, kept };
+	return { pipeline, addresses, presence, told, said, kept, asked: () => asked };
 }
 
 const read = (rows: readonly Listener[] = [], beganNs = 5) => ({ beganNs, complete: true, rows });
@@ -184,6 +186,66 @@ describe("backends of other hosts", () => {
 		vi.advanceTimersByTime(100);
 		pipeline.onRemoteComplete(performance.now());
 		expect(ids(pipeline)).toHaveLength(3);
+	});
+
+	describe("that a second host claims", () => {
+		const all = ["10.0.1.1", "10.0.1.2", "10.0.1.3"].map((address) => offer(address));
+		const c = { ...b, host: "c" };
+		const contested = () => {
+			const made = setup();
+			made.pipeline.onRead(read());
+			made.pipeline.onRemote([whole(b, ...all)]);
+			made.pipeline.onRemote([whole(c, ...all)]);
+			return made;
+		};
+		const complete = (pipeline: Pipeline) => {
+			vi.advanceTimersByTime(100);
+			pipeline.onRemoteComplete(performance.now() - 1);
+		};
+
+		test("stay while they are too many, and go when the registry says it again, as it was asked", () => {
+			const { pipeline, asked } = contested();
+			expect(ids(pipeline)).toHaveLength(3);
+			expect(asked()).toBe(1);
+			expect(pipeline.status()[0]?.backends[0]?.reason).toBe(
+				"waits for the registry to confirm: host c claims 10.0.1.1:80, too, and nobody knows who answers there",
+			);
+			complete(pipeline);
+			expect(ids(pipeline)).toEqual([]);
+		});
+
+		test("stay for good where the second one takes it back", () => {
+			const { pipeline } = contested();
+			pipeline.onRemote([whole(c)]);
+			complete(pipeline);
+			expect(ids(pipeline)).toHaveLength(3);
+		});
+
+		test("go at once where their own host says so, or the second one's where the first is gone", () => {
+			const { pipeline } = contested();
+			pipeline.onRemote([{ kind: "delta", host: b, put: new Map(), taken: new Map([["web|10.0.1.1:80", "closed"]]) }]);
+			expect(pipeline.backend({ service: "web", id: backendId("10.0.1.1", 80) })).toMatchObject({ host: "c" });
+			pipeline.onRemote([whole(c)]);
+			expect(ids(pipeline)).toEqual(["10.0.1.2:80", "10.0.1.3:80"]);
+			pipeline.onRemote([{ ...over, said: true }]);
+			expect(ids(pipeline)).toEqual([]);
+		});
+	});
+
+	test("that their own host offers no more go at once, however many, and so do those over fleet.maxPerHost", () => {
+		const { pipeline, asked } = setup();
+		const all = ["10.0.1.1", "10.0.1.2", "10.0.1.3", "10.0.1.4"].map((address) => offer(address));
+		pipeline.onRead(read());
+		pipeline.onRemote([whole(b, ...all)]);
+		const services = { web: { match: { port: 80 }, lastGrace: "0s" } };
+		pipeline.reconfigure(configSchema.parse({ services, fleet: { ...FLEET, maxPerHost: 1 } }));
+		expect(ids(pipeline)).toEqual(["10.0.1.1:80"]);
+		pipeline.reconfigure(configSchema.parse({ services, fleet: FLEET }));
+		expect(ids(pipeline)).toHaveLength(4);
+		const taken = new Map(all.map(({ address }) => [`web|${address}:80`, "withdrawn" as const]));
+		pipeline.onRemote([{ kind: "delta", host: b, put: new Map(), taken }]);
+		expect(ids(pipeline)).toEqual([]);
+		expect(asked()).toBe(0);
 	});
 
 	test("give way to one of this host at the same place, in whatever service, and are back when that is gone", () => {

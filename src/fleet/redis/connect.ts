@@ -10,7 +10,7 @@ import { Cluster, type CommonRedisOptions, Redis } from "ioredis";
 import { messageOf } from "../../errors.js";
 import { reconnectDelayMs } from "./backoff.js";
 import type { Script } from "./script.js";
-import { type RedisConfig, redisPlace, redisTrouble, speaksTls } from "./trouble.js";
+import { type RedisConfig, type RedisTls, redisPlace, redisTrouble, speaksTls } from "./trouble.js";
 
 /** A command's name, in lower case, and its arguments. */
 export type Command = readonly [name: string, ...args: (string | number)[]];
@@ -193,6 +193,8 @@ function createClient(config: RedisConfig, purpose: Purpose): Redis | Cluster {
 	const single = { ...common, enableOfflineQueue: false };
 	// A Sentinel that makes another server the primary ends the connections to the old one: nobody needs to watch for it.
 	if (sentinels !== undefined) {
+		const { sentinelUsername, sentinelPasswordFile, sentinelTls } = config;
+		const asked = sentinelTls === undefined ? tls : tlsFiles(sentinelTls, "sentinelTls");
 		return new Redis({
 			...single,
 			...secure,
@@ -201,7 +203,11 @@ function createClient(config: RedisConfig, purpose: Purpose): Redis | Cluster {
 			sentinelRetryStrategy: () => null,
 			sentinelCommandTimeout: COMMAND_TIMEOUT_MS,
 			enableTLSForSentinelMode: tls !== undefined,
-			...(tls !== undefined && { sentinelTLS: tls }),
+			...(sentinelUsername !== undefined && { sentinelUsername }),
+			...(sentinelPasswordFile !== undefined && {
+				sentinelPassword: password(sentinelPasswordFile, "sentinelPasswordFile"),
+			}),
+			...(asked !== undefined && { sentinelTLS: asked }),
 		});
 	}
 	return new Redis({ ...single, ...secure, ...serverOf(url ?? "") });
@@ -210,18 +216,30 @@ function createClient(config: RedisConfig, purpose: Purpose): Redis | Cluster {
 /** @throws Error in words when the file can't be read */
 function credentials({ username, passwordFile }: RedisConfig): { username?: string; password?: string } {
 	if (passwordFile === undefined) return {};
-	const [password = ""] = read(passwordFile, "passwordFile").toString("utf8").split(/\r?\n/, 1);
-	return { username: username ?? "default", password };
+	return { username: username ?? "default", password: password(passwordFile, "passwordFile") };
 }
 
-function tlsOptions(config: RedisConfig): NonNullable<Redis["options"]["tls"]> | undefined {
-	if (!speaksTls(config)) return undefined;
-	const { tls } = config;
-	if (tls === undefined || typeof tls === "boolean") return {};
+function password(file: string, key: string): string {
+	const [first = ""] = read(file, key).toString("utf8").split(/\r?\n/, 1);
+	return first;
+}
+
+type TlsOptions = NonNullable<Redis["options"]["tls"]>;
+
+const tlsOptions = (config: RedisConfig): TlsOptions | undefined =>
+	// `rediss://` alone is TLS by the authorities of the system
+	speaksTls(config) ? tlsFiles(config.tls || true, "tls") : undefined;
+
+/**
+ * @param key under which the files are configured
+ * @returns undefined where no TLS is spoken
+ */
+function tlsFiles(tls: boolean | RedisTls, key: string): TlsOptions | undefined {
+	if (typeof tls === "boolean") return tls ? {} : undefined;
 	return {
-		...(tls.ca !== undefined && { ca: read(tls.ca, "tls.ca") }),
-		...(tls.cert !== undefined && { cert: read(tls.cert, "tls.cert") }),
-		...(tls.key !== undefined && { key: read(tls.key, "tls.key") }),
+		...(tls.ca !== undefined && { ca: read(tls.ca, `${key}.ca`) }),
+		...(tls.cert !== undefined && { cert: read(tls.cert, `${key}.cert`) }),
+		...(tls.key !== undefined && { key: read(tls.key, `${key}.key`) }),
 		...(tls.serverName !== undefined && { servername: tls.serverName }),
 	};
 }

@@ -61,6 +61,7 @@ export function openRedisMember(
 		offer: (changes) => publisher?.offer(changes),
 		declare: (services) => publisher?.declare(services),
 		settled: () => publisher?.settled(),
+		lookAgain: () => subscriber?.lookAgain(),
 		drain: async (isDraining) =>
 			publisher === undefined
 				? "this host tells others of nothing (fleet.publish is false)"

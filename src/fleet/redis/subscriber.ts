@@ -39,6 +39,8 @@ export interface SubscriberStatus {
 
 export interface Subscriber {
 	status(): SubscriberStatus;
+	/** All hosts are to be read by the next look. */
+	lookAgain(): void;
 	/** Nothing is told after it. */
 	close(): void;
 }
@@ -247,6 +249,9 @@ export function openSubscriber(options: SubscriberOptions): Subscriber {
 			wholeReads,
 			gaps,
 		}),
+		lookAgain() {
+			mustReadAll = true;
+		},
 		close() {
 			closed = true;
 			reads.drop();

@@ -11,9 +11,12 @@ export interface RedisConfig extends Pick<FleetConfig["redis"], "url" | "sentine
 	readonly username?: string | undefined;
 	readonly passwordFile?: string | undefined;
 	readonly tls?: boolean | RedisTls;
+	readonly sentinelUsername?: string | undefined;
+	readonly sentinelPasswordFile?: string | undefined;
+	readonly sentinelTls?: boolean | RedisTls | undefined;
 }
 
-interface RedisTls {
+export interface RedisTls {
 	readonly ca?: string | undefined;
 	readonly cert?: string | undefined;
 	readonly key?: string | undefined;
@@ -36,6 +39,20 @@ type Words = (facts: { config: RedisConfig; place: string; text: string; match: 
  * so that their codes may be anywhere.
  */
 const BY_TEXT: readonly (readonly [pattern: RegExp, words: Words])[] = [
+	[
+		/All sentinels are unreachable.*\b(?:WRONGPASS|NOAUTH)\b/s,
+		({ config: { sentinels = [], sentinelUsername = "default", sentinelPasswordFile } }) => {
+			const what = `the Sentinels at ${sentinels.join(", ")}`;
+			return sentinelPasswordFile === undefined
+				? `${what} ask for a password (set fleet.redis.sentinelPasswordFile, and sentinelUsername where it is not default)`
+				: `${what} do not take the password of user ${sentinelUsername} (see ${sentinelPasswordFile}; the user may be unknown or off, too)`;
+		},
+	],
+	[
+		/All sentinels are unreachable.*\bNOPERM\b/s,
+		({ config: { sentinels = [], sentinelUsername = "default" } }) =>
+			`user ${sentinelUsername} of the Sentinels at ${sentinels.join(", ")} lacks the right to ask for the primary (docs/fleet.md has the ACL line)`,
+	],
 	[
 		/\b(?:WRONGPASS|invalid username-password)/,
 		({ config: { username = "default", passwordFile } }) =>
@@ -86,7 +103,8 @@ const BY_TEXT: readonly (readonly [pattern: RegExp, words: Words])[] = [
 	[/max number of clients/, () => "Redis has as many clients as it takes (raise its maxclients)"],
 	[
 		/All sentinels are unreachable/,
-		({ place }) => `nobody tells where ${place} is (do the Sentinels run, and know it? see fleet.redis)`,
+		({ config: { tls = false, sentinelTls = tls }, place }) =>
+			`nobody tells where ${place} is (do the Sentinels run, know it, and speak ${sentinelTls === false ? "no TLS" : "TLS, by these files"}? see fleet.redis)`,
 	],
 	[
 		/Command timed out|Socket timeout/,

@@ -88,8 +88,9 @@ describe.each(roles)("who is to %s", (role) => {
 		// What they have in common is in Redis now, but what only this role asks.
 		if (command === "eval") await redis.cli("SCRIPT", "FLUSH");
 		const one = await joined(registry, "one", role, life);
-		const words = `lacks the right to ${command.split("|")[0]} `;
-		const isNamed = () => troubles(one).some((why) => why.includes(words));
+		// Redis 7.0 tells no subcommand of what a script may not do
+		const words = [command, command.split("|")[0]].map((name) => `lacks the right to ${name} `);
+		const isNamed = () => troubles(one).some((why) => words.some((word) => why.includes(word)));
 		const settle = (what: string, isDone: () => boolean) => eventually(what, () => isNamed() || isDone());
 		one.member.offer([put(80), put(81)]);
 		await settle("it is told", () => role === "publish" && isCurrent(one));
@@ -97,7 +98,7 @@ describe.each(roles)("who is to %s", (role) => {
 		await settle("it is told", () => role === "publish" && isCurrent(one));
 		if (!isNamed()) await one.member.drain(true);
 		if (!isNamed()) await one.member.drain(true);
-		expect(troubles(one).join("\n")).toContain(words);
+		expect(troubles(one)).toSatisfy(isNamed);
 	});
 });
 

@@ -148,6 +148,34 @@ describe("an explanation for a person", () => {
 		]);
 	});
 
+	test("of a backend on another host says whose it is, and what became of it", () => {
+		const meanings = [{ meaning: "backend", name: "web/10.0.1.1:80", listening: 0, closed: 0 }] as const;
+		const history = [
+			{ at: new Date(NOW - 9000).toISOString(), change: "backend", backend: "web/10.0.1.1:80", text: "left the pool" },
+		] as const;
+		const since = new Date(NOW - 5000).toISOString();
+		const stray = {
+			service: "web",
+			id: "10.0.1.1:80",
+			host: "b",
+			state: "ready",
+			held: false,
+			since,
+			history,
+		} as const;
+		const strays = [{ ...stray, reason: "it listens on host b" }];
+		const shown = lines(answer({ meanings, listeners: [], strays }), "web/10.0.1.1:80");
+		expect(shown.slice(2, 7)).toEqual([
+			"backends without a listener here:",
+			"",
+			"  BACKEND          HOST  STATE  FOR  REASON",
+			"  web/10.0.1.1:80  b     ready  5s   it listens on host b",
+			"",
+		]);
+		expect(shown[7]).toMatch(/^ {2}WHEN +AGO +CHANGE$/);
+		expect(shown[8]).toMatch(/ 9s +web\/10\.0\.1\.1:80 left the pool$/);
+	});
+
 	test("for no question has a line for each that is held up, and counts the others", () => {
 		const others = { in: 1, unmatched: 9 };
 		const held = listener({ verdict: { state: "pending", why: "x" }, waitingFor });

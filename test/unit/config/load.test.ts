@@ -395,6 +395,18 @@ proxies: [{name: edge, type: haproxy, output: /run/a.cfg, masterSocket: /run/m, 
 			"redis: {url: rediss://a, tls: false}",
 			"fleet.redis.tls: is false, but url is rediss:// (write redis://, or drop tls)",
 		],
+		[
+			"redis: {sentinels: [a:1], sentinelUsername: u}",
+			"fleet.redis.sentinelUsername: needs its password (name the file that holds it: sentinelPasswordFile)",
+		],
+		[
+			"redis: {url: redis://a, sentinelPasswordFile: /p}",
+			"fleet.redis.sentinelPasswordFile: is for Sentinels (list them as sentinels, or drop it)",
+		],
+		[
+			"redis: {sentinels: [a:1], sentinelTls: {key: /k}}",
+			"fleet.redis.sentinelTls: has key without cert (give both, or neither)",
+		],
 		["redis: {url: rediss://a, tls: {cert: /c}}", "fleet.redis.tls: has cert without key (give both, or neither)"],
 	])("of a fleet with %s has its mend", (keys, message) => {
 		const redis = keys.startsWith("redis:") ? "" : "redis: redis://a, ";
@@ -413,6 +425,7 @@ proxies: [{name: edge, type: haproxy, output: /run/a.cfg, masterSocket: /run/m, 
 		for (const redis of [
 			"{sentinels: [a:1]}",
 			"{sentinels: [a:1, '[fd00::1]:2'], master: m, passwordFile: /p, tls: {ca: /ca}}",
+			"{sentinels: [a:1], tls: true, sentinelTls: false, sentinelUsername: u, sentinelPasswordFile: /p}",
 			"{cluster: [a:1], username: u, passwordFile: /p, tls: true}",
 			"{url: rediss://a:1/2, tls: {cert: /c, key: /k}}",
 		]) {

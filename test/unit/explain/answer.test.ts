@@ -276,6 +276,38 @@ describe("a question", () => {
 		expect(strays).toEqual([{ service: "web", id: "10.0.0.9:80", state: "down", held: true, reason }]);
 	});
 
+	test("for a backend of another host says whose it is, since when, and what became of it, also after it went", () => {
+		const { pipeline, answerTo, ask } = setup({ ...CONFIG, fleet: { redis: "redis://10.0.0.9" } });
+		const identity = { comm: "nginx", hostname: "web", netnsInode: 0 } as const;
+		const offer = { service: "web", address: "10.0.1.1", port: 80, weight: 100, identity };
+		const tells = (host: string, ...told: readonly (typeof offer)[]) => {
+			const info = { host, version: "1", lease: 10_000, draining: false, services: [] };
+			const offers = new Map(told.map((one) => ["web|10.0.1.1:80", one]));
+			pipeline.onRemote([{ kind: "whole", host: info, offers }]);
+		};
+		pipeline.onRead(read());
+		tells("b", offer);
+		const at = new Date(performance.now()).toISOString();
+		const strays = () => answerTo("web/10.0.1.1:80").strays;
+		const stray = { service: "web", id: "10.0.1.1:80", held: false };
+		expect(strays()).toEqual([{ ...stray, state: "ready", host: "b", reason: "it listens on host b", since: at }]);
+		tells("c", offer);
+		vi.advanceTimersByTime(1000);
+		tells("c");
+		tells("b");
+		const texts = () => strays()[0]?.history?.map(({ text }) => text);
+		expect(texts()).toEqual([
+			"closing: closed as the last one, stays for 1 s",
+			expect.stringMatching(/^out: host . offers it: host . claims 10\.0\.1\.1:80, too/),
+			"ready: it listens on host b",
+			"closing: closed as the last one, stays for 1 s",
+		]);
+		vi.advanceTimersByTime(1000);
+		expect(strays()).toMatchObject([{ ...stray, state: "out", reason: "it left the pool: nobody offers it any more" }]);
+		expect(texts()?.at(-1)).toBe("left the pool");
+		expect(ask({ what: "10.0.1.2:80", as: undefined })).toMatchObject({ ok: false });
+	});
+
 	test("for a service without listeners shows those that come near", () => {
 		const { pipeline, answerTo } = setup();
 		pipeline.onRead(read([at(1, { port: 8080 }), at(2, { port: 9 })]));

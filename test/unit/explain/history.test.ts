@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { backendId } from "../../../src/backends/backend.js";
 import { type Change, createHistory, type Departed } from "../../../src/explain/history.js";
 import { type EndpointKey, endpointKey, netnsKey } from "../../../src/listeners/ids.js";
 
@@ -35,7 +36,7 @@ const departed = (port: number): Departed => ({
 });
 
 const small = { changes: 3, endpoints: 2, total: 4 };
-const limits = { matched: small, unmatched: small };
+const limits = { matched: small, unmatched: small, elsewhere: small };
 
 describe("the history", () => {
 	test("keeps the last twenty changes of an endpoint, in the order of time", () => {
@@ -65,6 +66,23 @@ describe("the history", () => {
 		expect(history.of(keyOf(1000))).toEqual([]);
 		history.record(keyOf(80), told(2), true);
 		expect(history.of(keyOf(80))).toEqual([told(1), told(2)]);
+	});
+
+	test("keeps apart what is on other hosts, and tells which of it is no more", () => {
+		const history = createHistory(limits);
+		history.record(keyOf(80), told(1));
+		const backend = (port: number, state: "out" | "gone", atMs: number) => {
+			const place = { service: "web", id: backendId("10.0.0.1", port) };
+			const change = { kind: "backend", ...place, atMs, state, held: false, reason: "it is so" } as const;
+			history.recordElsewhere(place, change);
+			return change;
+		};
+		for (let port = 1000; port < 1100; port++) backend(port, "out", port);
+		const [out, gone] = [backend(1, "out", 2000), backend(2, "gone", 2001)];
+		expect(history.of(keyOf(80))).toEqual([told(1)]);
+		expect(history.elsewhere({ service: "web", id: "10.0.0.1:1" })).toEqual([out]);
+		expect(history.elsewhere({ service: "web", id: "10.0.0.1:1000" })).toEqual([]);
+		expect(history.goneElsewhere()).toEqual([gone]);
 	});
 
 	test("remembers who closed until it listens again, whoever wants it then", () => {

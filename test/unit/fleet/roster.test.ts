@@ -39,12 +39,26 @@ const taken = (host: HostInfo, address: string, why: "closed" | "withdrawn"): Ho
 	taken: new Map([[`web|${address}:80`, why]]),
 });
 
-/** What the pools have by what the roster says, by endpoint. */
-function follow(roster: Roster, nowMs: number, has = new Map<EndpointKey, Claim>()) {
+/**
+ * What the pools have by what the roster says, by endpoint.
+ *
+ * @param held what they have where they hold all back that is doubtful
+ */
+function follow(
+	roster: Roster,
+	nowMs: number,
+	has = new Map<EndpointKey, Claim>(),
+	held = new Map<EndpointKey, Claim>(),
+) {
 	const said = roster.changes(nowMs);
 	for (const change of said) {
-		if (change.kind === "set") has.set(change.endpoint, change.claim);
-		else has.delete(change.endpoint);
+		if (change.kind === "set") {
+			has.set(change.endpoint, change.claim);
+			held.set(change.endpoint, change.claim);
+			continue;
+		}
+		has.delete(change.endpoint);
+		if (change.kind !== "doubtful") held.delete(change.endpoint);
 	}
 	return { said, has, claims: [...has.values()], kinds: said.map(({ kind }) => kind) };
 }
@@ -129,6 +143,25 @@ describe("what another host offers", () => {
 		expect(roster.refused()).toEqual([]);
 	});
 
+	test("is doubtful while another host claims its place, and goes for certain by all that is no judgement", () => {
+		const { roster, take } = setup({ zones: {}, maxPerHost: 1 });
+		const [b, c] = [info("b"), info("c")];
+		take([whole(b, offer("10.0.0.2"))]);
+		// who claims it was never in
+		const contest = [whole(c, offer("10.0.0.2", { service: "api" }))];
+		const doubt = { kind: "doubtful", why: expect.stringContaining("host c claims 10.0.0.2:80, too") };
+		expect(take(contest).said).toMatchObject([doubt]);
+		roster.local(backendId("10.0.0.2", 80), "in");
+		expect(take([]).kinds).toEqual(["dropped"]);
+		roster.local(backendId("10.0.0.2", 80), "out");
+		expect(take([]).kinds).toEqual([]);
+		expect(take([{ kind: "over", host: "c", said: true, why: "it said goodbye" }]).kinds).toEqual(["set"]);
+		expect(take(contest).kinds).toEqual(["doubtful"]);
+		// by its host's own word, also while it is doubtful
+		expect(take([taken(b, "10.0.0.2", "closed")]).kinds).toEqual(["closed", "set"]);
+		expect(take([put(c, offer("10.0.0.1", { service: "api" }))]).kinds).toEqual(["dropped", "set"]);
+	});
+
 	test("does not join where this host has the place itself, until it is gone", () => {
 		const { roster, take, ids } = setup();
 		const id = backendId("10.0.0.1", 80);
@@ -186,6 +219,9 @@ test("whatever hosts say, in whatever order and however it is gathered: the clai
 			let rules: RosterRules = { zones: { y: 0.5 } };
 			const roster = createRoster(rules);
 			const has = new Map<EndpointKey, Claim>();
+			const held = new Map<EndpointKey, Claim>();
+			/** Hosts of which nothing was heard for a time: what they had then waits for the registry, not for them. */
+			const unheard = new Set<string>();
 			const model = new Map<string, { info: HostInfo; offers: Map<OfferKey, Offer> }>();
 			const locals = new Set<BackendId>();
 			for (const [step, isEnd] of steps) {
@@ -198,6 +234,7 @@ test("whatever hosts say, in whatever order and however it is gathered: the clai
 					roster.reconfigure(rules);
 				} else if (step.op === "over") {
 					model.delete(step.host.host);
+					if (!step.said) unheard.add(step.host.host);
 					roster.take([{ kind: "over", host: step.host.host, said: step.said, why: "it ended" }], 0);
 				} else {
 					const host = info(step.host.host, step.host);
@@ -213,9 +250,14 @@ test("whatever hosts say, in whatever order and however it is gathered: the clai
 							: { kind: "delta", host, put: step.op === "take" ? new Map() : all, taken: gone };
 					roster.take([change], 0);
 				}
-				if (isEnd) follow(roster, 0, has);
+				if (isEnd) follow(roster, 0, has, held);
 			}
-			follow(roster, 0, has);
+			follow(roster, 0, has, held);
+			for (const { backend } of held.values()) {
+				const offered = model.get(backend.host)?.offers.has(refKey(backend));
+				if (!unheard.has(backend.host))
+					expect([backend, offered, locals.has(backend.id)]).toEqual([backend, true, false]);
+			}
 			const expected = [...model.values()].flatMap(({ info: host, offers: own }) =>
 				[...own].flatMap(([key, one]) => {
 					const id = backendId(one.address, one.port);

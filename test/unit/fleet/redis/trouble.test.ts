@@ -60,6 +60,36 @@ test.each([
 	expect(redisTrouble(new Error(text), asUser)).toContain(words);
 });
 
+const NOBODY = "All sentinels are unreachable and retry is disabled. Last error:";
+const watched: RedisConfig = { url: undefined, sentinels: ["a:1", "b:2"], cluster: undefined };
+
+test.each([
+	[
+		`${NOBODY} NOAUTH Authentication required.`,
+		{},
+		"the Sentinels at a:1, b:2 ask for a password (set fleet.redis.sent",
+	],
+	[
+		`${NOBODY} WRONGPASS invalid username-password pair or user is disabled.`,
+		{ sentinelUsername: "edge", sentinelPasswordFile: "/p" },
+		"the Sentinels at a:1, b:2 do not take the password of user edge (see /p;",
+	],
+	[
+		`${NOBODY} NOPERM User edge has no permissions to run the 'sentinel|get-master-addr-by-name' command`,
+		{ sentinelUsername: "edge", sentinelPasswordFile: "/p" },
+		"user edge of the Sentinels at a:1, b:2 lacks the right to ask for the primary",
+	],
+	[
+		`${NOBODY} Connection is closed.`,
+		{},
+		"nobody tells where mymaster of the Sentinels at a:1, b:2 is (do the Sentinels run, know it, and speak no TLS? see",
+	],
+	[`${NOBODY} Connection is closed.`, { tls: true }, "and speak TLS, by these files? see fleet.redis"],
+	["WRONGPASS invalid username-password pair", { username: "edge" }, "Redis does not take the password of user edge"],
+])("of Sentinels: %s", (text, config, words) => {
+	expect(redisTrouble(new Error(text), { ...watched, ...config })).toContain(words);
+});
+
 test("a password that is asked for and not configured is named as that", () => {
 	expect(redisTrouble(new Error("NOAUTH Authentication required."), server)).toContain("set fleet.redis.passwordFile");
 });

@@ -1,0 +1,5 @@
+/** Redis 8, as Debian 13 has it. */
+
+import { testAgainst } from "./against.js";
+
+await testAgainst("redis-server");
