@@ -1,0 +1,30 @@
+/** What doctor says of another HAProxy that listens where this one does. */
+
+import type { Listener } from "../../listeners/event.js";
+import type { Finding } from "../finding.js";
+import type { Running } from "./haproxy-running.js";
+import { commandOf, placeOf } from "./processes.js";
+import { placesOf, sharersOf } from "./shared-ports.js";
+
+/** None where it is not known who listens. */
+export function portsFindings(
+	name: string,
+	{ tree }: Extract<Running, { state: "found" }>,
+	listeners: readonly Listener[] | undefined,
+): Finding[] {
+	if (listeners === undefined) return [];
+	const isOwn = (pid: number) => tree.has(pid);
+	const own = placesOf(listeners, isOwn);
+	if (own.length === 0) return [];
+	const sharers = sharersOf(listeners, isOwn);
+	if (sharers.length === 0) return [{ name, state: "ok", detail: `no other HAProxy listens at ${own.join(", ")}` }];
+	return sharers.map(({ pid, places }): Finding => {
+		const { unit, container } = placeOf(pid);
+		const isUnit = container === undefined && unit?.endsWith(".service");
+		const mend = isUnit ? `systemctl disable --now ${unit}` : `kill ${pid}`;
+		const what = `${commandOf(pid).join(" ") || "haproxy"}${isUnit ? `, of ${unit}` : ""}`;
+		const why = "the kernel gives it a part of the connections, and its backends are not kept by anybody";
+		const detail = `another HAProxy, process ${pid} (${what}), listens at ${places.join(", ")}, too: ${why} (${mend})`;
+		return { name, state: "failed", detail };
+	});
+}

@@ -1,0 +1,44 @@
+/** Which processes are the HAProxy that answered at a socket. Knows nothing of what follows from that. */
+
+import type { CgroupPlace } from "../../identity/cgroup.js";
+import { listProcesses, type Process, placeOf, treeOf } from "./processes.js";
+
+const NAME = "haproxy";
+
+/** `why` is a clause. */
+export type Running =
+	| {
+			readonly state: "found";
+			/** The master, or the one process where there is none. */
+			readonly pid: number;
+			readonly place: CgroupPlace;
+			/** It and all that it started. */
+			readonly tree: ReadonlySet<number>;
+	  }
+	| { readonly state: "unknown"; readonly why: string };
+
+/** @param pid of a worker, as it says itself: in its own pid namespace, which may be a container's */
+export function findRunning(pid: number): Running {
+	return runningOf(pid, listProcesses(), placeOf);
+}
+
+/** Pure. */
+export function runningOf(
+	pid: number,
+	processes: readonly Process[],
+	placeOfPid: (pid: number) => CgroupPlace,
+): Running {
+	const candidates = processes.filter(({ name, numbers }) => name === NAME && numbers.at(-1) === pid);
+	const [worker] = candidates;
+	if (worker === undefined) return { state: "unknown", why: "this user sees no such process, or it runs elsewhere" };
+	const place = placeOfPid(worker.pid);
+	if (candidates.length > 1 || worker.numbers.length > 1 || place.container !== undefined) {
+		return { state: "unknown", why: "it runs in a container, with files and processes of its own" };
+	}
+	let master = worker;
+	for (;;) {
+		const parent = processes.find((one) => one.pid === master.parent && one.name === NAME);
+		if (parent === undefined) return { state: "found", pid: master.pid, place, tree: treeOf(master.pid, processes) };
+		master = parent;
+	}
+}
