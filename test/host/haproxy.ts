@@ -12,7 +12,7 @@ import { HAPROXY } from "./programs.js";
 export interface HaproxyOptions {
 	/** Holds the master socket. */
 	readonly dir: string;
-	/** In the order of `-f`. */
+	/** In the order of `-f`; folders, too. */
 	readonly configFiles: readonly string[];
 	readonly signal?: AbortSignal;
 	/** Default: the one that the tests run. */
@@ -38,7 +38,8 @@ const STOP_GRACE_MS = 5000;
 /** Resolves when the workers serve; rejects with HAProxy's own words when it does not start. */
 export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
 	const { dir, configFiles, signal, program = HAPROXY, netns } = options;
-	const texts = await Promise.all(configFiles.map((file) => readFile(file, "utf8")));
+	// A folder has no text; of a file that is missing HAProxy says so itself.
+	const texts = await Promise.all(configFiles.map((file) => readFile(file, "utf8").catch(() => "")));
 	const runtimeSocket = /^\s*stats socket (\S+)/m.exec(texts.join("\n"))?.[1];
 	const masterSocket = join(dir, "master.sock");
 	const args = ["-W", "-S", masterSocket, ...configFiles.flatMap((file) => ["-f", file])];

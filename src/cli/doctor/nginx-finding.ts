@@ -60,9 +60,15 @@ async function loadedFinding(name: string, output: string, pid: number): Promise
 	};
 }
 
-/** What the master was started with that says which files it reads; Nginx puts its command line into its title. Pure. */
+/**
+ * What the master was started with that says which files it reads, and what else holds for all of them. Nginx puts its
+ * command line into its title, without quotes. Pure.
+ */
 export function optionsOf(title: string): string[] {
-	return [...title.matchAll(/ (-[cpe]) ?(\S+)/g)].flatMap(([, option = "", value = ""]) => [option, value]);
+	return [...title.matchAll(/ (-[cepg]) ?(.+?)(?= -[A-Za-z]|$)/g)].flatMap(([, option = "", value = ""]) => [
+		option,
+		value,
+	]);
 }
 
 /** The files that `nginx -T` printed, each once, its own first. Pure. */

@@ -59,7 +59,7 @@ export function parseCommand(properties: Properties, files: readonly string[]): 
 	];
 	const environment = new Map<string, string>();
 	for (const assignment of assignments) {
-		const [, name, value] = /^\s*(\w+)=(.*)$/.exec(assignment) ?? [];
+		const [, name, value] = /^\s*(\w+)\s*=(.*)$/.exec(assignment) ?? [];
 		if (name !== undefined && value !== undefined) environment.set(name, unquote(value.trim()));
 	}
 	const written = splitWords(line);
