@@ -163,6 +163,24 @@ describe.skipIf(skipPrivileged)("the ports of a HAProxy", () => {
 	});
 });
 
+test.skipIf(skipPrivileged)(
+	"a master socket that takes no reload is none for the daemon, one for operators is",
+	async () => {
+		for (const masterLevel of ["user", "operator"] as const) {
+			const own = await writeOwn(masterLevel);
+			const haproxy = await startHaproxy({ dir: own.dir, configFiles: [own.file], masterLevel });
+			owned.own({ close: haproxy.stop });
+			const settings = { type: "haproxy", output: join(folder, "out.cfg"), masterSocket: haproxy.masterSocket };
+			const { "master socket": found, loaded } = await doctorOf(settings);
+			expect(found?.state).toBe(masterLevel === "user" ? "failed" : "ok");
+			if (masterLevel === "user")
+				expect(found?.detail).toContain(`(start it with -S ${haproxy.masterSocket},level,admin)`);
+			// Its processes are known all the same.
+			expect(loaded?.state).toBe("failed");
+		}
+	},
+);
+
 describe.skipIf(skipPrivileged)("the files of an Nginx", () => {
 	/** The configuration of an Nginx that serves nothing. */
 	const conf = (include: string) =>
