@@ -119,7 +119,7 @@ async function configFindings(file: string, host: Host): Promise<Finding[]> {
 	const { user } = host;
 	const { proxies, discovery, admin } = loaded.config;
 	const [unread, engine, fleet, ...perProxy] = await Promise.all([
-		deniedTo(user, "configuration", file, "it does not start", "read"),
+		deniedTo(user, "configuration", file, "it does not start", { right: "read" }),
 		engineFinding(discovery.docker, user),
 		fleetFindings(loaded.config),
 		...proxies.map((proxy) => proxyFindings(proxy, host)),

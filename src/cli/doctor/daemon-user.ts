@@ -75,18 +75,28 @@ export async function obstacleOf(
 	return { path, kind: "thing" };
 }
 
-/** How that user gets past it, in a clause. */
-export async function waysPast({ path, kind }: Obstacle, user: DaemonUser, right: "read" | "write"): Promise<string> {
+/**
+ * How that user gets past it, in a clause.
+ *
+ * @param mend of the thing itself, where no group has the right; default: to change its mode
+ */
+export async function waysPast(
+	{ path, kind }: Obstacle,
+	user: DaemonUser,
+	right: "read" | "write",
+	mend?: string,
+): Promise<string> {
 	const { mode, gid } = await stat(path);
 	const group = (await ask("getent", "group", String(gid)))?.split(":")[0] ?? String(gid);
-	return wayPast({ path, mode, gid, group }, user, kind === "folder" ? "enter" : right);
+	const isFolder = kind === "folder";
+	return wayPast({ path, mode, gid, group }, user, isFolder ? "enter" : right, isFolder ? undefined : mend);
 }
 
 const BITS = { enter: 0o010, read: 0o040, write: 0o020 } as const;
 const LETTERS = { enter: "x", read: "r", write: "w" } as const;
 
 /**
- * By a group where one has the right already, which others rely on; else by giving it to a group of the user's.
+ * By a group where one has the right already, which others rely on; else by giving it to a group of the user's. Pure.
  *
  * @param found owner and mode of what is in the way
  */
@@ -94,10 +104,9 @@ export function wayPast(
 	found: { readonly path: string; readonly mode: number; readonly gid: number; readonly group: string },
 	user: DaemonUser,
 	right: keyof typeof BITS,
+	mend = `chgrp ${user.name} ${found.path} && chmod g+${LETTERS[right]} ${found.path}`,
 ): string {
-	const hasRight = (found.mode & BITS[right]) !== 0;
-	if (!hasRight || found.gid === 0)
-		return `chgrp ${user.name} ${found.path} && chmod g+${LETTERS[right]} ${found.path}`;
+	if ((found.mode & BITS[right]) === 0 || found.gid === 0) return mend;
 	if (user.unit === undefined)
 		return `usermod --append --groups ${found.group} ${user.name}, then start the daemon anew`;
 	return `systemctl edit solistend: [Service] SupplementaryGroups=${found.group}; systemctl restart solistend`;

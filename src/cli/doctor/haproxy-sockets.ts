@@ -31,8 +31,11 @@ export async function askRuntime(
 		return { finding: { name, state: "degraded", detail } };
 	}
 	const answer = await ask(socket, "show info;show cli level");
-	if (!answer.ok) return unanswered(name, socket, answer, user);
-	const denied = await deniedTo(user, name, socket, "no backend can be changed without a reload");
+	const mend = (words: string) => `let the line in HAProxy's configuration say: stats socket ${socket} ${words}`;
+	const denied = await deniedTo(user, name, socket, "no backend can be changed without a reload", {
+		mend: mend("mode 660 group haproxy level admin"),
+	});
+	if (!answer.ok) return unanswered(name, answer, denied);
 	const [info = "", level = ""] = answer.text.split("\n\n");
 	try {
 		const { pid, version } = parseInfo(info);
@@ -40,8 +43,7 @@ export async function askRuntime(
 		if (mode === "observe" || level === "admin") {
 			return { finding: denied ?? { name, state: "ok", detail: `HAProxy ${version}` }, worker: pid };
 		}
-		const mend = `let the line in HAProxy's configuration say: stats socket ${socket} level admin`;
-		const detail = `HAProxy ${version} takes no commands at ${socket}: its level is ${level} (${mend})`;
+		const detail = `HAProxy ${version} takes no commands at ${socket}: its level is ${level} (${mend("level admin")})`;
 		return { finding: { name, state: "failed", detail }, worker: pid };
 	} catch (error) {
 		return { finding: { name, state: "failed", detail: messageOf(error) } };
@@ -50,8 +52,10 @@ export async function askRuntime(
 
 export async function askMaster(name: string, socket: string, user: DaemonUser): Promise<Asked> {
 	const answer = await ask(socket, "show proc;show cli level;quit");
-	if (!answer.ok) return unanswered(name, socket, answer, user);
-	const denied = await deniedTo(user, name, socket, "no reload can be asked for there");
+	const denied = await deniedTo(user, name, socket, "no reload can be asked for there", {
+		mend: `start HAProxy with -S ${socket},mode,660,group,haproxy`,
+	});
+	if (!answer.ok) return unanswered(name, answer, denied);
 	try {
 		const [worker] = parseProcesses(answer.text).workers;
 		// An operator may reload, a user may not.
@@ -68,14 +72,14 @@ export async function askMaster(name: string, socket: string, user: DaemonUser):
 const ask = (socket: string, command: string) =>
 	askSocket({ socket, command, timeoutMs: SOCKET_TIMEOUT_MS, signal: new AbortController().signal });
 
-/** A proxy that is away is waited for; one that may not be asked will never be. */
-async function unanswered(
+/** A proxy that is away is waited for; one that may not be asked never answers. */
+function unanswered(
 	name: string,
-	socket: string,
 	{ trouble, why }: { readonly trouble: SocketTrouble; readonly why: string },
-	user: DaemonUser,
-): Promise<Asked> {
-	const denied = trouble === "denied" ? await deniedTo(user, name, socket, "the daemon can't ask HAProxy") : undefined;
-	const finding = denied ?? { name, state: "degraded", detail: why };
-	return { finding, isDown: trouble === "absent" || trouble === "refused" };
+	denied: Finding | undefined,
+): Asked {
+	return {
+		finding: denied ?? { name, state: "degraded", detail: why },
+		isDown: trouble === "absent" || trouble === "refused",
+	};
 }

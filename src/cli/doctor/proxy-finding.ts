@@ -5,6 +5,7 @@ import { access } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import type { ProxyConfig } from "../../config/schema.js";
 import type { Finding } from "../finding.js";
+import { applyUnitFindings } from "./apply-unit-finding.js";
 import { haproxyFindings } from "./haproxy-finding.js";
 import type { Host } from "./host.js";
 import { nginxFindings } from "./nginx-finding.js";
@@ -22,6 +23,7 @@ export async function proxyFindings(proxy: ProxyConfig, host: Host): Promise<Fin
 	] as const) {
 		if (program !== undefined) findings.push(await programFinding(about(what), program));
 	}
+	if (apply === "unit" && mode === "apply") findings.push(...(await applyUnitFindings(about("unit"), name, host.user)));
 	if (check === undefined && proxy.type !== "file") {
 		findings.push({
 			name: about("check"),

@@ -25,4 +25,12 @@ describe("the way past what a user may not open", () => {
 		expect(wayPast(own("/x", 0o040700, 0), USER, "enter")).toBe(chmod("x"));
 		expect(wayPast(own("/x", 0o100600, 0), USER, "read")).toBe(chmod("r"));
 	});
+
+	test("is another one for what is made anew with its old mode", () => {
+		const found = { path: "/run/m.sock", mode: 0o140600, gid: 0, group: "root" };
+		expect(wayPast(found, USER, "write", "start it otherwise")).toBe("start it otherwise");
+		expect(wayPast({ ...found, mode: 0o140660, gid: 4, group: "adm" }, USER, "write", "no")).toContain(
+			"SupplementaryGroups=adm",
+		);
+	});
 });
