@@ -16,13 +16,14 @@ export function portsFindings(
 	const isOwn = (pid: number) => tree.has(pid);
 	const own = placesOf(listeners, isOwn);
 	if (own.length === 0) return [];
-	const sharers = sharersOf(listeners, isOwn);
+	// An old worker of ours may have ended since the listeners were read.
+	const sharers = sharersOf(listeners, isOwn).filter(({ pid }) => commandOf(pid).length > 0);
 	if (sharers.length === 0) return [{ name, state: "ok", detail: `no other HAProxy listens at ${own.join(", ")}` }];
 	return sharers.map(({ pid, places }): Finding => {
 		const { unit, container } = placeOf(pid);
 		const isUnit = container === undefined && unit?.endsWith(".service");
 		const mend = isUnit ? `systemctl disable --now ${unit}` : `kill ${pid}`;
-		const what = `${commandOf(pid).join(" ") || "haproxy"}${isUnit ? `, of ${unit}` : ""}`;
+		const what = `${commandOf(pid).join(" ")}${isUnit ? `, of ${unit}` : ""}`;
 		const why = "the kernel gives it a part of the connections, and its backends are not kept by anybody";
 		const detail = `another HAProxy, process ${pid} (${what}), listens at ${places.join(", ")}, too: ${why} (${mend})`;
 		return { name, state: "failed", detail };

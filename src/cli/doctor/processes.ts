@@ -29,7 +29,8 @@ export function parseStatus(pid: number, text: string): Process | undefined {
 
 /** Program and arguments; none where the process is gone, or hidden. */
 export function commandOf(pid: number): string[] {
-	return readText(`/proc/${pid}/cmdline`)?.replace(/\0$/, "").split("\0") ?? [];
+	const text = readText(`/proc/${pid}/cmdline`) ?? "";
+	return text === "" ? [] : text.replace(/\0$/, "").split("\0");
 }
 
 /** Unit, container and what else its cgroup tells. */
