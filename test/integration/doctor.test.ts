@@ -157,7 +157,8 @@ describe.skipIf(skipPrivileged)("the ports of a HAProxy", () => {
 		const { ports } = await doctorOf(settings, { listeners: listeners() });
 		expect(ports?.state).toBe("failed");
 		expect(ports?.detail).toMatch(/^another HAProxy, process \d+ \(haproxy -W .*\), listens at 0\.0\.0\.0:8080, too: /);
-		expect(ports?.detail).toContain(`-f ${other.file})`);
+		expect(ports?.detail).toContain(`-f ${other.file}`);
+		expect(ports?.detail).toMatch(new RegExp(`process ${forgotten.pid} .*\\(kill ${forgotten.pid}\\)$`));
 		await forgotten.stop();
 		expect((await doctorOf(settings, { listeners: listeners() }))["ports"]?.state).toBe("ok");
 	});

@@ -48,9 +48,11 @@ export async function willLoadFindings(name: string, output: string): Promise<Fi
 	return [{ name, state: "failed", detail: `${HAPROXY_UNIT} has ${files}, not ${output}: ${NOT_LOADED} (${mend})` }];
 }
 
+/** Undefined also where the unit runs another program, by which somebody started HAProxy. */
 async function unitCommand(unit: string) {
 	const properties = await showUnit(unit, ...COMMAND_PROPERTIES);
-	return properties && commandOfUnit(properties);
+	const command = properties && (await commandOfUnit(properties));
+	return basename(command?.words[0] ?? "").startsWith("haproxy") ? command : undefined;
 }
 
 /** What a path leads to; of a file that is not there yet, what its folder leads to. */

@@ -35,10 +35,13 @@ export function runningOf(
 	if (candidates.length > 1 || worker.numbers.length > 1 || place.container !== undefined) {
 		return { state: "unknown", why: "it runs in a container, with files and processes of its own" };
 	}
-	let master = worker;
-	for (;;) {
-		const parent = processes.find((one) => one.pid === master.parent && one.name === NAME);
-		if (parent === undefined) return { state: "found", pid: master.pid, place, tree: treeOf(master.pid, processes) };
-		master = parent;
-	}
+	const master = masterOf(worker.pid, processes);
+	return { state: "found", pid: master, place, tree: treeOf(master, processes) };
+}
+
+/** The process that started this one, and all above it, as far as they are HAProxy. */
+export function masterOf(pid: number, processes: readonly Process[]): number {
+	const parent = processes.find((one) => one.pid === pid)?.parent;
+	const isHaproxy = processes.some((one) => one.pid === parent && one.name === NAME);
+	return parent === undefined || !isHaproxy ? pid : masterOf(parent, processes);
 }
