@@ -92,6 +92,7 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 		() => pipeline.desired(),
 		proxies,
 		() => sensor,
+		() => link?.fleet?.member.status().registry,
 	);
 	let current = config;
 	const folder = createStateFolder(log);

@@ -1,6 +1,7 @@
 /** The daemon in a few numbers, for whoever asks often: backends are counted anew only once something of them changed. */
 
 import type { DesiredSet } from "./backends/backend.js";
+import type { RegistryState } from "./fleet/registry.js";
 import type { Proxies } from "./proxies/proxies.js";
 import type { Sensor } from "./sensor/sensor.js";
 import type { Summary } from "./systemd/status-line.js";
@@ -15,6 +16,7 @@ export function createSummarizer(
 	desired: () => DesiredSet | undefined,
 	proxies: Pick<Proxies, "status">,
 	sensor: () => Pick<Sensor, "state"> | undefined,
+	registry: () => RegistryState | undefined,
 ): Summarizer {
 	let counted: Pick<Summary, "services" | "ready" | "out"> | undefined;
 	return {
@@ -23,10 +25,12 @@ export function createSummarizer(
 		},
 		summary() {
 			counted ??= count(desired() ?? []);
+			const fleet = registry();
 			return {
 				...counted,
 				proxies: proxies.status().map(({ name, status: { state } }) => ({ name, state })),
 				sensor: sensor()?.state().state ?? "up",
+				...(fleet !== undefined && { fleet }),
 			};
 		},
 	};

@@ -3,6 +3,8 @@
 import { z } from "zod";
 import { readList } from "../identity/engine/answers.js";
 import { askEngine, type EngineAnswer, socketPath } from "../identity/engine/request.js";
+import type { DaemonUser } from "./doctor/daemon-user.js";
+import { deniedTo } from "./doctor/socket-finding.js";
 import type { Finding } from "./finding.js";
 
 const name = "engine";
@@ -17,13 +19,20 @@ const version = z.object({
 	Components: z.array(z.object({ Name: z.string() })).catch([]),
 });
 
-/** @param docker `discovery.docker` of the configuration */
-export async function engineFinding(docker: string | undefined): Promise<Finding> {
+const DENIED = "what containers are called, and their labels, is not known";
+
+/**
+ * @param docker `discovery.docker` of the configuration
+ * @param user that has to reach it, if another one than this process's is meant
+ */
+export async function engineFinding(docker: string | undefined, user?: DaemonUser): Promise<Finding> {
 	if (docker === undefined) {
 		const lacks = "services by a container's name, image or label, and containers' own labels, need discovery.docker";
 		return { name, state: "ok", detail: `none is configured: ${lacks}` };
 	}
 	const socket = socketPath(docker);
+	const denied = user && (await deniedTo(user, name, socket, DENIED));
+	if (denied !== undefined) return denied;
 	const { signal } = new AbortController();
 	const ask = (path: string) => askEngine({ socket, path, signal, timeoutMs: TIMEOUT_MS, maxBytes: MAX_BYTES });
 	const about = await ask("/version");

@@ -12,9 +12,11 @@ import { HAPROXY } from "./programs.js";
 export interface HaproxyOptions {
 	/** Holds the master socket. */
 	readonly dir: string;
-	/** In the order of `-f`. */
+	/** In the order of `-f`; folders, too. */
 	readonly configFiles: readonly string[];
 	readonly signal?: AbortSignal;
+	/** What the master socket may be used for; default: all. */
+	readonly masterLevel?: "operator" | "user";
 	/** Default: the one that the tests run. */
 	readonly program?: string;
 	/** Default: the host's namespace. */
@@ -37,11 +39,13 @@ const STOP_GRACE_MS = 5000;
 
 /** Resolves when the workers serve; rejects with HAProxy's own words when it does not start. */
 export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
-	const { dir, configFiles, signal, program = HAPROXY, netns } = options;
-	const texts = await Promise.all(configFiles.map((file) => readFile(file, "utf8")));
+	const { dir, configFiles, signal, masterLevel, program = HAPROXY, netns } = options;
+	// A folder has no text; of a file that is missing HAProxy says so itself.
+	const texts = await Promise.all(configFiles.map((file) => readFile(file, "utf8").catch(() => "")));
 	const runtimeSocket = /^\s*stats socket (\S+)/m.exec(texts.join("\n"))?.[1];
 	const masterSocket = join(dir, "master.sock");
-	const args = ["-W", "-S", masterSocket, ...configFiles.flatMap((file) => ["-f", file])];
+	const bind = masterLevel === undefined ? masterSocket : `${masterSocket},level,${masterLevel}`;
+	const args = ["-W", "-S", bind, ...configFiles.flatMap((file) => ["-f", file])];
 	// The kernel ends it with this process, also where that one crashes.
 	const words = ["--pdeathsig", "KILL", "--", ...enter(netns), program, ...args];
 	const child = spawn("setpriv", words, { stdio: ["ignore", "ignore", "pipe"] });

@@ -1,8 +1,12 @@
 import { randomUUID } from "node:crypto";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { stringify } from "yaml";
 import { sendDatagram } from "../../src/systemd/datagram.js";
+import { startDaemon } from "../host/daemon.js";
 import { eventually } from "../host/eventually.js";
+import { requirePrivileges, skipPrivileged } from "../host/privileges.js";
 import { startProcess } from "../host/process.js";
 import { tempFolder } from "../host/temp-folder.js";
 
@@ -33,4 +37,21 @@ test("a datagram for nobody is an error that says so", async () => {
 	expect(() => sendDatagram(join(folder.path, "nobody"), "READY=1\n")).toThrow("ENOENT");
 	expect(() => sendDatagram("vsock:2:1", "READY=1\n")).toThrow("it is no unix socket's address");
 	expect(() => sendDatagram(`/${"a".repeat(108)}`, "READY=1\n")).toThrow("it is no unix socket's address");
+});
+
+test.skipIf(skipPrivileged)("the daemon's one line says that the fleet is frozen, and briefly why", async () => {
+	requirePrivileges();
+	await using folder = await tempFolder();
+	const [address, redis] = [join(folder.path, "notify"), join(folder.path, "redis.sock")];
+	const lines: string[] = [];
+	await using _receiver = startProcess(["perl", "-e", RECEIVER, address], { onLine: (line) => lines.push(line) });
+	await eventually("the receiver listens", () => lines.includes("bound"));
+	const config = join(folder.path, "solistend.yaml");
+	const places = { state: folder.path, admin: { socket: join(folder.path, "admin.sock") } };
+	// One that follows others would wait for them before it is ready.
+	const fleet = { redis: `unix://${redis}`, advertise: ["10.0.0.0/8"], subscribe: false };
+	await writeFile(config, stringify({ ...places, fleet }));
+	await using _daemon = startDaemon({ config, env: { NOTIFY_SOCKET: address } });
+	const line = `STATUS=the fleet is frozen: there is no socket at unix://${redis}; 0 services with 0 ready backends`;
+	await eventually("it says so", () => lines.includes(line), { timeoutMs: 40_000 });
 });

@@ -16,6 +16,20 @@ test.each([
 		{ ...FINE, sensor: "down", proxies: [...FINE.proxies, { name: "inner", state: "failed" }] },
 		"the sensor is down: pools stay as they are; proxy inner is failed; 2 services with 3 ready backends; other proxy fine",
 	],
+	["other hosts are known, too", { ...FINE, fleet: { state: "up" } }, "2 services with 3 ready backends; proxy fine"],
+	[
+		"the fleet is frozen: why, without the mend",
+		{
+			...FINE,
+			fleet: { state: "frozen", why: "nobody listens at 10.0.0.5:6379 (does Redis run there? see fleet.redis)" },
+		},
+		"the fleet is frozen: nobody listens at 10.0.0.5:6379; 2 services with 3 ready backends; proxy fine",
+	],
+	[
+		"the fleet is frozen, for a reason that would fill the line",
+		{ ...FINE, fleet: { state: "frozen", why: "x".repeat(500) } },
+		`the fleet is frozen: ${"x".repeat(79)}…; 2 services with 3 ready backends; proxy fine`,
+	],
 ] as const)("the line of a daemon where %s", (_, summary, line) => {
 	expect(statusLine(summary)).toBe(line);
 });
