@@ -1,9 +1,11 @@
 /**
  * A plain Debian 12 that is booted, with systemd as its first process, in namespaces of its own: for what a package and its
- * units do. Made by test/extended/bookworm.sh; whatever happens in it is in memory, and gone when it is closed.
+ * units do. Made by test/extended/bookworm.sh; whatever happens in it is in memory, and gone when it is closed, unless it is
+ * given a folder to keep it in.
  */
 
-import { readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { execa } from "execa";
 import { eventually } from "./eventually.js";
 import { startProcess } from "./process.js";
@@ -39,12 +41,18 @@ export interface BootedSystem extends AsyncDisposable {
  * Boots one; a second or two.
  *
  * @param folders of the machine that are seen in it, read only, at the path of the second
+ * @param disk an empty folder in which all that is written is kept: booted again with it, the system is as it was left. Without
+ *   one it is gone with the system
  */
-export async function bootSystem(folders: readonly (readonly [string, string])[] = []): Promise<BootedSystem> {
+export async function bootSystem(
+	folders: readonly (readonly [string, string])[] = [],
+	disk?: string,
+): Promise<BootedSystem> {
 	const nspawn = startProcess(
 		[
-			"systemd-nspawn",
-			...["--quiet", "--register=no", "--keep-unit", "--boot", "--volatile=overlay", `--directory=${ROOT}`],
+			...(disk === undefined ? [] : await onDisk(disk)),
+			...["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot"],
+			...(disk === undefined ? ["--volatile=overlay", `--directory=${ROOT}`] : [`--directory=${disk}/root`]),
 			...[`--machine=solistend-${process.pid}`, "--private-network", "--capability=all", "--console=pipe"],
 			"--system-call-filter=bpf perf_event_open @keyring",
 			...["--bind=/sys/fs/bpf", "--bind=/sys/kernel/tracing", `--bind-ro=/proc:${HOST_PROC}`],
@@ -86,6 +94,17 @@ export async function bootSystem(folders: readonly (readonly [string, string])[]
 		await nspawn.close();
 		throw new Error(`the system did not boot:\n${words}`, { cause: error });
 	}
+}
+
+/**
+ * What makes the system's root in a folder, of the plain one and of what was written over it, and runs what follows. It is
+ * mounted for that process alone, and so gone with it.
+ */
+async function onDisk(disk: string): Promise<string[]> {
+	for (const name of ["written", "work", "root"]) await mkdir(join(disk, name), { recursive: true });
+	const layers = `lowerdir=${ROOT},upperdir=${disk}/written,workdir=${disk}/work`;
+	const mounting = `mount -t overlay solistend-test -o ${layers} ${disk}/root && exec "$@"`;
+	return ["unshare", "--mount", "sh", "-c", mounting, "sh"];
 }
 
 const ENVIRONMENT = [
