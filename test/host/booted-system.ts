@@ -110,7 +110,7 @@ async function onDisk(disk: string): Promise<string[]> {
 const ENVIRONMENT = [
 	"HOME=/root",
 	"LC_ALL=C.UTF-8",
-	"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 	"DEBIAN_FRONTEND=noninteractive",
 ];
 
