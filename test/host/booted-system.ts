@@ -4,6 +4,7 @@
  * given a folder to keep it in.
  */
 
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -34,7 +35,10 @@ export interface BootedSystem extends AsyncDisposable {
 	sh(line: string): Promise<string>;
 	/** The same, whatever comes of it. */
 	try(line: string): Promise<Ran>;
+	/** Shuts it down. */
 	close(): Promise<void>;
+	/** Ends it where it is, as a power cut does. */
+	cut(): Promise<void>;
 }
 
 /**
@@ -48,8 +52,10 @@ export async function bootSystem(
 	folders: readonly (readonly [string, string])[] = [],
 	disk?: string,
 ): Promise<BootedSystem> {
+	const cgroups = await cgroupsOf(`solistend-booted-${crypto.randomUUID().slice(0, 8)}`);
 	const nspawn = startProcess(
 		[
+			...cgroups.enter,
 			...(disk === undefined ? [] : await onDisk(disk)),
 			...["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot"],
 			...(disk === undefined ? ["--volatile=overlay", `--directory=${ROOT}`] : [`--directory=${disk}/root`]),
@@ -82,18 +88,47 @@ export async function bootSystem(
 			return output;
 		};
 		await sh(SEES_ALL);
-		const close = () => nspawn.close(20_000);
+		const end = async (patienceMs: number) => {
+			await nspawn.close(patienceMs);
+			await cgroups.remove();
+		};
+		const close = () => end(20_000);
 		return {
 			try: attempt,
 			sh,
 			close,
+			cut: () => end(0),
 			[Symbol.asyncDispose]: close,
 		};
 	} catch (error) {
 		const words = nspawn.lastLines();
 		await nspawn.close();
+		await cgroups.remove();
 		throw new Error(`the system did not boot:\n${words}`, { cause: error });
 	}
+}
+
+/**
+ * Cgroups of its own, in the hierarchies that systemd works with: two systems in the same ones would wait for each other's
+ * processes to end, where a service of the same name is stopped.
+ */
+async function cgroupsOf(name: string): Promise<{ readonly enter: readonly string[]; remove(): Promise<void> }> {
+	const mounts = (await readFile("/proc/self/mountinfo", "utf8")).split("\n");
+	const own = mounts
+		.filter((line) => / - cgroup2 | - cgroup .*\bname=systemd\b/.test(line))
+		.map((line) => join(line.split(" ")[4] ?? "", name));
+	const entering = 'until [ "$1" = -- ]; do mkdir "$1" && echo $$ >"$1/cgroup.procs"; shift; done; shift; exec "$@"';
+	return {
+		enter: ["sh", "-euc", entering, "sh", ...own, "--"],
+		async remove() {
+			// busy for as long as a process of it is on its way out
+			const removing = ["-depth", "-type", "d", "-exec", "rmdir", "{}", "+"];
+			await eventually("the system's cgroups are removed", async () => {
+				for (const folder of own) if (existsSync(folder)) await execa("find", [folder, ...removing]);
+				return true;
+			});
+		},
+	};
 }
 
 /**

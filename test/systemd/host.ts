@@ -38,22 +38,27 @@ export interface ServiceHost extends AsyncDisposable {
 	show(unit: string, property: string): Promise<string>;
 }
 
-/** Boots and installs; nothing of solistend is started. */
-export async function openServiceHost(): Promise<ServiceHost> {
+/**
+ * Boots and installs; nothing of solistend is started, but by what is on the disk.
+ *
+ * @param disk as with {@link bootSystem}
+ */
+export async function openServiceHost(disk?: string): Promise<ServiceHost> {
 	await using stage = await tempFolder();
 	await copyUnits(join(REPOSITORY, "systemd"), stage.path);
 	const program = join(stage.path, "usr/bin/solistend");
 	await mkdir(dirname(program), { recursive: true });
 	await writeFile(program, wrapper(await readFile(join(REPOSITORY, "dist/cli/index.js"), "utf8")), { mode: 0o755 });
 
-	const system = await bootSystem([
+	const folders = [
 		[process.execPath, NODE],
 		...["dist", "node_modules", "templates", "package.json"].map(
 			(name) => [join(REPOSITORY, name), `${LIBRARY}/${name}`] as const,
 		),
 		[stage.path, "/stage"],
 		[join(REPOSITORY, "test/systemd"), "/test"],
-	]);
+	] as const;
+	const system = await bootSystem(folders, disk);
 	const { sh } = system;
 	try {
 		await sh("cp -r --no-preserve=ownership /stage/usr /");
