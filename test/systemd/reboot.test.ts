@@ -109,7 +109,7 @@ describe.skipIf(skipPrivileged)("a host that is booted anew", () => {
 				expect([stranger, haproxy, nginx]).toEqual(["stranger 200", "haproxy 503", "nginx 502"]);
 				const servers = files.filter((line) => /^\tserver /.test(line));
 				expect(servers.length).toBeGreaterThan(1);
-				for (const server of servers) expect(server).toMatch(/ disabled$|\tserver 127\.0\.0\.1:9 down;$/);
+				for (const server of servers) expect(server).toMatch(/ (disabled|down;)$/);
 				expect(await host.sh("systemctl is-active haproxy nginx solistend")).toBe("active\nactive\nactive");
 				expect(await host.sh("systemctl --failed --quiet")).toBe("");
 
