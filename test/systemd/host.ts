@@ -29,9 +29,14 @@ export interface ServiceHost extends AsyncDisposable {
 	try: BootedSystem["try"];
 	/** Writes a file in it, with its folder. */
 	write(path: string, text: string): Promise<void>;
-	/** An application that answers with its port, on the host's own addresses. */
+	/**
+	 * An application that answers with its port, on the host's own addresses: the unit `app-PORT`. On SIGTERM it goes on for
+	 * 300 ms, then closes, and ends once all that was asked is answered.
+	 */
 	startApplication(port: number): Promise<void>;
 	startLoad(url: string, perSecond: number): Promise<Load>;
+	/** What HAProxy answers to a command. */
+	askHaproxy(command: string): Promise<string>;
 	/** What HAProxy's running worker has. */
 	live(): Promise<ReturnType<typeof parseLive>>;
 	/** A property of a unit. */
@@ -75,13 +80,20 @@ export async function openServiceHost(disk?: string): Promise<ServiceHost> {
 		const coded = Buffer.from(text).toString("base64");
 		await sh(`mkdir -p "$(dirname ${path})" && echo ${coded} | base64 -d >${path}`);
 	};
+	// perl-base is part of every Debian
+	const askHaproxy = (command: string) => {
+		const ask = `my $s = IO::Socket::UNIX->new(Peer => "/run/haproxy/admin.sock") or die; print $s "${command}\\n"; print while <$s>`;
+		return sh(`perl -MIO::Socket::UNIX -e '${ask}'`);
+	};
 	return {
 		system,
 		sh,
 		try: system.try,
 		write,
 		async startApplication(port) {
-			const code = `require('http').createServer((q, s) => s.end('${port}')).listen(${port})`;
+			const code = `
+				const server = require('http').createServer((_, response) => response.end('${port}')).listen(${port});
+				process.on('SIGTERM', () => setTimeout(() => server.close(), 300))`;
 			await sh(`systemd-run --quiet --unit=app-${port} ${NODE} -e "${code}"`);
 			await eventually(`application ${port} answers`, async () => {
 				return (await system.try(`curl -sf -m 1 http://127.0.0.1:${port}/`)).code === 0;
@@ -102,12 +114,8 @@ export async function openServiceHost(disk?: string): Promise<ServiceHost> {
 				},
 			};
 		},
-		async live() {
-			// perl-base is part of every Debian
-			const ask =
-				'my $s = IO::Socket::UNIX->new(Peer => "/run/haproxy/admin.sock") or die; print $s "show info;show backend;show servers state\\n"; print while <$s>';
-			return parseLive(await sh(`perl -MIO::Socket::UNIX -e '${ask}'`));
-		},
+		askHaproxy,
+		live: async () => parseLive(await askHaproxy("show info;show backend;show servers state")),
 		show: (unit, property) => sh(`systemctl show --property=${property} --value ${unit}`),
 		[Symbol.asyncDispose]: () => system.close(),
 	};
