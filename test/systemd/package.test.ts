@@ -121,7 +121,7 @@ describe.skipIf(skipPrivileged)("the Debian package", { timeout: 300_000 }, () =
 		expect(await system.sh(complete)).toBe("explain");
 	});
 
-	test("serves a first backend after three commands, and no request fails while it is upgraded", async () => {
+	test("serves a first backend after three commands, and no request fails while it is upgraded and taken back", async () => {
 		await using system = await boot();
 		await system.sh(BLUE);
 		const page = await readPage(QUICK_START);
@@ -149,6 +149,15 @@ describe.skipIf(skipPrivileged)("the Debian package", { timeout: 300_000 }, () =
 		await system.sh(`cd /packages && apt install ./solistend_${NEWER}_*.deb`);
 		expect(await pid()).not.toBe(older);
 		expect(await system.sh("dpkg-query --show --showformat='$'{Version} solistend")).toBe(NEWER);
+		expect(await system.sh("tail -n 1 /etc/solistend/solistend.yaml")).toBe("# edited");
+		expect(await system.sh("solistend status")).toMatch(/10\.203\.9\.2:8080 +ready/);
+
+		// the way back, as docs/operations.md has it
+		await system.sh("cd /packages && apt install --allow-downgrades ./solistend_0*.deb");
+		expect(await system.sh("dpkg-query --show --showformat='$'{Version} solistend")).not.toBe(NEWER);
+		expect(await system.sh("systemctl is-active solistend.service && systemctl is-enabled solistend.service")).toBe(
+			"active\nenabled",
+		);
 		expect(await system.sh("tail -n 1 /etc/solistend/solistend.yaml")).toBe("# edited");
 		expect(await system.sh("solistend status")).toMatch(/10\.203\.9\.2:8080 +ready/);
 

@@ -83,7 +83,7 @@ beforeAll(async () => {
 	await host.write("/etc/haproxy/own.cfg", HAPROXY);
 	await host.sh("cat /etc/haproxy/own.cfg >>/etc/haproxy/haproxy.cfg && rm /etc/haproxy/own.cfg");
 	// The tests wait for what a host waits for less often.
-	const faster = "[Service]\nRestartSec=100ms\nWatchdogSec=4s\n";
+	const faster = "[Service]\nRestartSec=100ms\nWatchdogSec=10s\n";
 	await host.write("/etc/systemd/system/solistend.service.d/faster.conf", faster);
 	await host.sh("systemctl daemon-reload && systemctl enable --quiet solistend");
 	for (const port of [9001, 9002, 9003]) await host.startApplication(port);
@@ -250,7 +250,7 @@ describe("a daemon that ends", () => {
 				const [next, state] = [await host.show("solistend", "MainPID"), await host.show("solistend", "ActiveState")];
 				return next !== pid && next !== "0" && state === "active";
 			},
-			{ timeoutMs: 30_000 },
+			{ timeoutMs: 45_000 },
 		);
 		expect(await host.sh("journalctl -q -u solistend -o cat")).toMatch(/[Ww]atchdog timeout/);
 		const { asked, failed, troubles } = await load.end();
