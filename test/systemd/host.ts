@@ -35,8 +35,6 @@ export interface ServiceHost extends AsyncDisposable {
 	 */
 	startApplication(port: number): Promise<void>;
 	startLoad(url: string, perSecond: number): Promise<Load>;
-	/** What HAProxy answers to a command. */
-	askHaproxy(command: string): Promise<string>;
 	/** What HAProxy's running worker has. */
 	live(): Promise<ReturnType<typeof parseLive>>;
 	/** A property of a unit. */
@@ -80,11 +78,6 @@ export async function openServiceHost(disk?: string): Promise<ServiceHost> {
 		const coded = Buffer.from(text).toString("base64");
 		await sh(`mkdir -p "$(dirname ${path})" && echo ${coded} | base64 -d >${path}`);
 	};
-	// perl-base is part of every Debian
-	const askHaproxy = (command: string) => {
-		const ask = `my $s = IO::Socket::UNIX->new(Peer => "/run/haproxy/admin.sock") or die; print $s "${command}\\n"; print while <$s>`;
-		return sh(`perl -MIO::Socket::UNIX -e '${ask}'`);
-	};
 	return {
 		system,
 		sh,
@@ -114,8 +107,12 @@ export async function openServiceHost(disk?: string): Promise<ServiceHost> {
 				},
 			};
 		},
-		askHaproxy,
-		live: async () => parseLive(await askHaproxy("show info;show backend;show servers state")),
+		async live() {
+			// perl-base is part of every Debian
+			const ask =
+				'my $s = IO::Socket::UNIX->new(Peer => "/run/haproxy/admin.sock") or die; print $s "show info;show backend;show servers state\\n"; print while <$s>';
+			return parseLive(await sh(`perl -MIO::Socket::UNIX -e '${ask}'`));
+		},
 		show: (unit, property) => sh(`systemctl show --property=${property} --value ${unit}`),
 		[Symbol.asyncDispose]: () => system.close(),
 	};

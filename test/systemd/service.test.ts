@@ -37,6 +37,7 @@ const API = "  api: { match: { port: 9011, netns: host } }";
 const HAPROXY = `
 frontend in
 	bind 127.0.0.1:8080
+	option dontlog-normal
 	retries 3
 	default_backend web
 `;
@@ -95,9 +96,7 @@ afterAll(async () => {
 
 beforeEach(({ onTestFailed }) => {
 	onTestFailed(async () => {
-		// without what HAProxy says of each request that it served
-		const words =
-			"journalctl -q -o short-precise -u solistend -u 'solistend-apply@*' -u haproxy | grep -v ' 200 ' | tail -n 90";
+		const words = "journalctl -q -n 90 -o short-precise -u solistend -u 'solistend-apply@*' -u haproxy";
 		console.error((await host.try(words)).output);
 	});
 });
@@ -303,9 +302,8 @@ describe("a daemon that ends", () => {
 			await eventually("both are applied", areApplied, { timeoutMs: 20_000 });
 			/** Requests that a server had taken, and ended without an answer. */
 			const takenAndLost = async () => {
-				const [names = "", ...rows] = (await host.askHaproxy("show stat")).split("\n");
-				const backend = rows.find((row) => row.startsWith("web,BACKEND,")) ?? "";
-				return Number(backend.split(",")[names.split(",").indexOf("eresp")]);
+				const words = "journalctl --sync && journalctl -q -o cat -u haproxy | grep -c ' 502 .* SH-- ' || true";
+				return Number(await host.sh(words));
 			};
 			const areReady = async () => {
 				const servers = [...((await host.live()).servers.get("web")?.values() ?? [])];
