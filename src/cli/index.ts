@@ -9,6 +9,7 @@
 import { parseArgs } from "node:util";
 import { DEFAULT_CONFIG } from "./config.js";
 import { failWith } from "./fail.js";
+import { requireNode } from "./require-node.js";
 
 /** Aborted by SIGINT or SIGTERM. */
 const interrupted = new AbortController();
@@ -21,6 +22,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 
 const words = process.argv.slice(2);
 try {
+	requireNode(process.versions.node, process.execPath);
 	const daemon = daemonOptions(words);
 	if (daemon === undefined) {
 		const { runCommandLine } = await import("./commands.js");

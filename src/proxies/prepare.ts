@@ -12,14 +12,16 @@ import { templateContext } from "./context.js";
 import { parseDeclared } from "./haproxy/declared.js";
 import { readLive } from "./haproxy/live.js";
 import { renderHaproxy } from "./haproxy/rendering.js";
+import { readMaster } from "./nginx/master.js";
+import { withoutUpstreamServers } from "./nginx/upstreams.js";
 import { loadTemplate } from "./render.js";
 
 /** What became of a file. */
 export type Prepared = "made" | "disabled" | "untouched";
 
 /**
- * Makes the file of a proxy where there is none, for services without backends; in one of HAProxy that is there, disables
- * each server, unless HAProxy runs already and has them.
+ * Makes the file of a proxy where there is none, for services without backends; in one of HAProxy or Nginx that is there,
+ * disables each server, unless the proxy runs already and has them.
  *
  * @param desired the services, without backends
  * @throws SolistendError when the template is wrong or the file can't be written.
@@ -45,14 +47,19 @@ export async function prepareProxy(
 		await swap(files, { unconfirmed: false });
 		return "made";
 	}
-	if (proxy.type !== "haproxy") return "untouched";
-	const disabled = withoutServers(text);
-	if (disabled === text) return "untouched";
-	const live = await readLive(proxy, AbortSignal.timeout(proxy.timeout));
-	if (live.state !== "down" && !(live.state === "unknown" && live.why === undefined)) return "untouched";
+	if (proxy.type === "file") return "untouched";
+	const disabled = proxy.type === "haproxy" ? withoutServers(text) : withoutUpstreamServers(text);
+	if (disabled === text || (await mayRun(proxy))) return "untouched";
 	await stage(files, disabled);
 	await swap(files, { unconfirmed: false });
 	return "disabled";
+}
+
+/** Whether it has its file already; not where the configuration tells no way to look. */
+async function mayRun(proxy: ProxyConfig): Promise<boolean> {
+	if (proxy.type === "nginx") return (await readMaster(proxy.pidFile)).state === "running";
+	const live = await readLive(proxy, AbortSignal.timeout(proxy.timeout));
+	return live.state !== "down" && !(live.state === "unknown" && live.why === undefined);
 }
 
 /** A file of HAProxy's with each server disabled; addresses stay, so that whoever comes back is known. Pure. */

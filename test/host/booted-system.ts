@@ -1,9 +1,12 @@
 /**
  * A plain Debian 12 that is booted, with systemd as its first process, in namespaces of its own: for what a package and its
- * units do. Made by test/extended/bookworm.sh; whatever happens in it is in memory, and gone when it is closed.
+ * units do. Made by test/extended/bookworm.sh; whatever happens in it is in memory, and gone when it is closed, unless it is
+ * given a folder to keep it in.
  */
 
-import { readdir, readFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { execa } from "execa";
 import { eventually } from "./eventually.js";
 import { startProcess } from "./process.js";
@@ -32,19 +35,30 @@ export interface BootedSystem extends AsyncDisposable {
 	sh(line: string): Promise<string>;
 	/** The same, whatever comes of it. */
 	try(line: string): Promise<Ran>;
+	/** Shuts it down. */
 	close(): Promise<void>;
+	/** Ends it where it is, as a power cut does. */
+	cut(): Promise<void>;
 }
 
 /**
  * Boots one; a second or two.
  *
  * @param folders of the machine that are seen in it, read only, at the path of the second
+ * @param disk an empty folder in which all that is written is kept: booted again with it, the system is as it was left. Without
+ *   one it is gone with the system
  */
-export async function bootSystem(folders: readonly (readonly [string, string])[] = []): Promise<BootedSystem> {
+export async function bootSystem(
+	folders: readonly (readonly [string, string])[] = [],
+	disk?: string,
+): Promise<BootedSystem> {
+	const cgroups = await cgroupsOf(`solistend-booted-${crypto.randomUUID().slice(0, 8)}`);
 	const nspawn = startProcess(
 		[
-			"systemd-nspawn",
-			...["--quiet", "--register=no", "--keep-unit", "--boot", "--volatile=overlay", `--directory=${ROOT}`],
+			...cgroups.enter,
+			...(disk === undefined ? [] : await onDisk(disk)),
+			...["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot"],
+			...(disk === undefined ? ["--volatile=overlay", `--directory=${ROOT}`] : [`--directory=${disk}/root`]),
 			...[`--machine=solistend-${process.pid}`, "--private-network", "--capability=all", "--console=pipe"],
 			"--system-call-filter=bpf perf_event_open @keyring",
 			...["--bind=/sys/fs/bpf", "--bind=/sys/kernel/tracing", `--bind-ro=/proc:${HOST_PROC}`],
@@ -74,24 +88,64 @@ export async function bootSystem(folders: readonly (readonly [string, string])[]
 			return output;
 		};
 		await sh(SEES_ALL);
-		const close = () => nspawn.close(20_000);
+		const end = async (patienceMs: number) => {
+			await nspawn.close(patienceMs);
+			await cgroups.remove();
+		};
+		const close = () => end(20_000);
 		return {
 			try: attempt,
 			sh,
 			close,
+			cut: () => end(0),
 			[Symbol.asyncDispose]: close,
 		};
 	} catch (error) {
 		const words = nspawn.lastLines();
 		await nspawn.close();
+		await cgroups.remove();
 		throw new Error(`the system did not boot:\n${words}`, { cause: error });
 	}
+}
+
+/**
+ * Cgroups of its own, in the hierarchies that systemd works with: two systems in the same ones would wait for each other's
+ * processes to end, where a service of the same name is stopped.
+ */
+async function cgroupsOf(name: string): Promise<{ readonly enter: readonly string[]; remove(): Promise<void> }> {
+	const mounts = (await readFile("/proc/self/mountinfo", "utf8")).split("\n");
+	const own = mounts
+		.filter((line) => / - cgroup2 | - cgroup .*\bname=systemd\b/.test(line))
+		.map((line) => join(line.split(" ")[4] ?? "", name));
+	const entering = 'until [ "$1" = -- ]; do mkdir "$1" && echo $$ >"$1/cgroup.procs"; shift; done; shift; exec "$@"';
+	return {
+		enter: ["sh", "-euc", entering, "sh", ...own, "--"],
+		async remove() {
+			// busy for as long as a process of it is on its way out
+			const removing = ["-depth", "-type", "d", "-exec", "rmdir", "{}", "+"];
+			await eventually("the system's cgroups are removed", async () => {
+				for (const folder of own) if (existsSync(folder)) await execa("find", [folder, ...removing]);
+				return true;
+			});
+		},
+	};
+}
+
+/**
+ * What makes the system's root in a folder, of the plain one and of what was written over it, and runs what follows. It is
+ * mounted for that process alone, and so gone with it.
+ */
+async function onDisk(disk: string): Promise<string[]> {
+	for (const name of ["written", "work", "root"]) await mkdir(join(disk, name), { recursive: true });
+	const layers = `lowerdir=${ROOT},upperdir=${disk}/written,workdir=${disk}/work`;
+	const mounting = `mount -t overlay solistend-test -o ${layers} ${disk}/root && exec "$@"`;
+	return ["unshare", "--mount", "sh", "-c", mounting, "sh"];
 }
 
 const ENVIRONMENT = [
 	"HOME=/root",
 	"LC_ALL=C.UTF-8",
-	"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 	"DEBIAN_FRONTEND=noninteractive",
 ];
 

@@ -29,7 +29,10 @@ export interface ServiceHost extends AsyncDisposable {
 	try: BootedSystem["try"];
 	/** Writes a file in it, with its folder. */
 	write(path: string, text: string): Promise<void>;
-	/** An application that answers with its port, on the host's own addresses. */
+	/**
+	 * An application that answers with its port, on the host's own addresses: the unit `app-PORT`. On SIGTERM it goes on for
+	 * 300 ms, then closes, and ends once all that was asked is answered.
+	 */
 	startApplication(port: number): Promise<void>;
 	startLoad(url: string, perSecond: number): Promise<Load>;
 	/** What HAProxy's running worker has. */
@@ -38,22 +41,27 @@ export interface ServiceHost extends AsyncDisposable {
 	show(unit: string, property: string): Promise<string>;
 }
 
-/** Boots and installs; nothing of solistend is started. */
-export async function openServiceHost(): Promise<ServiceHost> {
+/**
+ * Boots and installs; nothing of solistend is started, but by what is on the disk.
+ *
+ * @param disk as with {@link bootSystem}
+ */
+export async function openServiceHost(disk?: string): Promise<ServiceHost> {
 	await using stage = await tempFolder();
 	await copyUnits(join(REPOSITORY, "systemd"), stage.path);
 	const program = join(stage.path, "usr/bin/solistend");
 	await mkdir(dirname(program), { recursive: true });
 	await writeFile(program, wrapper(await readFile(join(REPOSITORY, "dist/solistend.js"), "utf8")), { mode: 0o755 });
 
-	const system = await bootSystem([
+	const folders = [
 		[process.execPath, NODE],
 		...["dist", "node_modules", "templates", "package.json"].map(
 			(name) => [join(REPOSITORY, name), `${LIBRARY}/${name}`] as const,
 		),
 		[stage.path, "/stage"],
 		[join(REPOSITORY, "test/systemd"), "/test"],
-	]);
+	] as const;
+	const system = await bootSystem(folders, disk);
 	const { sh } = system;
 	try {
 		await sh("cp -r --no-preserve=ownership /stage/usr /");
@@ -76,7 +84,9 @@ export async function openServiceHost(): Promise<ServiceHost> {
 		try: system.try,
 		write,
 		async startApplication(port) {
-			const code = `require('http').createServer((q, s) => s.end('${port}')).listen(${port})`;
+			const code = `
+				const server = require('http').createServer((_, response) => response.end('${port}')).listen(${port});
+				process.on('SIGTERM', () => setTimeout(() => server.close(), 300))`;
 			await sh(`systemd-run --quiet --unit=app-${port} ${NODE} -e "${code}"`);
 			await eventually(`application ${port} answers`, async () => {
 				return (await system.try(`curl -sf -m 1 http://127.0.0.1:${port}/`)).code === 0;

@@ -9,6 +9,7 @@ import { type BootedSystem, bootSystem } from "../host/booted-system.js";
 import { eventually } from "../host/eventually.js";
 import { requirePrivileges, skipPrivileged } from "../host/privileges.js";
 import { type TempFolder, tempFolder } from "../host/temp-folder.js";
+import { readPage } from "./page.js";
 
 requirePrivileges();
 
@@ -38,11 +39,33 @@ const APPLICATION = `require("node:http").createServer((_, response) => response
 
 const NODE = "/usr/lib/solistend/bin/node";
 
-/** The first block of a language on the page, under a heading. */
-async function block(language: string): Promise<string> {
-	const page = await readFile(new URL("../../docs/quick-start.md", import.meta.url), "utf8");
-	return new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "m").exec(page)?.[1] ?? "";
-}
+const QUICK_START = new URL("../../docs/quick-start.md", import.meta.url);
+const HAPROXY_PART = "Debian and Ubuntu, with HAProxy";
+const NGINX_PART = "With Nginx";
+
+/**
+ * The daemon sees the machine's processes here ({@link bootSystem}), so to it a pid file has to have the number that the
+ * machine has for the process.
+ */
+const SHOW_NGINX = `
+	for process in /run/host-proc/[0-9]*; do
+		numbers=$(grep -s ^NSpid: $process/status) || continue
+		[ "$(cat $process/comm)" = nginx ] && [ "\${numbers##*	}" = "$(cat /run/nginx.pid)" ] || continue
+		basename $process >/run/nginx-on-the-machine.pid
+	done
+	mkdir -p /run/systemd/system/solistend.service.d
+	printf '[Service]\\nBindReadOnlyPaths=/run/nginx-on-the-machine.pid:/run/nginx.pid\\n' \\
+		>/run/systemd/system/solistend.service.d/nginx.conf`;
+
+/** A network namespace of its own, as a container has. */
+const BLUE = `
+	ip netns add blue
+	ip link add blue0 type veth peer name eth0 netns blue
+	ip address add 10.203.9.1/24 dev blue0 && ip link set blue0 up
+	ip -n blue address add 10.203.9.2/24 dev eth0 && ip -n blue link set eth0 up && ip -n blue link set lo up`;
+
+/** In it, an application. */
+const START_APPLICATION = `systemd-run --quiet --unit=blue --property=NetworkNamespacePath=/run/netns/blue ${NODE} -e '${APPLICATION}'`;
 
 // dpkg writes a hundred megabytes each time, on a machine that may be busy
 describe.skipIf(skipPrivileged)("the Debian package", { timeout: 300_000 }, () => {
@@ -98,24 +121,18 @@ describe.skipIf(skipPrivileged)("the Debian package", { timeout: 300_000 }, () =
 		expect(await system.sh(complete)).toBe("explain");
 	});
 
-	test("serves a first backend after three commands, and no request fails while it is upgraded", async () => {
+	test("serves a first backend after three commands, and no request fails while it is upgraded and taken back", async () => {
 		await using system = await boot();
-		// an application in a network namespace of its own, as a container is
-		await system.sh(`
-			ip netns add blue
-			ip link add blue0 type veth peer name eth0 netns blue
-			ip address add 10.203.9.1/24 dev blue0 && ip link set blue0 up
-			ip -n blue address add 10.203.9.2/24 dev eth0 && ip -n blue link set eth0 up && ip -n blue link set lo up`);
-		const commands = (await block("sh")).trim().split("\n");
+		await system.sh(BLUE);
+		const page = await readPage(QUICK_START);
+		const commands = page.block(HAPROXY_PART, "sh").trim().split("\n");
 		expect(commands).toHaveLength(3);
 		const began = performance.now();
 		for (const [index, command] of commands.entries()) {
 			await system.sh(`cd /packages && ${command.replace(/solistend_\S+\.deb/, "solistend_0*.deb")}`);
 			if (index === 0) {
-				await system.sh(`cat >/etc/solistend/solistend.yaml <<'END'\n${await block("yaml")}END`);
-				await system.sh(
-					`systemd-run --quiet --unit=blue --property=NetworkNamespacePath=/run/netns/blue ${NODE} -e '${APPLICATION}'`,
-				);
+				await system.sh(`cat >/etc/solistend/solistend.yaml <<'END'\n${page.block(HAPROXY_PART, "yaml")}END`);
+				await system.sh(START_APPLICATION);
 			}
 		}
 		const answer = () => system.sh("curl --silent --show-error --fail http://127.0.0.1/");
@@ -135,6 +152,15 @@ describe.skipIf(skipPrivileged)("the Debian package", { timeout: 300_000 }, () =
 		expect(await system.sh("tail -n 1 /etc/solistend/solistend.yaml")).toBe("# edited");
 		expect(await system.sh("solistend status")).toMatch(/10\.203\.9\.2:8080 +ready/);
 
+		// the way back, as docs/operations.md has it
+		await system.sh("cd /packages && apt install --allow-downgrades ./solistend_0*.deb");
+		expect(await system.sh("dpkg-query --show --showformat='$'{Version} solistend")).not.toBe(NEWER);
+		expect(await system.sh("systemctl is-active solistend.service && systemctl is-enabled solistend.service")).toBe(
+			"active\nenabled",
+		);
+		expect(await system.sh("tail -n 1 /etc/solistend/solistend.yaml")).toBe("# edited");
+		expect(await system.sh("solistend status")).toMatch(/10\.203\.9\.2:8080 +ready/);
+
 		// who is asked is gone for a moment from the daemon's sight, never from HAProxy's
 		await system.sh("systemctl restart solistend.service");
 		await system.sh("apt remove solistend");
@@ -150,6 +176,34 @@ describe.skipIf(skipPrivileged)("the Debian package", { timeout: 300_000 }, () =
 		await system.sh("systemctl reload haproxy.service");
 		expect(await answer()).toBe("hello");
 		await system.sh("apt purge solistend");
+		for (const trace of TRACES) expect((await system.try(trace)).output).toBe("");
+	});
+
+	test("has Nginx serve a first backend after two commands, and go on without the package", async () => {
+		await using system = await boot();
+		await system.sh(`systemctl enable --quiet --now nginx.service; ${BLUE}; ${SHOW_NGINX}`);
+		const page = await readPage(QUICK_START);
+		const commands = page.block(NGINX_PART, "sh").trim().split("\n");
+		expect(commands).toHaveLength(2);
+		for (const [index, command] of commands.entries()) {
+			await system.sh(`cd /packages && ${command.replace(/solistend_\S+\.deb/, "solistend_0*.deb")}`);
+			if (index === 0) {
+				await system.sh(`cat >/etc/solistend/solistend.yaml <<'END'\n${page.block(NGINX_PART, "yaml")}END`);
+				await system.sh(START_APPLICATION);
+			}
+		}
+		const server = page.block(NGINX_PART, "nginx");
+		const [, file = ""] = /^# (\S+)\n/.exec(server) ?? [];
+		await system.sh(`cat >${file} <<'END'\n${server}END`);
+		await system.sh(page.block(NGINX_PART, "sh", 1));
+		const answer = () =>
+			system.sh("curl --silent --show-error --fail --header 'Host: www.example.org' http://127.0.0.1/");
+		await eventually("the first backend is served", async () => (await answer()) === "hello", { timeoutMs: 30_000 });
+		expect(await system.sh("solistend status")).toMatch(/edge +nginx +applied/);
+
+		// Its file is in a folder of Nginx's, and a server names what is in it: nobody takes that away.
+		await system.sh("apt purge solistend && nginx -t && systemctl restart nginx.service");
+		expect(await answer()).toBe("hello");
 		for (const trace of TRACES) expect((await system.try(trace)).output).toBe("");
 	});
 

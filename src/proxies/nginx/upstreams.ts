@@ -18,15 +18,36 @@ const TOKENS = /#[^\n]*|\s+|[;{}]|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s;{}"'#
  * listens: what stands in for an empty service. Whatever else it does not understand is for Nginx's own check.
  */
 export function parseUpstreams(text: string): Upstreams {
+	const { upstreams, servers } = readServers(text);
+	for (const { server } of servers) upstreams.get(server.service)?.set(idOf(server), server);
+	return upstreams;
+}
+
+/** The same text with each of these servers `down`. */
+export function withoutUpstreamServers(text: string): string {
+	let rest = text;
+	for (const { end } of readServers(text).servers.toReversed()) rest = `${rest.slice(0, end)} down${rest.slice(end)}`;
+	return rest;
+}
+
+interface Read {
+	/** The upstreams, still without their servers. */
+	readonly upstreams: Map<string, Map<string, ServerAddress>>;
+	/** In the order of the file, each with the place of the semicolon at its end. */
+	readonly servers: readonly { readonly server: ServerAddress; readonly end: number }[];
+}
+
+function readServers(text: string): Read {
 	const upstreams = new Map<string, Map<string, ServerAddress>>();
+	const servers: { readonly server: ServerAddress; readonly end: number }[] = [];
 	const listens = new Set<string>();
 	const blocks: (readonly string[])[] = [];
-	for (const { words, ends } of statements(text)) {
+	for (const { words, ends, at } of statements(text)) {
 		const [keyword, first = ""] = words;
 		const [block, name = ""] = blocks.at(-1) ?? [];
 		if (ends === ";" && keyword === "server" && block === "upstream" && !words.includes("down")) {
 			const server = serverAddress(name, first);
-			if (server !== undefined) upstreams.get(name)?.set(idOf(server), server);
+			if (server !== undefined) servers.push({ server, end: at });
 		} else if (ends === ";" && keyword === "listen") {
 			const own = serverAddress("", first);
 			if (own !== undefined) listens.add(idOf(own));
@@ -37,8 +58,7 @@ export function parseUpstreams(text: string): Upstreams {
 			blocks.pop();
 		}
 	}
-	for (const servers of upstreams.values()) for (const address of listens) servers.delete(address);
-	return upstreams;
+	return { upstreams, servers: servers.filter(({ server }) => !listens.has(idOf(server))) };
 }
 
 /** All servers. */
@@ -64,13 +84,15 @@ function missing(from: Upstreams, other: Upstreams): string[] {
 interface Statement {
 	readonly words: readonly string[];
 	readonly ends: ";" | "{" | "}";
+	/** Where that is in the text. */
+	readonly at: number;
 }
 
 function* statements(text: string): Generator<Statement> {
 	let words: string[] = [];
-	for (const [token] of text.matchAll(TOKENS)) {
+	for (const { 0: token, index: at } of text.matchAll(TOKENS)) {
 		if (token === ";" || token === "{" || token === "}") {
-			yield { words, ends: token };
+			yield { words, ends: token, at };
 			words = [];
 		} else if (!/^[\s#]/.test(token)) {
 			words.push(/^["']/.test(token) && token.length > 1 ? token.slice(1, -1).replace(/\\(.)/gs, "$1") : token);

@@ -36,10 +36,21 @@ describe("before a proxy starts", () => {
 		expect(await prepareProxy(proxy, "h", PACKAGED, web())).toBe("untouched");
 	});
 
-	test("Nginx's file is made where there is none, and stays as it is", async () => {
-		const proxy = proxyConfig({ type: "nginx", output });
+	test("Nginx's file is made where there is none, and names nobody from before", async () => {
+		const proxy = proxyConfig({ type: "nginx", output, pidFile: join(folder, "nginx.pid") });
 		expect(await prepareProxy(proxy, "h", PACKAGED, web())).toBe("made");
-		await writeFile(output, "upstream web {\n\tserver 10.0.0.1:80;\n}\n");
 		expect(await prepareProxy(proxy, "h", PACKAGED, web())).toBe("untouched");
+		await writeFile(output, "upstream web {\n\tserver 10.0.0.1:80;\n}\n");
+		expect(await prepareProxy(proxy, "h", PACKAGED, web())).toBe("disabled");
+		expect(await readFile(output, "utf8")).toBe("upstream web {\n\tserver 10.0.0.1:80 down;\n}\n");
+		expect(await prepareProxy(proxy, "h", PACKAGED, web())).toBe("untouched");
+	});
+
+	test("any other program's file stays as it is", async () => {
+		const proxy = proxyConfig({ type: "file", template: "traefik.yml.hbs", output });
+		expect(await prepareProxy(proxy, "h", PACKAGED, web())).toBe("made");
+		const made = await readFile(output, "utf8");
+		expect(await prepareProxy(proxy, "h", PACKAGED, web())).toBe("untouched");
+		expect(await readFile(output, "utf8")).toBe(made);
 	});
 });

@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { diffUpstreams, parseUpstreams, upstreamServers } from "../../../../src/proxies/nginx/upstreams.js";
+import {
+	diffUpstreams,
+	parseUpstreams,
+	upstreamServers,
+	withoutUpstreamServers,
+} from "../../../../src/proxies/nginx/upstreams.js";
 import { renderProxy } from "../../../../src/proxies/open.js";
 import { backend, PACKAGED, proxyConfig, service } from "../../../desired.js";
 
@@ -44,6 +49,45 @@ server { listen 127.0.0.1:1503; listen [FD00::0:1]:1503 ipv6only=on; return 503;
 upstream web { server [fd00::1]:1503; server backend.example.org:80; server unix:/run/a.sock; server 127.0.0.1:1503; server [::1; server 1.2.3.4:x; }
 `;
 		expect(keys(text)).toEqual({ web: [] });
+	});
+
+	test("can be left without servers, and all else as it is", () => {
+		const text = `
+server { listen 127.0.0.1:1503; return 503; }
+upstream web {
+	server 10.0.0.1:80 weight=5; server [fd00::1]:80 # the second
+	;
+	server 127.0.0.1:1503; server 10.0.0.2:80 down; # server 10.0.0.3:80;
+}
+`;
+		expect(withoutUpstreamServers(text)).toBe(`
+server { listen 127.0.0.1:1503; return 503; }
+upstream web {
+	server 10.0.0.1:80 weight=5 down; server [fd00::1]:80 # the second
+	 down;
+	server 127.0.0.1:1503; server 10.0.0.2:80 down; # server 10.0.0.3:80;
+}
+`);
+		const pieces = fc.constantFrom(
+			"upstream a {",
+			"}",
+			";",
+			'"',
+			"#",
+			"\n",
+			" ",
+			"server ",
+			"1.2.3.4:5",
+			"down",
+			"listen ",
+		);
+		fc.assert(
+			fc.property(fc.array(pieces), (parts) => {
+				const without = withoutUpstreamServers(parts.join(""));
+				expect(upstreamServers(parseUpstreams(without))).toEqual([]);
+				expect(withoutUpstreamServers(without)).toBe(without);
+			}),
+		);
 	});
 
 	test("are read from any text without a failure", () => {
