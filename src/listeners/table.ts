@@ -184,8 +184,11 @@ export function createTable(): ListenerTable {
 		byEndpoint.set(key, sockets);
 	};
 
-	/** @param backlogNs when the backlog was told, where an event did */
-	const setUp = (listener: Listener, backlogNs = listener.atNs) => {
+	/**
+	 * @param backlogNs when the backlog was told, where an event did
+	 * @param missed whether the last read's word on it stands
+	 */
+	const setUp = (listener: Listener, backlogNs = listener.atNs, missed = false) => {
 		const entry = entries.get(listener.socket);
 		if (entry !== undefined && sameListener(entry.listener, listener)) {
 			// A read finds mostly what is known: that stays.
@@ -199,7 +202,7 @@ export function createTable(): ListenerTable {
 		entries.set(listener.socket, {
 			listener: plain,
 			backlogNs,
-			missed: false,
+			missed,
 			stops: toldSince(listener.atNs, entry?.stops),
 			pauses: pausesSince(listener.atNs, entry?.pauses),
 			hung: entry?.listener.atNs === listener.atNs ? entry.hung : undefined,
@@ -258,7 +261,9 @@ export function createTable(): ListenerTable {
 		const entry = entries.get(socket);
 		// its first one was lost: what it was, its row says
 		if (entry === undefined) return atNs > (tombstones.closedNs(socket) ?? Number.NEGATIVE_INFINITY);
-		if (atNs > entry.backlogNs && !wasSeen(socket, atNs)) setUp({ ...entry.listener, backlog }, atNs);
+		if (atNs > entry.backlogNs && !wasSeen(socket, atNs)) {
+			setUp({ ...entry.listener, backlog }, atNs, entry.missed && atNs < readNs);
+		}
 		return false;
 	};
 

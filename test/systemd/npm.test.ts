@@ -57,7 +57,7 @@ describe.skipIf(skipPrivileged)("npm install --global", () => {
 		// what npm and apt have done before these steps
 		await sh(`
 			mkdir -p ${MODULES} && cp -r --no-preserve=ownership /installed ${MODULES}/solistend
-			ln -s ${MODULES}/solistend/dist/cli/index.js /usr/local/bin/solistend
+			ln -s ${MODULES}/solistend/dist/solistend.js /usr/local/bin/solistend
 			ln -s /npm/bin/npm-cli.js /usr/local/bin/npm
 			apt-get -qq -y --no-download --no-install-recommends install libbpf1 polkitd >/dev/null`);
 		const page = await readPage(QUICK_START);

@@ -179,6 +179,26 @@ describe("reads", () => {
 		expect(table.merge(complete(30, [])).changes).toMatchObject([{ kind: "down" }]);
 	});
 
+	test("a second listen() that is told late says nothing against an absence after it", () => {
+		const table = createTable();
+		const a = listenerOf(1, 10);
+		table.fold([listen(a)]);
+		table.merge(complete(30, []));
+		table.fold([{ kind: "relisten", listener: { ...a, backlog: 256, atNs: 20 } }]);
+		table.merge(complete(40, []));
+		expect(table.endpoints()).toEqual([]);
+	});
+
+	test("a second listen() that came after an absence says that it listens", () => {
+		const table = createTable();
+		const a = listenerOf(1, 10);
+		table.fold([listen(a)]);
+		table.merge(complete(30, []));
+		table.fold([{ kind: "relisten", listener: { ...a, backlog: 256, atNs: 35 } }]);
+		table.merge(complete(40, []));
+		expect(table.endpoints()).toHaveLength(1);
+	});
+
 	test("an absence that the next read does not confirm counts for nothing", () => {
 		const table = createTable();
 		const a = listenerOf(1, 10);
