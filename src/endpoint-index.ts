@@ -13,6 +13,8 @@ import { createLowest } from "./lowest.js";
 export interface EndpointIndex {
 	/** Puts one in, or what is known of it now in place of what was. */
 	file(endpoint: Endpoint, container: string | undefined, isWanted: boolean): void;
+	/** Puts in what is known of one now that is where it was. */
+	renew(endpoint: Endpoint): void;
 	drop(key: EndpointKey): void;
 	/** Those of a container, by its full id. */
 	ofContainer(id: string): Endpoint[];
@@ -76,6 +78,10 @@ export function createIndex(resolver: Pick<Resolver, "want" | "forget" | "distur
 			}
 			if (isWanted) wanted.add(netns, key);
 			resolver.want(netns, isWanted || wanted.delete(netns, key));
+		},
+		renew(endpoint) {
+			const before = filed.get(endpoint.key);
+			if (before !== undefined) filed.set(endpoint.key, { ...before, endpoint });
 		},
 		drop(key) {
 			const before = filed.get(key);

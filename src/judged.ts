@@ -132,25 +132,27 @@ export function createJudged(
 		return signalNames(serviceOf(service)?.stopSignals ?? [said ?? DEFAULT_STOP_SIGNAL], constants.signals);
 	};
 
-	/** @param by the routes that it was judged by */
-	const remember = (endpoint: Endpoint, resolved: Resolved, judgement: Judgement, by: Found["routes"]): Looked => {
-		const { backends } = judgement;
+	const claimsOf = (endpoint: Endpoint, resolved: Resolved, judgement: Judgement): readonly Claim[] => {
+		const { stopping } = endpoint;
 		const stuck = stuckOf(endpoint, toMs);
-		const claims = backends.map((backend) => {
-			const { stopping } = endpoint;
+		return judgement.backends.map((backend) => {
 			const told = stopping && toldToStop(stopping, stopSignalsFor(backend.service, resolved));
 			const service = serviceOf(backend.service);
 			const ready = judgement.ready?.get(backend.service) ?? service?.ready;
 			const asks = ready && questionOf(backend, ready, service?.hosts);
 			return { backend, told: told && { ...told, atMs: toMs(told.atNs) }, stuck, asks };
 		});
+	};
+
+	/** @param by the routes that it was judged by */
+	const remember = (endpoint: Endpoint, resolved: Resolved, judgement: Judgement, by: Found["routes"]): Looked => {
 		const looked: Found = {
 			endpoint,
 			resolved,
 			verdict: judgement.verdict,
 			isUnmatched: judgement.isUnmatched,
 			judgement,
-			claims,
+			claims: claimsOf(endpoint, resolved, judgement),
 			routes: by,
 			isLowest: isLowest(endpoint, resolved),
 			why: whyNotElsewhere(judgement),
@@ -183,10 +185,13 @@ export function createJudged(
 		lookAgain: (endpoint) => judgeAnew(endpoint, resolver.resolve(endpoint.sockets[0]), routesNow()),
 		lookAtSignals(endpoint) {
 			const before = known.get(endpoint.key);
+			if (before === undefined || !sameSockets(before.endpoint, endpoint)) return look(endpoint);
 			// A process that is about to stop, or is paused, leaves no time for another look at its namespace.
-			return before !== undefined && sameSockets(before.endpoint, endpoint)
-				? remember(endpoint, before.resolved, before.judgement, before.routes)
-				: look(endpoint);
+			const looked = { ...before, endpoint, claims: claimsOf(endpoint, before.resolved, before.judgement) };
+			onRenewed(before, looked);
+			known.set(endpoint.key, looked);
+			index.renew(endpoint);
+			return looked;
 		},
 		get: (key) => known.get(key),
 		all: () => known.values(),

@@ -6,6 +6,7 @@
 import type { Logger } from "pino";
 import type { BackendRef } from "./backends/backend.js";
 import type { Pools } from "./backends/pools.js";
+import type { BackendStatus } from "./backends/status.js";
 import type { Recorder } from "./explain/record.js";
 import type { Known } from "./judged.js";
 import type { EndpointKey } from "./listeners/ids.js";
@@ -39,7 +40,9 @@ export interface News {
 export interface NewsOptions {
 	readonly log: Logger;
 	readonly recorder: Recorder;
-	readonly pools: Pick<Pools, "statusOf" | "endpointsOf" | "backend">;
+	readonly pools: Pick<Pools, "endpointsOf" | "backend">;
+	/** What a person is told of a backend, as it is now; in words once it is called. */
+	statusOf(ref: BackendRef): (() => BackendStatus) | undefined;
 	now(): number;
 	/** Does what need not be done before a change is acted on. */
 	later(work: () => void): void;
@@ -47,7 +50,7 @@ export interface NewsOptions {
 	shown(key: EndpointKey): Known | undefined;
 }
 
-export function createNews({ log, recorder, pools, now, later, shown }: NewsOptions): News {
+export function createNews({ log, recorder, pools, statusOf, now, later, shown }: NewsOptions): News {
 	let step: (One | Begun)[] = [];
 	let hasBegun = false;
 
@@ -80,15 +83,11 @@ export function createNews({ log, recorder, pools, now, later, shown }: NewsOpti
 		return listener === undefined ? [] : [{ what: "listening", listener }];
 	};
 	/** As they are now: until it is told, they may be otherwise. */
-	const statusOf = (ref: BackendRef) => ({
-		ref,
-		status: pools.statusOf(ref, now()),
-		endpoints: pools.endpointsOf(ref),
-	});
-	/** Nobody is told of those that are simply ready, at the start or on another host. */
+	const factsOf = (ref: BackendRef) => ({ ref, status: statusOf(ref), endpoints: pools.endpointsOf(ref) });
+	/** Nobody is told of those that are simply ready, at the start or, unless they were something else before, on another host. */
 	const isTold = (ref: BackendRef) => {
 		const backend = pools.backend(ref);
-		return backend?.state !== "ready" || (hasBegun && backend.local);
+		return backend?.state !== "ready" || (hasBegun && (backend.local || recorder.hasElsewhere(ref)));
 	};
 
 	return {
@@ -97,25 +96,26 @@ export function createNews({ log, recorder, pools, now, later, shown }: NewsOpti
 		closed: (listener, how) => step.push({ what: "closed", listener, how }),
 		gateEnded(end) {
 			// one that was out and is to stay out is not among those that the step touched
-			const { ref, status, endpoints } = statusOf(end.backend);
+			const { ref, status, endpoints } = factsOf(end.backend);
 			const isNews = hasBegun;
 			const atMs = now();
 			later(() => {
 				reportGate(log, end);
-				if (isNews) recorder.backend(ref, status, endpoints, atMs);
+				if (isNews) recorder.backend(ref, status?.(), endpoints, atMs);
 			});
 		},
 		tell(touched) {
 			if (step.length === 0 && touched.length === 0) return;
 			const told = step.flatMap((one) => (one.what === "begun" ? begun(one.key) : [one]));
-			const backends = touched.filter(isTold).map(statusOf);
+			const backends = touched.filter(isTold).map(factsOf);
 			step = [];
 			if (told.length === 0 && backends.length === 0) return;
 			const isNews = hasBegun;
 			const atMs = now();
 			later(() => {
 				for (const one of told) tellOne(one, isNews, atMs);
-				for (const { ref, status, endpoints } of backends) {
+				for (const { ref, status: words, endpoints } of backends) {
+					const status = words?.();
 					if (isNews) recorder.backend(ref, status, endpoints, atMs);
 					reportBackend(log, ref, status);
 				}

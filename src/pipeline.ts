@@ -68,11 +68,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 	const news = createNews({
 		log,
 		recorder: createRecorder(history, toMs),
-		pools: {
-			endpointsOf: pools.endpointsOf,
-			backend: pools.backend,
-			statusOf: (ref, nowMs) => pools.statusOf(ref, nowMs) ?? remote.statusOf(ref),
-		},
+		pools,
+		statusOf: (ref) => pools.statusAsOf(ref, now()) ?? remote.statusAsOf(ref),
 		now,
 		later: (work) => (afterwards === undefined ? work() : afterwards.add(work)),
 		shown: (key) => shown(key),

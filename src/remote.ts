@@ -33,7 +33,7 @@ export interface Remote {
 	/** Whether other hosts may have more than is known of them. */
 	readonly isAwaited: boolean;
 	/** Of an offer that does not join; undefined where there is none at this place. */
-	statusOf(ref: BackendRef): BackendStatus | undefined;
+	statusAsOf(ref: BackendRef): (() => BackendStatus) | undefined;
 	/** With the offers that do not join. */
 	withRefused(services: readonly ServiceStatus[]): readonly ServiceStatus[];
 }
@@ -96,9 +96,9 @@ export function createRemote(config: Pick<Config, "fleet">, now: () => number): 
 		get isAwaited() {
 			return fleet?.subscribe === true && now() < untilMs();
 		},
-		statusOf({ service, id }) {
+		statusAsOf({ service, id }) {
 			const refused = roster.refusedAt(service, id);
-			return refused && statusOfRefused(refused);
+			return refused && (() => statusOfRefused(refused));
 		},
 		withRefused(services) {
 			const all = roster.refused();

@@ -58,7 +58,8 @@ export interface Pool {
 	readonly shown: ReadonlyMap<BackendId, Backend>;
 	/** All that listen or are shown. */
 	ids(): Iterable<BackendId>;
-	statusOf(id: BackendId, nowMs: number): BackendStatus | undefined;
+	/** What a person is told of it, as it is now; in words once it is called. Undefined when nothing is known of it. */
+	statusOf(id: BackendId, nowMs: number): (() => BackendStatus) | undefined;
 }
 
 /** What a backend is, and since when. */
@@ -295,7 +296,8 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 			// with no more to it, it is the same for as long as these are: lists and backends are replaced, not changed
 			const isSimple = opinion?.kind === "plain" && toldOf(letIn(standings)) === undefined;
 			const before = isSimple ? said.get(id) : undefined;
-			if (before?.known === known && before.backend === backend && before.standings === standings) return before.status;
+			if (before?.known === known && before.backend === backend && before.standings === standings)
+				return () => before.status;
 			const facts: Facts = {
 				shown: backend,
 				standings,
@@ -308,19 +310,20 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 				drainTimeout: service.drainTimeout,
 				nowMs,
 			};
-			const unfit = unfitOf(facts);
-			const held = backend?.held === true;
-			const host = hostOf(facts.standings);
-			const status = {
-				id,
-				...known,
-				held,
-				reason: reasonOf(facts),
-				...(unfit !== undefined && { unfit }),
-				...(host !== undefined && { host }),
+			return () => {
+				const unfit = unfitOf(facts);
+				const host = hostOf(standings);
+				const status = {
+					id,
+					...known,
+					held: backend?.held === true,
+					reason: reasonOf(facts),
+					...(unfit !== undefined && { unfit }),
+					...(host !== undefined && { host }),
+				};
+				if (isSimple && states.get(id) === known) said.set(id, { known, backend, standings, status });
+				return status;
 			};
-			if (isSimple) said.set(id, { known, backend, standings, status });
-			return status;
 		},
 	};
 }

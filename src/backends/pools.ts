@@ -67,6 +67,8 @@ export interface Pools {
 	readonly isEmpty: boolean;
 	/** Undefined when nothing is known of it. */
 	statusOf(ref: BackendRef, nowMs: number): BackendStatus | undefined;
+	/** The same as it is now, put in words once it is called. */
+	statusAsOf(ref: BackendRef, nowMs: number): (() => BackendStatus) | undefined;
 	status(nowMs: number): readonly ServiceStatus[];
 }
 
@@ -223,11 +225,12 @@ export function createPools(rules: PoolRules, heldBefore: readonly Hold[] = [], 
 			for (const pool of pools.values()) for (const _ of pool.ids()) return false;
 			return true;
 		},
-		statusOf: ({ service, id }, nowMs) => pools.get(service)?.statusOf(id, nowMs),
+		statusOf: ({ service, id }, nowMs) => pools.get(service)?.statusOf(id, nowMs)?.(),
+		statusAsOf: ({ service, id }, nowMs) => pools.get(service)?.statusOf(id, nowMs),
 		status: (nowMs) =>
 			sorted().map((pool) => ({
 				name: pool.name,
-				backends: [...pool.ids()].sort(compare).flatMap((id) => pool.statusOf(id, nowMs) ?? []),
+				backends: [...pool.ids()].sort(compare).flatMap((id) => pool.statusOf(id, nowMs)?.() ?? []),
 			})),
 	};
 }

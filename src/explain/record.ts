@@ -27,6 +27,8 @@ export interface Recorder {
 	 * @param endpoints those that lead there now
 	 */
 	backend(ref: BackendRef, status: BackendStatus | undefined, endpoints: readonly EndpointKey[], atMs: number): void;
+	/** Whether something is recorded of a backend that is on another host. */
+	hasElsewhere(ref: BackendRef): boolean;
 }
 
 /** How many backends that nothing leads to any more are followed to their end. */
@@ -115,6 +117,7 @@ export function createRecorder(history: History, toMs: (atNs: number) => number)
 				if (last === undefined || !isSame(last)) history.record(key, change);
 			}
 		},
+		hasElsewhere: (ref) => history.elsewhere(ref).length > 0,
 	};
 }
 
