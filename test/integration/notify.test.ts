@@ -52,6 +52,7 @@ test.skipIf(skipPrivileged)("the daemon's one line says that the fleet is frozen
 	const fleet = { redis: `unix://${redis}`, advertise: ["10.0.0.0/8"], subscribe: false };
 	await writeFile(config, stringify({ ...places, fleet }));
 	await using _daemon = startDaemon({ config, env: { NOTIFY_SOCKET: address } });
-	const line = `STATUS=the fleet is frozen: there is no socket at unix://${redis}; 0 services with 0 ready backends`;
-	await eventually("it says so", () => lines.includes(line), { timeoutMs: 40_000 });
+	// a long path is cut
+	const line = /^STATUS=the fleet is frozen: there is no socket at unix:\/\/\/.+; 0 services with 0 ready backends$/;
+	await eventually("it says so", () => lines.some((one) => line.test(one)), { timeoutMs: 40_000 });
 });
