@@ -8,7 +8,7 @@
  */
 
 import { SolistendError } from "../errors.js";
-import { sendDatagram } from "./datagram.js";
+import { sendDatagram } from "../unix-socket.js";
 
 /** The manager of this process. Nothing of it throws: whoever can't be told is told again with the next word. */
 export interface Manager {

@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { stringify } from "yaml";
-import { sendDatagram } from "../../src/systemd/datagram.js";
+import { sendDatagram } from "../../src/unix-socket.js";
 import { startDaemon } from "../host/daemon.js";
 import { eventually } from "../host/eventually.js";
 import { requirePrivileges, skipPrivileged } from "../host/privileges.js";

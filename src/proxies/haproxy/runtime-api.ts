@@ -5,6 +5,7 @@
 
 import { Socket } from "node:net";
 import { messageOf, SolistendError } from "../../errors.js";
+import { connectAndSay } from "../../unix-socket.js";
 
 /** Why there is no answer. `absent` and `refused` mean that nobody listens there. */
 export type SocketTrouble = "absent" | "refused" | "denied" | "timeout" | "closed" | "too-long" | "failed";
@@ -27,13 +28,14 @@ export interface AskOptions {
 /** Longest answer in bytes; a server takes about 100 of `show servers state`. */
 const MAX_ANSWER = 64 * 1024 * 1024;
 
-/** Made ahead and not connected: making one takes a tenth of a millisecond, which a change need not wait for. */
-let spare: Socket | undefined;
-
-function takeSpare(): Socket {
-	const socket = spare ?? new Socket();
-	spare = undefined;
-	return socket;
+/** A connection to it, with the text on its way. */
+function say(path: string, text: Buffer): Socket {
+	const said = connectAndSay(path, text);
+	// What Node sends it does in a later turn, behind all else that there is to do: a change need not wait for that.
+	const connection =
+		said === undefined ? new Socket().connect(path) : new Socket({ fd: said.fd, readable: true, writable: true });
+	if (said === undefined || said.bytes < text.length) connection.write(text.subarray(said?.bytes ?? 0));
+	return connection;
 }
 
 /** Sends a command and reads until HAProxy closes. Rejects only when the signal is aborted. */
@@ -42,14 +44,11 @@ export function askSocket({ socket, command, timeoutMs, signal, openEnd }: AskOp
 		signal.throwIfAborted();
 		const chunks: Buffer[] = [];
 		let length = 0;
-		const connection = takeSpare().connect(socket);
+		const connection = say(socket, Buffer.from(`${command}\n`));
 		const release = () => {
 			clearTimeout(timer);
 			signal.removeEventListener("abort", onAbort);
 			connection.destroy();
-			setImmediate(() => {
-				spare ??= new Socket();
-			});
 		};
 		const finish = (answer: SocketAnswer) => {
 			release();
@@ -65,8 +64,6 @@ export function askSocket({ socket, command, timeoutMs, signal, openEnd }: AskOp
 			timeoutMs,
 		);
 		signal.addEventListener("abort", onAbort, { once: true });
-		// At once: it goes out with the connection.
-		connection.write(`${command}\n`);
 		connection.on("data", (chunk) => {
 			chunks.push(chunk);
 			length += chunk.length;

@@ -52,6 +52,21 @@ describe("a question to a socket", () => {
 		expect(commands).toEqual(["show info"]);
 	});
 
+	test("arrives in full, also where a socket takes less of it at once", async () => {
+		let heard = "";
+		const server = createServer((connection) => {
+			connection.on("data", (data) => {
+				heard += data.toString();
+				if (heard.endsWith("\n")) connection.end("heard\n\n");
+			});
+		});
+		servers.push(server);
+		await new Promise<void>((resolve) => server.listen(socket, resolve));
+		const command = "show info;".repeat(200_000);
+		expect(await ask({ command })).toEqual({ ok: true, text: "heard\n\n" });
+		expect(heard).toBe(`${command}\n`);
+	});
+
 	test("has its own connection, also beside others and after them", async () => {
 		await listen((command, connection) => connection.end(`${command}\n\n`));
 		for (const round of [1, 2, 3]) {

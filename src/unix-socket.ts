@@ -1,25 +1,31 @@
 /**
- * One datagram to a unix socket, which Node itself can't send: by libc, through the same koffi that the sensor needs
- * anyway. Knows nothing of who listens there, nor of what it is told.
+ * Unix sockets by the system's own calls, through the same koffi that the sensor needs anyway: a datagram, which Node can't
+ * send, and a connection that says something at once. Knows nothing of who listens there, nor of what is said.
  */
 
 import { closeSync } from "node:fs";
 import { constants, endianness } from "node:os";
 import koffi from "koffi";
-import { SolistendError } from "../errors.js";
+import { SolistendError } from "./errors.js";
 
 /** Of socket(2) and send(2), the same on every architecture that Node 20 runs on under Linux. */
 const AF_UNIX = 1;
+const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
+const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 /** Of `struct sockaddr_un`, unix(7). */
 const FAMILY_BYTES = 2;
 const PATH_BYTES = 108;
+const FAMILY = Buffer.alloc(FAMILY_BYTES);
+FAMILY.writeUInt8(AF_UNIX, endianness() === "LE" ? 0 : 1);
 
 interface Native {
 	socket(domain: number, type: number, protocol: number): number;
+	connect(fd: number, address: Buffer, length: number): number;
+	send(fd: number, data: Buffer, size: number, flags: number): number;
 	sendto(fd: number, data: Buffer, size: number, flags: number, address: Buffer, length: number): number;
 }
 
@@ -30,10 +36,40 @@ function native(): Native {
 		const c = koffi.load("libc.so.6");
 		bound = {
 			socket: c.func("int socket(int domain, int type, int protocol)"),
+			connect: c.func("int connect(int fd, void *address, uint32_t length)"),
+			send: c.func("int64_t send(int fd, void *data, size_t size, int flags)"),
 			sendto: c.func("int64_t sendto(int fd, void *data, size_t size, int flags, void *address, uint32_t length)"),
 		};
 	}
 	return bound;
+}
+
+/** A connection over which something was said. */
+export interface Said {
+	/** Its descriptor, from now on the caller's to close. */
+	readonly fd: number;
+	/** So many bytes were taken: the rest is to follow. */
+	readonly bytes: number;
+}
+
+/**
+ * Connects to a stream socket and says something, without a turn of the event loop between the two, as Node itself needs
+ * one.
+ *
+ * @param path absolute
+ * @returns undefined where that can't be done at once: Node's own way waits for it, and has words for what is wrong
+ */
+export function connectAndSay(path: string, text: Buffer): Said | undefined {
+	const name = Buffer.from(path);
+	if (!path.startsWith("/") || name.length >= PATH_BYTES) return undefined;
+	const { socket, connect, send } = native();
+	const fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0) return undefined;
+	const address = Buffer.concat([FAMILY, name]);
+	const bytes = connect(fd, address, address.length) < 0 ? -1 : send(fd, text, text.length, MSG_NOSIGNAL);
+	if (bytes >= 0) return { fd, bytes };
+	closeSync(fd);
+	return undefined;
 }
 
 /**
@@ -61,10 +97,7 @@ function addressOf(path: string): Buffer {
 	if (!/^[@/]/.test(path) || bytes.length >= PATH_BYTES) {
 		throw new SolistendError("unsupported", `cannot send to ${path}: it is no unix socket's address`);
 	}
-	const family = Buffer.alloc(FAMILY_BYTES);
-	if (endianness() === "LE") family.writeUInt16LE(AF_UNIX);
-	else family.writeUInt16BE(AF_UNIX);
-	return Buffer.concat([family, bytes]);
+	return Buffer.concat([FAMILY, bytes]);
 }
 
 function failed(path: string): SolistendError {
