@@ -303,7 +303,7 @@ export function createPool(name: string, initial: Service, context: PoolContext)
 				standings,
 				opinion,
 				isAlone: ejections.ready <= 1,
-				hold: holdOf(id),
+				hold: holdOf(id, standings),
 				isHeldHere: holds.has(refKey({ service: name, id })),
 				closingUntilMs: closing.get(id)?.untilMs,
 				flap: context.rules.flap,

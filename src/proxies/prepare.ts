@@ -9,7 +9,7 @@ import type { DesiredSet } from "../backends/backend.js";
 import type { ProxyConfig } from "../config/schema.js";
 import { outputFiles, readOutput, stage, swap } from "./atomic-write.js";
 import { templateContext } from "./context.js";
-import { parseDeclared } from "./haproxy/declared.js";
+import { withoutServers } from "./haproxy/declared.js";
 import { readLive } from "./haproxy/live.js";
 import { renderHaproxy } from "./haproxy/rendering.js";
 import { readMaster } from "./nginx/master.js";
@@ -60,15 +60,4 @@ async function mayRun(proxy: ProxyConfig): Promise<boolean> {
 	if (proxy.type === "nginx") return (await readMaster(proxy.pidFile)).state === "running";
 	const live = await readLive(proxy, AbortSignal.timeout(proxy.timeout));
 	return live.state !== "down" && !(live.state === "unknown" && live.why === undefined);
-}
-
-/** A file of HAProxy's with each server disabled; addresses stay, so that whoever comes back is known. Pure. */
-export function withoutServers(text: string): string {
-	const { backends, lines } = parseDeclared(text);
-	const enabled = new Set(
-		[...backends.values()].flatMap((servers) =>
-			[...servers.values()].flatMap(({ disabled, line }) => (disabled ? [] : [line])),
-		),
-	);
-	return lines.map((line, at) => (enabled.has(at) ? `${line.trimEnd()} disabled` : line)).join("\n");
 }

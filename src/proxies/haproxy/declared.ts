@@ -76,6 +76,17 @@ export function parseDeclared(text: string): DeclaredFile {
 	return { backends, lines, frame: frame.join("\n") };
 }
 
+/** A file of HAProxy's with each server disabled; addresses stay, so that whoever comes back is known. */
+export function withoutServers(text: string): string {
+	const { backends, lines } = parseDeclared(text);
+	const enabled = new Set(
+		[...backends.values()].flatMap((servers) =>
+			[...servers.values()].flatMap(({ disabled, line }) => (disabled ? [] : [line])),
+		),
+	);
+	return lines.map((line, at) => (enabled.has(at) ? `${line.trimEnd()} disabled` : line)).join("\n");
+}
+
 function serverOptions(words: readonly string[]): Omit<DeclaredServer, "address" | "line"> {
 	let weight: number | undefined;
 	let disabled = false;

@@ -131,6 +131,15 @@ async function change(...addresses: string[]): Promise<void> {
 	await later();
 }
 
+/** The proxy answers no read until what is returned is called. */
+function stallReads(): () => void {
+	let answer = () => {};
+	proxy.reads = new Promise((resolve) => {
+		answer = resolve;
+	});
+	return () => answer();
+}
+
 /** Nothing gets past the disk until what is returned is called. */
 function stall(): () => Promise<void> {
 	let go = () => {};
@@ -182,10 +191,7 @@ test("a look beside the file that ends after the next one has begun is not taken
 	await change(A, B);
 	await later(200);
 	proxy.isKnown = false;
-	let answer = () => {};
-	proxy.reads = new Promise((resolve) => {
-		answer = resolve;
-	});
+	const answer = stallReads();
 	await change(A, C);
 	proxy.reads = undefined;
 	await go();
@@ -206,10 +212,7 @@ test("it ends while a look is beside the file", async () => {
 	await change(A, B);
 	await later(200);
 	proxy.isKnown = false;
-	let answer = () => {};
-	proxy.reads = new Promise((resolve) => {
-		answer = resolve;
-	});
+	const answer = stallReads();
 	await change(A, C);
 
 	const closing = loop?.close();
