@@ -50,8 +50,10 @@ describe.skipIf(skipPrivileged).each([
 		);
 		expect(known.published).toContainEqual({ port: 80, hostAddress: "127.0.0.1", hostPort: 8080 });
 		expect(known.published).toContainEqual({ port: 81, hostAddress: "0.0.0.0", hostPort: expect.any(Number) });
+		// An inspect may have answered before the list did.
+		const said = await eventually("it is reached", () => client.lines(30)[0]);
+		expect(said.msg).toBe(`${name} is asked for containers`);
 		expect(names(client)).toEqual(["before"]);
-		expect(client.lines(30)[0]).toMatchObject({ msg: `${name} is asked for containers` });
 		await before.remove();
 		await client.told(isGone(before.id));
 		expect(names(client)).toEqual([]);
