@@ -178,10 +178,11 @@ describe.skipIf(skipPrivileged)("hosts and an edge that share a Redis", () => {
 		for (const place of both()) await untilTold(fleet.edge, place, "ready", /./, STARTED_MS);
 		await answersAre(fleet.edge, "one-8000", "two-8000");
 		await fleet.redis.start();
-		const application = await hosts[1].serve(8001);
-		await untilReady(fleet.edge, [...both(), hosts[1].at(8001)]);
+		// each host finds it again on its own, and says so by what it publishes
+		const applications = await Promise.all(hosts.map((host) => host.serve(8001)));
+		await untilReady(fleet.edge, [...both(), ...hosts.map((host) => host.at(8001))]);
 		expect(await watch.close()).toEqual([]);
-		await application.close();
+		for (const application of applications) await application.close();
 	});
 
 	test("a host that is drained gets no new requests, and is forgotten once its daemon ends", async () => {
