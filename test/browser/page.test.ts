@@ -6,7 +6,7 @@ import { solistend } from "../host/daemon.js";
 import { type Edge, openEdge } from "../host/edge.js";
 import { eventually } from "../host/eventually.js";
 import { startListenStorm } from "../host/listen-storm.js";
-import { operate, serve } from "../host/operator.js";
+import { operate, serve, untilTold } from "../host/operator.js";
 import { freePort } from "../host/port.js";
 import { requirePrivileges } from "../host/privileges.js";
 
@@ -101,8 +101,11 @@ describe("the status page in Chromium", () => {
 		await shows(page, "it, since it is drained", (text) => text.includes(`${hidden}`) && text.includes("held drain"));
 		expect(await ids(page)).toHaveLength(500);
 
-		const storm = edge.owned.own(startListenStorm({ netns, pairs: 600, concurrency: 2 }));
-		await storm.finished;
+		const storm = edge.owned.own(startListenStorm({ netns, pairs: 600, concurrency: 2, keep: 1 }));
+		const [kept] = (await storm.finished).open;
+		// who comes and goes before the daemon looks is never a backend: this one is, and then goes
+		await untilTold(edge, `${netns.address}:${kept?.port}`, "ready", /./);
+		await storm.close();
 		await shows(page, "that some of them are gone", (text) => text.includes("gone"));
 		expect((await ids(page)).length).toBeLessThanOrEqual(500);
 

@@ -151,10 +151,11 @@ describe.skipIf(skipPrivileged).each([
 		process.kill(ends.pid, "SIGKILL");
 		expect(names(client)).toEqual(["ends", "stays"]);
 		await engine.restart();
+		// between two attempts there are up to 10 s, when it was away for as long
+		await eventually("it is reached again", () => client.lines(30).length === 2, { timeoutMs: 20_000 });
 		await client.told(isGone(ends.id), from);
 		expect(names(client)).toEqual(["stays"]);
 		expect(client.changes.slice(from).filter(isGone(stays.id))).toEqual([]);
-		await eventually("it is reached again", () => client.lines(30).length === 2);
 		const later = await engine.run({ name: "later" });
 		await client.knows(later.id);
 		for (const container of [stays, ends, later]) await container.remove();

@@ -7,6 +7,8 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { pino } from "pino";
 import { createAdmin } from "../../src/admin/admin.js";
+// Loaded with the first question, which takes longer here than some tests let a question take.
+import "../../src/admin/api.js";
 import { PATIENCE, type Patience } from "../../src/admin/connections.js";
 import type { DaemonStatus, DaemonView } from "../../src/admin/view.js";
 import { createBell } from "../../src/bell.js";

@@ -1,6 +1,6 @@
 /** An edge host for a test: a segment for containers, a real HAProxy, and a configuration of the daemon. */
 
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { type Daemon, type LogLine, startDaemon } from "./daemon.js";
@@ -79,7 +79,7 @@ export async function openEdge(options: EdgeOptions = {}, program = HAPROXY): Pr
 		await mkdir(join(folder, "haproxy"));
 		await mkdir(templates);
 		await mkdir(state);
-		const configure = ({ services = SERVICES, proxy = {}, settings = {} }: EdgeChanges = {}) => {
+		const configure = async ({ services = SERVICES, proxy = {}, settings = {} }: EdgeChanges = {}) => {
 			const edge = {
 				name: "edge",
 				type: "haproxy",
@@ -93,7 +93,9 @@ export async function openEdge(options: EdgeOptions = {}, program = HAPROXY): Pr
 				...(netns !== undefined && { netns: netns.name }),
 				...proxy,
 			};
-			return writeFile(config, stringify({ services, proxies: [edge], state, admin: { socket }, ...settings }));
+			// In one step: a daemon that is at it would take a file that is still empty, too.
+			await writeFile(`${config}.new`, stringify({ services, proxies: [edge], state, admin: { socket }, ...settings }));
+			await rename(`${config}.new`, config);
 		};
 		await configure(changes);
 		await writeFile(output, await rendered(config));
@@ -136,9 +138,10 @@ export async function openEdge(options: EdgeOptions = {}, program = HAPROXY): Pr
 export const applied = ({ lines }: Daemon): LogLine[] => lines.filter(({ msg }) => msg === "applied");
 
 /** Waits until a server joined, as the daemon logs it. */
-export function joined(daemon: Daemon, server: string, from = 0): Promise<LogLine> {
+export function joined(daemon: Daemon, server: string, from = 0, timeoutMs = 10_000): Promise<LogLine> {
 	return daemon.waitFor(({ msg, joined }) => msg === "applied" && Array.isArray(joined) && joined.includes(server), {
 		from,
+		timeoutMs,
 	});
 }
 

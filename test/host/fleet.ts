@@ -8,7 +8,7 @@
  */
 
 import { statSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
@@ -134,9 +134,10 @@ export async function openFleet(options: FleetOptions = {}): Promise<Fleet> {
 				const socket = join(home, "admin.sock");
 				const state = join(home, "state");
 				await mkdir(state, { recursive: true });
-				const configure = (own: HostChanges = {}) =>
-					writeFile(
-						config,
+				const configure = async (own: HostChanges = {}) => {
+					// in one step, as that of the edge
+					await writeFile(
+						`${config}.new`,
 						stringify({
 							host: name,
 							services: own.services ?? served(inodeOf(netns), HOST_PORTS),
@@ -148,6 +149,8 @@ export async function openFleet(options: FleetOptions = {}): Promise<Fleet> {
 							...own.settings,
 						}),
 					);
+					await rename(`${config}.new`, config);
+				};
 				await configure();
 				return {
 					name,

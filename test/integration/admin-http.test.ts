@@ -214,7 +214,8 @@ describe("the events", () => {
 	});
 
 	test("wait for a slow one in one piece, whatever happens meanwhile", async () => {
-		await using admin = await openAdmin();
+		// it is not cut before the end: while nobody follows, nothing is looked at
+		await using admin = await openAdmin({}, { followingMs: 60_000 });
 		const socket = admin.dial("http");
 		socket.on("error", () => {});
 		socket.write("GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n");

@@ -42,7 +42,8 @@ const BIG = [{ name: "x".repeat(10_000_000), backends: [] }];
 
 describe.each(["socket", "http"] as const)("who takes too long at the %s is cut:", (where) => {
 	test("one that sends its head byte by byte", async () => {
-		await using admin = await openAdmin({}, { askingMs: 200 });
+		// long enough for the other one, which asks at once, also where this process gets no time meanwhile
+		await using admin = await openAdmin({}, { askingMs: 1000 });
 		expect(await drip(admin.dial(where), "GET /v1/status HTTP/1.1\r\nhost: localhost\r\nx: ")).toBe("");
 		expect(await send(admin.dial(where), ASK)).toBe(200);
 	});
@@ -145,7 +146,8 @@ describe.skipIf(skipPrivileged)("a daemon with 1,000 connections and more", () =
 		asked = Number.POSITIVE_INFINITY;
 		await Promise.all(hammering);
 		for (const client of clients) client.destroy();
-		await eventually("all of them are gone", async () => (await socketsOf(daemon.pid)) === before);
+		// At the first count one may have been open that does not stay, such as that of a look at HAProxy.
+		await eventually("all of them are gone", async () => (await socketsOf(daemon.pid)) <= before);
 		expect(await statuses()).toEqual([200, 200]);
 	});
 });

@@ -14,6 +14,9 @@ import { startWebServer } from "../host/web-server.js";
 
 requirePrivileges();
 
+/** As long as `startDaemon` of an edge gives a daemon that starts. */
+const STARTING = { timeoutMs: 20_000 };
+
 /** Runs a command of solistend to its end. */
 async function run(words: readonly string[], before: readonly string[] = []) {
 	const [program = "", ...rest] = [...before, ...solistend(...words)];
@@ -219,7 +222,7 @@ describe.skipIf(skipPrivileged)("the control socket", () => {
 		const config = join(folder.path, "solistend.yaml");
 		await writeFile(config, `state: ${edge.state}\nadmin: { socket: ${edge.socket} }\n`);
 		await using second = startDaemon({ config });
-		const warning = await second.waitFor(({ msg }) => msg.startsWith("no control socket"));
+		const warning = await second.waitFor(({ msg }) => msg.startsWith("no control socket"), STARTING);
 		expect(warning).toMatchObject({ level: "warn", reason: expect.stringContaining("is in use, by another daemon") });
 		await second.waitFor("ready");
 		await second.stop();
@@ -237,7 +240,7 @@ describe.skipIf(skipPrivileged)("the control socket", () => {
 			const config = join(folder.path, "solistend.yaml");
 			await writeFile(config, `state: ${folder.path}\nadmin: { socket: ${socket} }\n`);
 			await using daemon = startDaemon({ config });
-			const { reason: told } = await daemon.waitFor(({ msg }) => msg.startsWith("no control socket"));
+			const { reason: told } = await daemon.waitFor(({ msg }) => msg.startsWith("no control socket"), STARTING);
 			expect(told).toContain(reason);
 			await daemon.waitFor("ready");
 			await daemon.stop();

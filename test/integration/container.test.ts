@@ -146,6 +146,8 @@ describe.skipIf(skipPrivileged)("a HAProxy in a container", () => {
 		await configure("leastconn");
 		const reloaded = await daemon.waitFor("applied", { from: changed });
 		expect(reloaded).toMatchObject({ reload: true, joined: [], left: [] });
+		// Its log comes by another way than the daemon's.
+		await eventually("one more worker is told of", () => first.workers() >= 2);
 		expect(first.workers()).toBe(2);
 		await answersAre("blue", "green");
 

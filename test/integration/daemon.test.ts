@@ -190,7 +190,8 @@ describe.skipIf(skipPrivileged)("a proxy that hangs while the daemon starts", ()
 		const other = await addHaproxy(edge, "other");
 		expect(await readFile(other, "utf8")).not.toContain(`:${socket.port()} `);
 		const daemon = edge.owned.own(startDaemon({ config: edge.config }));
-		expect(await joined(daemon, id)).toMatchObject({ proxy: "other" });
+		// it has only just been started
+		expect(await joined(daemon, id, 0, 20_000)).toMatchObject({ proxy: "other" });
 		expect(daemon.lines.some(({ proxy }) => proxy === "edge")).toBe(false);
 
 		signal("SIGCONT");
@@ -283,7 +284,10 @@ describe.skipIf(skipPrivileged)("a file that somebody edited by hand", () => {
 		const daemon = await edge.startDaemon();
 		const blue = await serve(edge, "blue");
 		await joined(daemon, blue.id);
-		const before = await edge.written();
+		const before = await eventually("the file follows", async () => {
+			const text = await edge.written();
+			return text.includes(blue.address) && text;
+		});
 		await writeFile(edge.output, before.replace(blue.address, "192.0.2.1"));
 		await eventually("the file is right again", async () => (await edge.written()) === before);
 		await answers(edge, "hello from blue");
@@ -301,7 +305,7 @@ describe.skipIf(skipPrivileged)("signals", () => {
 		await writeFile(edge.output, "# not what it should be\n");
 		const starting = edge.owned.own(startDaemon({ config: edge.config }));
 		const children = `/proc/${starting.pid}/task/${starting.pid}/children`;
-		await eventually("it runs the check", () => readFileSync(children, "utf8") !== "");
+		await eventually("it runs the check", () => readFileSync(children, "utf8") !== "", { timeoutMs: 20_000 });
 		expect(starting.lines.some(({ msg }) => msg === "ready")).toBe(false);
 		await starting.stop();
 	});

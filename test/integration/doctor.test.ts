@@ -1,6 +1,6 @@
 /** What doctor sees of real proxies, namespaces and mounts that are as a first install leaves them. */
 
-import { chmod, chown, mkdir, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -130,15 +130,32 @@ describe.skipIf(skipPrivileged)("the files of a HAProxy", () => {
 	});
 });
 
+/** Whether a connection to a TCP port, in the namespace of a process, was accepted, and all of it read. proc(5). */
+async function hasRead(pid: number, port: number): Promise<boolean> {
+	const [ESTABLISHED, NOT_ACCEPTED] = ["01", "0"];
+	return (await readFile(`/proc/${pid}/net/tcp`, "utf8"))
+		.split("\n")
+		.map((line) => line.trim().split(/\s+/))
+		.some(
+			([, local = "", , state, queues = "", , , , , inode]) =>
+				state === ESTABLISHED &&
+				Number.parseInt(local.split(":")[1] ?? "", 16) === port &&
+				queues.endsWith(":00000000") &&
+				inode !== NOT_ACCEPTED,
+		);
+}
+
 describe.skipIf(skipPrivileged)("the ports of a HAProxy", () => {
 	test("are its own, though an old worker still ends its connections", async () => {
 		const netns = owned.own(await addNetns("doctor"));
 		const own = await writeOwn("own", "127.0.0.1:8080");
-		const { masterSocket } = await start(own.dir, [own.file], netns);
+		const { masterSocket, pid } = await start(own.dir, [own.file], netns);
 		const said: string[] = [];
 		const half = "exec 3<>/dev/tcp/127.0.0.1/8080; printf 'GET / HTTP/1.1\\r\\n' >&3; echo asked; exec sleep infinity";
 		owned.own(startProcess([...enter(netns), "bash", "-c", half], { onLine: (line) => said.push(line) }));
 		await eventually("half a request is there", () => said.includes("asked"));
+		// what waits to be accepted would be the new worker's
+		await eventually("the worker has it", () => hasRead(pid, 8080));
 		await reloadByMaster(asked(masterSocket));
 		const answer = await askProcesses(asked(masterSocket));
 		expect(answer.ok && parseProcesses(answer.text).oldWorkers).toHaveLength(1);

@@ -105,7 +105,8 @@ describe.skipIf(skipPrivileged)("a listener of another namespace", () => {
 			why: "web: no route of the proxy's network namespace leads to fd00:404::7",
 		});
 		await ip([`route add fd00:404::/64 dev eth0`], edge.netns?.name);
-		await joined(daemon, "web/fd00:404::7:80");
+		// the longest pause between two looks at what is pending is 10 s
+		await joined(daemon, "web/fd00:404::7:80", 0, 20_000);
 	});
 });
 

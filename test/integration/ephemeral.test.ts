@@ -29,9 +29,11 @@ afterEach(() => owned.close());
 /** Long enough for a listener that comes and goes, also on a host with other things to do. */
 const SETTLE = { quiet: "3s", max: "30s" };
 
-/** So that what comes next is the first change after quiet, which is acted on at once. */
+/** So that what comes next is the first change after quiet, which is acted on at once. A reload begins it anew. */
 const quiet = (daemon: Daemon) =>
-	eventually("the daemon has been quiet", () => Date.now() - Date.parse(daemon.lines.at(-1)?.time ?? "") > 3300);
+	eventually("the daemon has been quiet", () => Date.now() - Date.parse(daemon.lines.at(-1)?.time ?? "") > 3300, {
+		timeoutMs: 20_000,
+	});
 
 /** Opens and closes the listener a few times, each much shorter than the settle time; all of it is seen. */
 async function flicker(application: Application, daemon: Daemon): Promise<void> {

@@ -9,6 +9,7 @@ import { type Daemon, solistend } from "../host/daemon.js";
 import { type Edge, joined, left, openEdge } from "../host/edge.js";
 import { eventually } from "../host/eventually.js";
 import { addNetns } from "../host/netns.js";
+import { untilTold } from "../host/operator.js";
 import { requirePrivileges, skipPrivileged } from "../host/privileges.js";
 
 requirePrivileges();
@@ -101,13 +102,14 @@ describe.skipIf(skipPrivileged)("explain", () => {
 		edge.owned.own(await startApplication({ name: "alone", netns: alone }));
 		const odd = edge.owned.own(await startApplication({ name: "odd", netns: alone, port: ODD_PORT }));
 
-		const [waiting] = (await answerTo(edge, "--port", "80")).listeners.filter(
-			({ netnsName }) => netnsName === alone.name,
+		// Both listen, which the daemon may not have heard yet.
+		const waiting = await eventually("the one that waits is known", async () =>
+			(await answerTo(edge, "--port", "80")).listeners.find(({ netnsName }) => netnsName === alone.name),
 		);
-		expect(waiting?.waitingFor).toMatchObject({ step: "address", service: "web", state: "waiting" });
-		expect(waiting?.verdict?.state).toBe("pending");
+		expect(waiting.waitingFor).toMatchObject({ step: "address", service: "web", state: "waiting" });
+		expect(waiting.verdict?.state).toBe("pending");
 
-		const { listeners, meanings } = await answerTo(edge, String(ODD_PORT));
+		const { listeners, meanings } = await eventually("the odd one is known", () => answerTo(edge, String(ODD_PORT)));
 		expect(meanings).toEqual([{ meaning: "port", name: String(ODD_PORT), listening: 1, closed: 0 }]);
 		expect(listeners).toMatchObject([{ pid: odd.pid, unmatched: true, verdict: { state: "out" } }]);
 		expect(listeners[0]?.steps.at(-1)).toMatchObject({ step: "rule", service: "web", state: "no" });
@@ -129,6 +131,8 @@ describe.skipIf(skipPrivileged)("explain", () => {
 		await serve(edge, daemon, "blue");
 		const { application, netns, id } = await serve(edge, daemon, "green");
 		await application.signal("SIGTERM");
+		// of what comes together only the end would be told
+		await untilTold(edge, id, "drain", /./);
 		await application.tell("close");
 		const closed = await eventually("it is out", async () => {
 			const answer = await answerTo(edge, `web/${id}`);

@@ -307,7 +307,8 @@ describe("a drop-in beside a user's own file", () => {
 		await writeOwnFile("backend web\n");
 		await writeFile(output, "");
 		haproxy = await startHaproxy({ dir, configFiles: [ownFile()] });
-		await open(dropIn({ check: undefined, timeout: "300ms" }));
+		// within this it has to be reloaded, too
+		await open(dropIn({ check: undefined, timeout: "2s" }));
 		const failed = await change([web(one)], "not applied");
 		expect(failed["reason"]).toMatch(/its new worker has no web\/s1 and 7 more \(does HAProxy load .*haproxy\.cfg\?/);
 	});

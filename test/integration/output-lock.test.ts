@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { stringify } from "yaml";
@@ -28,7 +28,10 @@ async function configure(name: string, proxy: object = {}): Promise<string> {
 	const config = join(folder, `${name}.yaml`);
 	const edge = { name: "edge", type: "file", template: join(folder, "list.hbs"), output: output(), ...proxy };
 	const services = { [name]: { match: { netns: `slt-${process.pid}-none` } } };
-	await writeFile(config, stringify({ services, proxies: [edge], admin: { socket: join(folder, `${name}.sock`) } }));
+	const text = stringify({ services, proxies: [edge], admin: { socket: join(folder, `${name}.sock`) } });
+	// In one step: a daemon that finds half of it refuses that, and says so.
+	await writeFile(`${config}.new`, text);
+	await rename(`${config}.new`, config);
 	return config;
 }
 

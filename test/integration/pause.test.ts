@@ -201,8 +201,9 @@ describe.skipIf(skipPrivileged)("a cgroup that is frozen", () => {
 
 	test("before the sensor started is found by the first read", async () => {
 		await using process = server("", cgroup.enter);
-		await listens(process.pid);
+		const { cgroupId } = await listens(process.pid);
 		await cgroup.freeze();
+		await eventually("all of it is frozen", () => byFreezer(cgroupId).length === 1);
 		const later = openKernel();
 		try {
 			later.seed();

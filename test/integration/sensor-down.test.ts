@@ -95,7 +95,9 @@ describe.skipIf(skipPrivileged)("a worker thread", () => {
 		const asked = client.asked;
 		await eventually("the client asked on", () => client.asked >= asked + 20);
 		await client.close();
-		expect(client.failed).toBe(0);
+		// one that green had taken when it was killed ends with it
+		expect(client.failed - client.cut).toBe(0);
+		expect(client.cut).toBeLessThanOrEqual(1);
 		await daemon.stop();
 	});
 

@@ -59,12 +59,11 @@ describe.skipIf(skipPrivileged)("whose a socket is", () => {
 		await before.close();
 		await first.close();
 
-		// the kernel gives out the lowest number that is free, once it has cleaned up
+		// the kernel gives out the lowest number that is free, once it has cleaned up: whoever gets another one keeps it
+		let made = 0;
 		const second = await eventually("a namespace with the same inode number", async () => {
-			const netns = await addWith(owned, "second", "198.18.7.2");
-			if (inodeOf(netns) === inode) return netns;
-			await netns.close();
-			return undefined;
+			const netns = await addWith(owned, `second${made++}`, "198.18.7.2");
+			return inodeOf(netns) === inode && netns;
 		});
 		owned.own(await startApplication({ name: "after", netns: second }));
 		const next = await eventually("the next listener", () =>

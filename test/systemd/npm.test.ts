@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bootSystem } from "../host/booted-system.js";
+import { eventually } from "../host/eventually.js";
 import { requirePrivileges, skipPrivileged } from "../host/privileges.js";
 import { type TempFolder, tempFolder } from "../host/temp-folder.js";
 import { readPage } from "./page.js";
@@ -73,7 +74,10 @@ describe.skipIf(skipPrivileged)("npm install --global", () => {
 		expect(await sh("solistend status")).toMatch(/edge +haproxy +applied/);
 		// the file that it has is root's work, which the daemon may ask for
 		expect(await sh("stat -c %U /var/lib/solistend-live/haproxy/edge.cfg")).toBe("root");
-		expect(await sh("journalctl -q -o cat -u solistend-apply@edge")).toContain("edge: applied");
+		// the journal takes in what a unit wrote some time after that
+		await eventually("its words", async () => {
+			return (await sh("journalctl -q -o cat -u solistend-apply@edge")).includes("edge: applied");
+		});
 		expect(
 			(await system.try("curl --silent --output /dev/null --write-out %{http_code} http://127.0.0.1/")).output,
 		).toBe("503");

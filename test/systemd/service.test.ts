@@ -72,6 +72,12 @@ const areApplied = async () => {
 
 const nginxWorkers = () => host.sh("cat /proc/$(cat /run/nginx.pid)/task/*/children");
 
+const journalOf = (unit: string) => host.sh(`journalctl -q -u ${unit} -o cat`);
+
+/** The journal takes in what a unit wrote some time after that, which may be after its end. */
+const untilLogged = (unit: string, words: string) =>
+	eventually(`${unit} logged ${words}`, async () => (await journalOf(unit)).includes(words));
+
 const isActive = async () => (await host.show("solistend", "ActiveState")) === "active";
 
 const answers = async (url: string) => (await host.try(`curl -sf -m 2 ${url}`)).code === 0;
@@ -128,7 +134,8 @@ describe("a host with HAProxy and Nginx", () => {
 		for (const set of ["CapPrm", "CapEff", "CapBnd", "CapAmb"]) expect(facts).toContain(`${set}:\t000000c000000000`);
 		expect(facts).toContain("NoNewPrivs:\t1");
 		expect(await host.sh(`stat -c %U /proc/${pid}`)).toBe("solistend");
-		expect(await host.sh('journalctl -q -u solistend -o cat | grep -c \'"msg":"ready"\'')).toBe("1");
+		await untilLogged("solistend", '"msg":"ready"');
+		expect((await journalOf("solistend")).split('"msg":"ready"')).toHaveLength(2);
 		await eventually("its line", async () => (await host.show("solistend", "StatusText")).includes("3 ready backends"));
 	});
 
@@ -206,11 +213,11 @@ describe("what the daemon's user can't do", () => {
 		await host.sh(asDaemon(`cat /run/candidate.json >${file}`));
 		const started = await host.try(asDaemon("systemctl start --no-ask-password solistend-apply@edge"));
 		expect(started.code).not.toBe(0);
-		expect(await host.sh("journalctl -q -u solistend-apply@edge -o cat")).toContain('"global" is outside of a backend');
+		await untilLogged("solistend-apply@edge", '"global" is outside of a backend');
 
 		await host.sh(asDaemon(`rm ${file}; ln -s /etc/shadow ${file}`));
 		expect((await host.try(asDaemon("systemctl start --no-ask-password solistend-apply@edge"))).code).not.toBe(0);
-		expect(await host.sh("journalctl -q -u solistend-apply@edge -o cat | tail -n 20")).toContain("ELOOP");
+		await untilLogged("solistend-apply@edge", "ELOOP");
 		await host.sh(`rm ${file} && systemctl reset-failed`);
 	});
 
@@ -251,7 +258,7 @@ describe("a daemon that ends", () => {
 			},
 			{ timeoutMs: 45_000 },
 		);
-		expect(await host.sh("journalctl -q -u solistend -o cat")).toMatch(/[Ww]atchdog timeout/);
+		expect(await journalOf("solistend")).toMatch(/[Ww]atchdog timeout/);
 		const { asked, failed, troubles } = await load.end();
 		expect([failed, troubles]).toEqual([0, {}]);
 		expect(asked).toBeGreaterThan(100);

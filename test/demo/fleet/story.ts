@@ -80,6 +80,7 @@ export async function playFleetStory(stage: FleetStage, options: PlayOptions): P
 
 		screen.line("redis", `kill -9 ${redis.pid}`);
 		const from = edge.lines.length;
+		const fromB = b.daemon?.lines.length ?? 0;
 		await redis.kill();
 		await sees("that Redis is gone", ({ registry }) => registry.state === "frozen");
 		screen.line("host a", "nginx a2 starts on port 8002; nobody can be told");
@@ -88,7 +89,14 @@ export async function playFleetStory(stage: FleetStage, options: PlayOptions): P
 		screen.line("redis", `is away for longer than a lease: the pools stay`);
 		await look("a1", "b1");
 		screen.line("redis", "is back, and empty: the hosts tell again");
-		await all(redis.start(), change(edge, "joined", a.backend(8002), signal), firstAnswer(url, "a2", signal));
+		// each host finds it again on its own: b is to be drained next, and has to be able to tell
+		await all(
+			redis.start(),
+			change(edge, "joined", a.backend(8002), signal),
+			firstAnswer(url, "a2", signal),
+			b.daemon?.waitFor(({ msg }) => msg.startsWith("the registry of the fleet is up"), { from: fromB, signal }) ??
+				Promise.reject(new Error("host b has no daemon")),
+		);
 		await look("a1", "a2", "b1");
 		const left = edge.lines
 			.slice(from)

@@ -165,8 +165,9 @@ describe("a glob", () => {
 
 	test("with many stars answers at once on a name made to be slow", () => {
 		const accepts = compileGlob(`${"*a".repeat(30)}b`);
-		const startedAt = performance.now();
+		// its own time: others may be at work meanwhile
+		const before = process.cpuUsage();
 		expect(accepts("a".repeat(1024))).toBe(false);
-		expect(performance.now() - startedAt).toBeLessThan(500);
+		expect(process.cpuUsage(before).user / 1000).toBeLessThan(500);
 	});
 });
