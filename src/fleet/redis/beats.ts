@@ -3,6 +3,7 @@
  * of what they find.
  */
 
+import { messageOf } from "../../errors.js";
 import { type Link, openLink } from "./connect.js";
 import type { Keys } from "./keys.js";
 import { askBeat, type BeatAnswer, type BeatQuestion } from "./looks.js";
@@ -33,16 +34,12 @@ export interface Beats {
 	close(): void;
 }
 
-/** A connection to a server that turned out to be a replica is given up, but not more often than this. */
-const RESET_EVERY_MS = 5000;
-
 export function openBeats(options: BeatsOptions): Beats {
 	const { redis, keys, everyMs, now, onTrouble } = options;
 	let closed = false;
 	let timer: NodeJS.Timeout | undefined;
 	let isBeating = false;
 	let isHasty = false;
-	let resetMs = Number.NEGATIVE_INFINITY;
 
 	const look = async () => {
 		const askedMs = now();
@@ -54,10 +51,9 @@ export function openBeats(options: BeatsOptions): Beats {
 		isHasty = false;
 		await look().catch((error: unknown) => {
 			if (closed) return;
-			onTrouble(link.why(error));
-			if (!/READONLY/.test(String(error)) || now() - resetMs < RESET_EVERY_MS) return;
-			resetMs = now();
-			link.reset();
+			const why = link.why(error);
+			onTrouble(why);
+			if (messageOf(error).includes("READONLY")) link.reset(why);
 		});
 		isBeating = false;
 		if (closed) return;

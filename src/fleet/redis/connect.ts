@@ -38,8 +38,12 @@ export interface Link {
 	run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
 	/** Why something failed, as a clause with its mend. */
 	why(error: unknown): string;
-	/** Gives the connection up and makes another, such as when the server turns out to be a replica by now. */
-	reset(): void;
+	/**
+	 * Gives the connection up and makes another, since the server turns out to be a replica by now; not again for a while:
+	 * whoever asks sooner stays with what there is.
+	 * @param why what `onDown` is told
+	 */
+	reset(why: string): void;
 	close(): void;
 }
 
@@ -48,6 +52,9 @@ export const CONNECT_TIMEOUT_MS = 2000;
 export const COMMAND_TIMEOUT_MS = 2000;
 /** A connection on which something is due and nothing comes for so long is dead. Blocking commands must be shorter. */
 export const SILENCE_MS = { commands: 3000, blocking: 5000 } as const satisfies Record<Purpose, number>;
+
+/** A connection is given up for another on request no more often than this, or than four times within a lease. */
+const RESET_EVERY_MS = 5000;
 
 /** What an ioredis client says when asked while not connected: its last error says more. */
 const NOT_CONNECTED = /enableOfflineQueue|^Connection is closed|aborted due to connection close|^None of startup nodes/;
@@ -59,6 +66,7 @@ export function openLink(config: RedisConfig, { purpose, lease, onUp, onDown }: 
 	let failures = 0;
 	let closed = false;
 	let isUp = false;
+	let resetMs = Number.NEGATIVE_INFINITY;
 	let lastWhy = `not connected to ${redisPlace(config)} yet (does Redis run there? see fleet.redis)`;
 
 	const why = (error: unknown) =>
@@ -130,7 +138,13 @@ export function openLink(config: RedisConfig, { purpose, lease, onUp, onDown }: 
 			}
 		},
 		why,
-		reset: () => client?.disconnect(),
+		reset(why) {
+			const nowMs = performance.now();
+			if (!isUp || nowMs - resetMs < Math.min(RESET_EVERY_MS, (lease ?? Number.POSITIVE_INFINITY) / 4)) return;
+			resetMs = nowMs;
+			lastWhy = why;
+			client?.disconnect();
+		},
 		close() {
 			closed = true;
 			clearTimeout(timer);

@@ -49,8 +49,11 @@ export function openFollower({ redis, keys, onBegin, onEntries, onTrouble, now }
 			if (mine !== round) return;
 			// The stream is another one, and new entries would count as old ones: it is followed from its begin.
 			const isAnother = compareIds(last, position) < 0;
+			const isGap = isAnother || hasGap(position, first, last);
 			if (isAnother) position = "0-0";
-			if (isAnother || hasGap(position, first, last)) onBegin(true);
+			// Nothing comes from before its end any more, and the gap is none at the next look.
+			else if (isGap && first === undefined) position = last;
+			if (isGap) onBegin(true);
 		};
 		/** When it was asked last for all that there was. */
 		let askedMs = Number.NEGATIVE_INFINITY;

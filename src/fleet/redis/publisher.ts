@@ -179,9 +179,10 @@ export function openPublisher({ redis, keys, identity, options, onState }: Publi
 			if (isClosed) return;
 			failures++;
 			notBeforeMs = now() + reconnectDelayMs(failures, Math.random(), lease);
-			troubled(link.why(error));
+			const why = link.why(error);
+			troubled(why);
 			// It was the primary once: who is it now?
-			if (messageOf(error).includes("READONLY")) link.reset();
+			if (messageOf(error).includes("READONLY")) link.reset(why);
 		}
 		isBusy = false;
 		const why = refused ?? trouble;

@@ -40,6 +40,11 @@ async function stored(redis: RedisServer, host = "a"): Promise<number[]> {
 }
 const stores = (redis: RedisServer, ports: readonly number[]) =>
 	eventually(`${ports} are in Redis`, async () => (await stored(redis)).join() === ports.join());
+/** How often Redis did not do what a script wanted, since it started. */
+async function refusedScripts(redis: RedisServer): Promise<number> {
+	const [, calls] = /^cmdstat_evalsha:.*failed_calls=(\d+)/m.exec(await redis.cli("INFO", "commandstats")) ?? [];
+	return Number(calls ?? 0);
+}
 const why = ({ member }: Joined): string => {
 	const { publishing } = member.status();
 	return "why" in publishing ? publishing.why : "";
@@ -84,7 +89,8 @@ test("an old backup that is restored is written over, by a newer incarnation and
 test("a change without an answer is told with a newer incarnation: its number may be known to others", async () => {
 	await using life = lifetime();
 	const redis = life.own(await startRedis());
-	const a = await hostsOf(redis, life)("a");
+	// none of its renewals may be on its way as Redis is stopped: the change would wait behind it, and never be sent
+	const a = await hostsOf(redis, life)("a", {}, { lease: 60_000 });
 	a.member.offer([put(80)]);
 	a.member.settled();
 	await current(a);
@@ -212,7 +218,12 @@ test("a replica takes nothing, says so, and takes it once it is the primary", as
 	await redis.cli("REPLICAOF", "127.0.0.1", port);
 	await eventually("it is in sync", async () => (await redis.cli("INFO", "replication")).includes("link_status:up"));
 	a.member.offer([put(81)]);
-	await eventually("it is frozen", () => why(a).includes("is a replica and takes no writes"));
+	const isReplica = "is a replica and takes no writes";
+	await eventually("it is frozen", () => why(a).includes(isReplica));
+	const tries = await refusedScripts(redis);
+	await eventually("it has tried again and again", async () => (await refusedScripts(redis)) >= tries + 8);
+	// other connections, on which it looks for the primary, change nothing of what it says
+	expect(a.states.slice(1)).toEqual([expect.objectContaining({ why: expect.stringContaining(isReplica) })]);
 	await redis.cli("REPLICAOF", "NO", "ONE");
 	await stores(redis, [80, 81]);
 	await current(a);

@@ -16,6 +16,12 @@ async function write(host: string, fields: Readonly<Record<string, string>>) {
 const tell = (host: string, sequence: number, kind: string, payload = "") =>
 	server.cli("XADD", keys.changes, "*", "h", host, "i", "1", "s", String(sequence), "k", kind, "p", payload);
 
+/** How often the stream was waited at: an edge looks how far it reaches before each time. */
+async function looksAtStream(): Promise<number> {
+	const [, calls] = /^cmdstat_xread:calls=(\d+)/m.exec(await server.cli("INFO", "commandstats")) ?? [];
+	return Number(calls);
+}
+
 test("a stream that is trimmed, or removed, or that lacks a word, leaves nobody behind", async () => {
 	await write("h1", { [keyOf(1)]: offerText(1, 10) });
 	await write("h2", { [keyOf(2)]: offerText(2, 10) });
@@ -36,6 +42,10 @@ test("a stream that is trimmed, or removed, or that lacks a word, leaves nobody 
 	atOnce("XTRIM", keys.changes, "MAXLEN", "0");
 	await edge.has({ h1: { 1: 11 }, h2: { 2: 11 } });
 	await eventually("the gap is seen", () => edge.subscriber.status().gaps > gaps);
+	// It is one, however often the edge looks, and nothing new comes.
+	const looks = await looksAtStream();
+	await eventually("it has looked again", async () => (await looksAtStream()) > looks + 1);
+	expect(edge.subscriber.status().gaps).toBe(gaps + 1);
 	await server.cli("DEL", keys.changes);
 	await change("h2", 5, 2, 12);
 	await tell("h2", 5, "whole");
