@@ -7,10 +7,10 @@ import { createAdmin } from "./admin/admin.js";
 import type { Afterwards } from "./afterwards.js";
 import { DEFAULT_STOP_SIGNAL } from "./backends/stopping.js";
 import { createBell } from "./bell.js";
-import { formatProblem, loadConfig, templateFolders } from "./config/load.js";
+import { templateFolders } from "./config/load.js";
+import { openReloads } from "./config/reloads.js";
 import { type Config, STOP_SIGNALS } from "./config/schema.js";
-import { type FileWatch, watchFiles } from "./config/watch.js";
-import { messageOf, type SolistendError } from "./errors.js";
+import type { SolistendError } from "./errors.js";
 import { type FleetLink, openFleetLink } from "./fleet-link.js";
 import { followEngine } from "./identity/engine/follow.js";
 import { ownAddresses } from "./identity/namespaces.js";
@@ -72,6 +72,7 @@ export interface Daemon {
  */
 export async function openDaemon({ file, config, log, afterwards, workerUrl }: DaemonOptions): Promise<Daemon> {
 	const bell = createBell();
+	const reloads = await openReloads({ file, config, take: (next, isOther) => take(next, isOther), log });
 	const proxies = await openProxies({
 		config,
 		folders: templateFolders(config, file),
@@ -180,10 +181,6 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 	};
 	let resyncTimer = setInterval(resync, config.resync);
 
-	/** One reload at a time; the last one asked for wins. */
-	let reloading: Promise<readonly string[]> = Promise.resolve([]);
-	let watched: FileWatch | undefined;
-
 	const view = createView({
 		file,
 		host: () => current.host,
@@ -193,23 +190,17 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 		proxies,
 		sensor,
 		resync,
-		reload: () => requestReload(true),
+		reload: reloads.request,
 		saved: state.kept,
 		fleet: () => link?.fleet,
 		bell,
 	});
 	const admin = createAdmin(view, log);
-	const refuse = (problems: readonly string[]) => {
-		log.error({ problems }, "configuration not taken, the running one stays");
-		return problems;
-	};
-	const reload = async (templatesChanged: boolean): Promise<readonly string[]> => {
-		const loaded = await loadConfig(file);
-		if (!loaded.ok) return refuse(loaded.problems.map(formatProblem));
-		const folders = templateFolders(loaded.config, file);
-		await proxies.reconfigure(loaded.config, folders, templatesChanged, () => pipeline.reconfigure(loaded.config));
+	const take = async (next: Config, templatesChanged: boolean) => {
+		const folders = templateFolders(next, file);
+		await proxies.reconfigure(next, folders, templatesChanged, () => pipeline.reconfigure(next));
 		const before = current;
-		current = loaded.config;
+		current = next;
 		sensor.setStopSignals(stopSignalsOf(current));
 		log.level = current.log.level;
 		clearInterval(resyncTimer);
@@ -221,31 +212,9 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 		}
 		await admin.listen({ ...current.admin, host: current.host });
 		await link.reconfigure(current);
-		await watch(current);
-		log.info({ file }, "configuration taken");
-		return [];
 	};
-	const requestReload = (templatesChanged: boolean) => {
-		// Whatever it fails with: the next one is to be taken all the same.
-		reloading = reloading.then(() => reload(templatesChanged)).catch((error: unknown) => refuse([messageOf(error)]));
-		return reloading;
-	};
-	const watch = async (next: Config) => {
-		await watched?.close();
-		const templates = [...templateFolders(next, file), ...next.proxies.map(({ template }) => template)];
-		const paths = [file, ...templates.filter((path) => path.startsWith("/"))];
-		watched = await watchFiles(
-			paths,
-			(changed) => void requestReload(changed.some((path) => path !== file)),
-			(error) => log.warn({ reason: error.message }, "changes of files may go unnoticed"),
-		);
-	};
-	// whoever asks for a reload meanwhile comes after this
-	reloading = admin
-		.listen({ ...config.admin, host: config.host })
-		.then(() => watch(config))
-		.then(() => []);
-	await reloading;
+	await admin.listen({ ...config.admin, host: config.host });
+	reloads.begin();
 
 	const timeout = pause(READY_TIMEOUT_MS, true, { ref: false, signal: closing.signal }).catch(() => false);
 	const dealtWith = Promise.all([proxies.firstRound, link.dealtWith]).then(() => false);
@@ -262,12 +231,11 @@ export async function openDaemon({ file, config, log, afterwards, workerUrl }: D
 		progress: sensor.answers,
 		summary: summarizer.summary,
 		reload: async () => {
-			await requestReload(true);
+			await reloads.request();
 		},
 		async close() {
 			closing.abort();
-			await watched?.close();
-			await reloading;
+			await reloads.close();
 			await admin.close();
 			clearInterval(resyncTimer);
 			await engine.close();

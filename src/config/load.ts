@@ -52,16 +52,30 @@ export function parseConfig(text: string, file: string): Loaded {
 	return { ok: false, file, problems: problems.toSorted((a, b) => a.line - b.line || a.column - b.column) };
 }
 
-/** Reads the configuration file. One that cannot be read is a problem too, at its first line; never rejects. */
-export async function loadConfig(file: string): Promise<Loaded> {
+/**
+ * Reads the configuration file. One that cannot be read is a problem too, at its first line; never rejects.
+ *
+ * @param place - `running`: it is to replace one that runs. A file without a byte in it is no configuration then, but one
+ *   that somebody is about to write.
+ */
+export async function loadConfig(file: string, place: "first" | "running" = "first"): Promise<Loaded> {
 	let text: string;
 	try {
 		text = await readFile(file, "utf8");
 	} catch (error) {
-		return { ok: false, file, problems: [{ file, line: 1, column: 1, path: "", message: unreadable(error) }] };
+		return refused(file, unreadable(error));
 	}
+	if (text === "" && place === "running") return refused(file, EMPTY);
 	return parseConfig(text, file);
 }
+
+const EMPTY = "is empty: is it being written? (for a configuration with nothing in it, write {})";
+
+const refused = (file: string, message: string): Loaded => ({
+	ok: false,
+	file,
+	problems: [{ file, line: 1, column: 1, path: "", message }],
+});
 
 function unreadable(error: unknown): string {
 	const code = error instanceof Error && "code" in error ? error.code : undefined;

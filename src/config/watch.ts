@@ -18,7 +18,10 @@ const GATHER_MS = 100;
 
 /** A running watch. It does not keep the process alive. */
 export interface FileWatch {
-	/** Ends the watch; once resolved, nothing is watched and nothing is called any more. */
+	/**
+	 * Ends the watch, and tells of what changed until now and was not told yet; once resolved, nothing is watched and nothing
+	 * is called any more.
+	 */
 	close(): Promise<void>;
 }
 
@@ -45,7 +48,7 @@ export async function watchFiles(
 	let closed = false;
 
 	const hint = (): void => {
-		if (!closed) timer ??= setTimeout(look, GATHER_MS);
+		if (!closed) timer ??= setTimeout(() => look(), GATHER_MS);
 	};
 	const fail = (what: string, error: unknown): void =>
 		onError(new SolistendError("config", `${what}: ${messageOf(error)}`, { cause: error }));
@@ -94,15 +97,16 @@ export async function watchFiles(
 
 	let { contents } = await trace(paths);
 	let looking: Promise<void> = Promise.resolve();
-	const look = (): void => {
+	const compare = async (see: () => Promise<Trace>): Promise<void> => {
+		const before = contents;
+		({ contents } = await see());
+		const changed = paths.filter((path) => contents.get(path) !== before.get(path));
+		if (changed.length > 0) onChange(changed);
+	};
+	const look = (see = follow): void => {
 		timer = undefined;
 		looking = looking
-			.then(async () => {
-				const before = contents;
-				({ contents } = await follow());
-				const changed = paths.filter((path) => contents.get(path) !== before.get(path));
-				if (changed.length > 0 && !closed) onChange(changed);
-			})
+			.then(() => compare(see))
 			.catch((error: unknown) => fail(`cannot take in a change of ${paths.join(", ")}`, error));
 	};
 
@@ -110,8 +114,9 @@ export async function watchFiles(
 	hint();
 	return {
 		async close() {
-			closed = true;
 			clearTimeout(timer);
+			if (!closed) look(() => trace(paths));
+			closed = true;
 			await looking;
 			await unwatch();
 		},

@@ -281,6 +281,18 @@ describe("closing", () => {
 		await first.close();
 	});
 
+	test("tells of what changed just before, so that the next watch begins where this one ends", async () => {
+		await writeFile(at("a.yaml"), "1");
+		await writeFile(at("b.yaml"), "1");
+		const told: (readonly string[])[] = [];
+		const watch = await watchFiles([at("a.yaml"), at("b.yaml")], (changed) => void told.push(changed));
+		await writeFile(at("a.yaml"), "2");
+		await watch.close();
+		expect(told).toEqual([[at("a.yaml")]]);
+		await watch.close();
+		expect(told).toHaveLength(1);
+	});
+
 	test("right after a folder was replaced leaves nothing watched either", async () => {
 		const before = inotifyWatches();
 		await mkdir(at("templates"));
