@@ -7,6 +7,13 @@
 #include <bpf/bpf_core_read.h>
 
 /*
+ * BPF_CORE_READ, but with plain loads where the verifier knows the pointer's
+ * type (typed, a constant): else each field is a call, and of those a listen()
+ * would take two dozen.
+ */
+#define READ(typed, ...) ((typed) ? ___arrow(__VA_ARGS__) : BPF_CORE_READ(__VA_ARGS__))
+
+/*
  * What stands for a socket for as long as it lives. Before 5.12 a tracing
  * program can't have the kernel make a cookie, and one that nobody asked for is
  * not there: then it is the address. That may be another socket's later, with a
@@ -34,31 +41,31 @@ static __always_inline bool is_subflow(struct sock *sk)
 	return bpf_core_field_exists(tp->is_mptcp) && BPF_CORE_READ(tp, is_mptcp);
 }
 
-static __always_inline __u64 net_of(struct sock *sk)
+static __always_inline struct net *net_of(struct sock *sk, bool typed)
 {
-	return (__u64)BPF_CORE_READ(sk, __sk_common.skc_net.net);
+	return READ(typed, sk, __sk_common.skc_net.net);
 }
 
-static __always_inline void describe_net(struct record *rec, struct net *net)
+static __always_inline void describe_net(struct record *rec, struct net *net, bool typed)
 {
-	rec->netns = BPF_CORE_READ(net, ns.inum);
+	rec->netns = READ(typed, net, ns.inum);
 	/* before 5.12 it is made when somebody asks: there, the random number that each namespace begins with */
 	if (bpf_core_field_exists(net->net_cookie))
-		rec->netns_cookie = BPF_CORE_READ(net, net_cookie);
+		rec->netns_cookie = READ(typed, net, net_cookie);
 	else
-		rec->netns_cookie = (__u64)BPF_CORE_READ(net, hash_mix) << 32 | rec->netns;
+		rec->netns_cookie = (__u64)READ(typed, net, hash_mix) << 32 | rec->netns;
 }
 
 /* what the socket itself says */
-static __always_inline void describe_socket(struct record *rec, struct sock *sk)
+static __always_inline void describe_socket(struct record *rec, struct sock *sk, bool typed)
 {
 	rec->version = RECORD_VERSION;
-	rec->family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	rec->family = READ(typed, sk, __sk_common.skc_family);
 	rec->ipv6only = BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_ipv6only);
-	rec->port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	rec->port = READ(typed, sk, __sk_common.skc_num);
 	rec->protocol = is_subflow(sk) ? IPPROTO_MPTCP : IPPROTO_TCP;
-	rec->backlog = BPF_CORE_READ(sk, sk_max_ack_backlog);
-	describe_net(rec, (struct net *)net_of(sk));
+	rec->backlog = READ(typed, sk, sk_max_ack_backlog);
+	describe_net(rec, net_of(sk, typed), typed);
 	if (rec->family == AF_INET6)
 		BPF_CORE_READ_INTO(&rec->addr, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
 	else
@@ -72,37 +79,38 @@ static __always_inline struct upid *own_number(struct pid *pid, unsigned int lev
 	return (void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
 }
 
-static __always_inline struct cgroup *cgroup_of(struct task_struct *task)
+static __always_inline struct cgroup *cgroup_of(struct task_struct *task, bool typed)
 {
-	return BPF_CORE_READ(task, cgroups, dfl_cgrp);
+	return READ(typed, task, cgroups, dfl_cgrp);
 }
 
 /* what is known of the process that listens, or is told to stop */
-static __always_inline void describe_task(struct record *rec, struct task_struct *task, struct cgroup *cgroup)
+static __always_inline void describe_task(struct record *rec, struct task_struct *task, struct cgroup *cgroup,
+					  bool typed)
 {
-	struct nsproxy *nsproxy = BPF_CORE_READ(task, nsproxy);
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
-	unsigned int level = BPF_CORE_READ(pid, level);
+	struct nsproxy *nsproxy = READ(typed, task, nsproxy);
+	struct pid *pid = READ(typed, task, thread_pid);
+	unsigned int level = READ(typed, pid, level);
 	struct upid *number = own_number(pid, level);
 
-	rec->pid = BPF_CORE_READ(task, tgid);
+	rec->pid = READ(typed, task, tgid);
 	rec->pidns = BPF_CORE_READ(number, ns, ns.inum);
 	rec->is_init = level > 0 && BPF_CORE_READ(number, nr) == 1;
-	rec->task_netns = BPF_CORE_READ(nsproxy, net_ns, ns.inum);
-	rec->cgroup = BPF_CORE_READ(cgroup, kn, id);
+	rec->task_netns = READ(typed, nsproxy, net_ns, ns.inum);
+	rec->cgroup = READ(typed, cgroup, kn, id);
 	BPF_CORE_READ_STR_INTO(&rec->comm, task, comm);
 	BPF_CORE_READ_STR_INTO(&rec->hostname, nsproxy, uts_ns, name.nodename);
 }
 
 /* a new row's process: what is told of it, and where to look later whether it runs */
-static __always_inline void describe_opener(struct row *row, struct task_struct *task)
+static __always_inline void describe_opener(struct row *row, struct task_struct *task, bool typed)
 {
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	struct cgroup *cgroup = cgroup_of(task);
+	struct task_struct *leader = READ(typed, task, group_leader);
+	struct cgroup *cgroup = cgroup_of(task, typed);
 
-	describe_task(&row->rec, task, cgroup);
+	describe_task(&row->rec, task, cgroup, typed);
 	row->task = (__u64)leader;
-	row->started = BPF_CORE_READ(leader, start_time);
+	row->started = READ(typed, leader, start_time);
 	row->cgroup = (__u64)cgroup;
 }
 

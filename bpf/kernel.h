@@ -38,11 +38,11 @@ enum {
 };
 
 /*
- * include/uapi/linux/bpf.h: not the helpers that are called, but marks of the
- * version that brought something along: check_mtu came with
- * bpf_get_socket_cookie for tracing programs (5.12).
+ * include/uapi/linux/bpf.h: marks of the version that brought something along;
+ * check_mtu came with bpf_get_socket_cookie for tracing programs (5.12).
  */
 enum bpf_func_id {
+	BPF_FUNC_get_current_task_btf = 158,
 	BPF_FUNC_sock_from_file = 162,
 	BPF_FUNC_check_mtu = 163,
 };

@@ -65,8 +65,8 @@ static __always_inline void tell_signal(struct task_struct *task, __u8 kind)
 	rec.kind = kind;
 	rec.paused = PAUSED_BY_SIGNAL;
 	rec.at_ns = bpf_ktime_get_boot_ns();
-	describe_net(&rec, net);
-	describe_task(&rec, leader, cgroup_of(leader));
+	describe_net(&rec, net, false);
+	describe_task(&rec, leader, cgroup_of(leader, false), false);
 	publish(&rec, (__u64)net);
 }
 

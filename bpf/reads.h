@@ -19,8 +19,8 @@ static __always_inline void found(struct sock *sk, __u64 identity, __u64 at_ns, 
 	row.rec.kind = RECORD_LISTEN;
 	row.rec.at_ns = at_ns;
 	row.rec.cookie = identity;
-	describe_socket(&row.rec, sk);
-	describe_opener(&row, task);
+	describe_socket(&row.rec, sk, false);
+	describe_opener(&row, task, false);
 
 	if (bpf_map_update_elem(&listeners, &key, &row, BPF_NOEXIST)) {
 		/* most likely the row is there already; if not, the map is full */

@@ -39,7 +39,7 @@ static __always_inline void listened(struct sock *sk)
 	rec.kind = RECORD_RELISTEN;
 	rec.paused = 0;
 	rec.at_ns = bpf_ktime_get_boot_ns();
-	publish(&rec, net_of(sk));
+	publish(&rec, (__u64)net_of(sk, false));
 }
 
 SEC("fexit/inet_listen")

@@ -34,8 +34,12 @@ static __always_inline void opened(struct sock *sk)
 	row.rec.kind = RECORD_LISTEN;
 	row.rec.at_ns = bpf_ktime_get_boot_ns();
 	row.rec.cookie = identity_of(sk);
-	describe_socket(&row.rec, sk);
-	describe_opener(&row, (struct task_struct *)bpf_get_current_task());
+	describe_socket(&row.rec, sk, true);
+	/* before 5.11 there is only the one that the verifier has no type for */
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf))
+		describe_opener(&row, bpf_get_current_task_btf(), true);
+	else
+		describe_opener(&row, (struct task_struct *)bpf_get_current_task(), false);
 	remember_targets(&row.rec);
 	/* whoever was stopped by that number is gone: this one runs */
 	forget(&stopped, &row.rec.pid);
@@ -44,7 +48,7 @@ static __always_inline void opened(struct sock *sk)
 	forget(&tombstones, &key);
 	if (bpf_map_update_elem(&listeners, &key, &row, BPF_ANY))
 		count_table_full();
-	publish(&row.rec, net_of(sk));
+	publish(&row.rec, (__u64)net_of(sk, true));
 }
 
 static __always_inline void closed(struct sock *sk)
@@ -64,15 +68,15 @@ static __always_inline void closed(struct sock *sk)
 		__builtin_memcpy(&rec, &row->rec, sizeof(rec));
 		rec.paused = 0;
 	} else {
-		describe_socket(&rec, sk);
+		describe_socket(&rec, sk, true);
 		task = (struct task_struct *)bpf_get_current_task();
-		describe_task(&rec, task, cgroup_of(task));
+		describe_task(&rec, task, cgroup_of(task, false), false);
 		rec.cookie = cookie;
 	}
 	bpf_map_delete_elem(&listeners, &key);
 	rec.kind = RECORD_CLOSE;
 	rec.at_ns = now;
-	publish(&rec, net_of(sk));
+	publish(&rec, (__u64)net_of(sk, true));
 }
 
 static __always_inline void told_to_stop(struct task_struct *task, int sig)
@@ -85,8 +89,8 @@ static __always_inline void told_to_stop(struct task_struct *task, int sig)
 	rec.kind = RECORD_STOPPING;
 	rec.signal = sig;
 	rec.at_ns = bpf_ktime_get_boot_ns();
-	describe_net(&rec, net);
-	describe_task(&rec, leader, cgroup_of(leader));
+	describe_net(&rec, net, false);
+	describe_task(&rec, leader, cgroup_of(leader, false), false);
 	if (bpf_map_lookup_elem(&stop_targets, &rec.pid) ||
 	    (rec.is_init && bpf_map_lookup_elem(&stop_targets, &rec.pidns)))
 		publish(&rec, (__u64)net);
