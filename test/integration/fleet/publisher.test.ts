@@ -196,7 +196,7 @@ test("a Redis without memory freezes what is told, and has it when that is mende
 	const a = await hostsOf(redis, life)("a");
 	a.member.offer([put(80)]);
 	await current(a);
-	await redis.cli("CONFIG", "SET", "maxmemory", "1mb");
+	await redis.cli("CONFIG", "SET", "maxmemory", "1");
 	a.member.offer([put(81)]);
 	await eventually("it is frozen", () => why(a).includes("out of memory (raise its maxmemory"));
 	expect(a.member.status().registry).toMatchObject({ state: "frozen", why: why(a) });
