@@ -53,7 +53,8 @@ with it, so that the ring buffer overflows. Each time the table ends up as what 
 what is measured is from the last event, or from the end of a standstill that outlasts it, to the last change that the
 table needed for that. What it holds is what V8 has in use once garbage is collected, at its least. A BPF program of the
 benchmark's own counts all listeners that come and go on the machine, of the flood and of others: each must have been
-received, or counted as lost. Then one namespace alone is flooded, and a process in another one listens every ${LISTEN_EVERY_MS} ms, ${LISTENS} times; the same without the flood before. Figures are p50 / p99 / max.`,
+received, or counted as lost. Then one namespace alone is flooded, and a process in another one listens every ${LISTEN_EVERY_MS} ms, ${LISTENS} times;
+the same without the flood before. Figures are p50 / p99 / max.`,
 		figures: [
 			{
 				what: `the last event → the table is the kernel's, ${ROUNDS} times`,
