@@ -307,8 +307,8 @@ describe("a drop-in beside a user's own file", () => {
 		await writeOwnFile("backend web\n");
 		await writeFile(output, "");
 		haproxy = await startHaproxy({ dir, configFiles: [ownFile()] });
-		// within this it has to be reloaded, too
-		await open(dropIn({ check: undefined, timeout: "2s" }));
+		// longer than until its new worker is noticed: what is brought to that by commands must not count
+		await open(dropIn({ check: undefined, timeout: "3s" }));
 		const failed = await change([web(one)], "not applied");
 		expect(failed["reason"]).toMatch(/its new worker has no web\/s1 and 7 more \(does HAProxy load .*haproxy\.cfg\?/);
 	});

@@ -46,6 +46,11 @@ export function createHaproxyDriver(options: HaproxyOptions): Driver<Found, Hapr
 	const board = createBoard();
 	/** The text of the file, as it was read or written last. */
 	let inFile: string | undefined;
+	/**
+	 * A reload that is not verified yet. What the worker after it has, it must have by the file: a server that a command
+	 * brought would hide that it does not read that.
+	 */
+	let awaited: Pick<Extract<HaproxyStep, { kind: "reload" }>, "oldWorker"> | undefined;
 	/** One that was opened and never used leaves everything to whoever is. */
 	let isUsed = false;
 	const follow = createFollow((service, slot) => {
@@ -102,7 +107,9 @@ export function createHaproxyDriver(options: HaproxyOptions): Driver<Found, Hapr
 		plan({ file, live }, desired) {
 			const isKnown = live.state === "known";
 			const actual = { file, live: isKnown ? { ...live, servers: board.servers } : live };
-			const { wanted, slots } = renderHaproxy(options, actual, desired, board.refused);
+			const { wanted: asEver, slots } = renderHaproxy(options, actual, desired, board.refused);
+			const isUnverified = awaited !== undefined && isKnown && live.worker !== awaited.oldWorker;
+			const wanted = isUnverified ? { ...asEver, dynamic: NONE } : asEver;
 			inFile = file.text;
 			if (isKnown) board.assign(assignments(wanted, slots));
 			follow.planned(wanted.text, wanted.next, desired);
@@ -121,7 +128,12 @@ export function createHaproxyDriver(options: HaproxyOptions): Driver<Found, Hapr
 			if (trouble !== undefined) return runtimeFailure(trouble, runtimeMs);
 			let outcome: Outcome = { kind: "applied", stagesMs: {} };
 			if (write !== undefined || reload !== undefined) {
-				outcome = await transact(haproxyTransaction(proxy, write?.text, reload), signal);
+				awaited = reload;
+				try {
+					outcome = await transact(haproxyTransaction(proxy, write?.text, reload), signal);
+				} finally {
+					awaited = undefined;
+				}
 			}
 			if (outcome.kind === "applied" && write !== undefined) {
 				inFile = write.text;
@@ -142,6 +154,8 @@ export function createHaproxyDriver(options: HaproxyOptions): Driver<Found, Hapr
 		serversIn: (text) => declaredAddresses(parseDeclared(text).backends),
 	};
 }
+
+const NONE: ReadonlySet<string> = new Set();
 
 const isDeletion = ({ kind }: ServerStep): boolean => kind === "delete";
 
