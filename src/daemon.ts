@@ -72,7 +72,12 @@ export interface Daemon {
  */
 export async function openDaemon({ file, config, log, afterwards, workerUrl }: DaemonOptions): Promise<Daemon> {
 	const bell = createBell();
-	const reloads = await openReloads({ file, config, take: (next, isOther) => take(next, isOther), log });
+	const reloads = await openReloads({
+		file,
+		config,
+		take: (next, templatesChanged) => take(next, templatesChanged),
+		log,
+	});
 	const proxies = await openProxies({
 		config,
 		folders: templateFolders(config, file),

@@ -1,6 +1,6 @@
 /** An edge host for a test: a segment for containers, a real HAProxy, and a configuration of the daemon. */
 
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { type Daemon, type LogLine, startDaemon } from "./daemon.js";
@@ -10,6 +10,7 @@ import { type ConnectedNetns, type Netns, openSegment, type Segment } from "./ne
 import { freePort } from "./port.js";
 import { HAPROXY } from "./programs.js";
 import { rendered } from "./rendered.js";
+import { replaceFile } from "./replace-file.js";
 import { tempFolder } from "./temp-folder.js";
 
 export interface Edge extends AsyncDisposable {
@@ -79,7 +80,7 @@ export async function openEdge(options: EdgeOptions = {}, program = HAPROXY): Pr
 		await mkdir(join(folder, "haproxy"));
 		await mkdir(templates);
 		await mkdir(state);
-		const configure = async ({ services = SERVICES, proxy = {}, settings = {} }: EdgeChanges = {}) => {
+		const configure = ({ services = SERVICES, proxy = {}, settings = {} }: EdgeChanges = {}) => {
 			const edge = {
 				name: "edge",
 				type: "haproxy",
@@ -93,9 +94,7 @@ export async function openEdge(options: EdgeOptions = {}, program = HAPROXY): Pr
 				...(netns !== undefined && { netns: netns.name }),
 				...proxy,
 			};
-			// In one step: a daemon that is at it would take a file that is still empty, too.
-			await writeFile(`${config}.new`, stringify({ services, proxies: [edge], state, admin: { socket }, ...settings }));
-			await rename(`${config}.new`, config);
+			return replaceFile(config, stringify({ services, proxies: [edge], state, admin: { socket }, ...settings }));
 		};
 		await configure(changes);
 		await writeFile(output, await rendered(config));

@@ -8,7 +8,7 @@
  */
 
 import { statSync } from "node:fs";
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
@@ -21,6 +21,7 @@ import type { Lifetime } from "./lifetime.js";
 import type { ConnectedNetns, Netns } from "./netns.js";
 import { type Server, serversOf } from "./operator.js";
 import { type RedisOptions, type RedisServer, startRedis } from "./redis.js";
+import { replaceFile } from "./replace-file.js";
 
 export interface Fleet extends AsyncDisposable {
 	readonly owned: Lifetime;
@@ -134,10 +135,9 @@ export async function openFleet(options: FleetOptions = {}): Promise<Fleet> {
 				const socket = join(home, "admin.sock");
 				const state = join(home, "state");
 				await mkdir(state, { recursive: true });
-				const configure = async (own: HostChanges = {}) => {
-					// in one step, as that of the edge
-					await writeFile(
-						`${config}.new`,
+				const configure = (own: HostChanges = {}) =>
+					replaceFile(
+						config,
 						stringify({
 							host: name,
 							services: own.services ?? served(inodeOf(netns), HOST_PORTS),
@@ -149,8 +149,6 @@ export async function openFleet(options: FleetOptions = {}): Promise<Fleet> {
 							...own.settings,
 						}),
 					);
-					await rename(`${config}.new`, config);
-				};
 				await configure();
 				return {
 					name,

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type FileWatch, watchFiles } from "../../src/config/watch.js";
 import { requirePrivileges, skipPrivileged } from "../host/privileges.js";
+import { replaceFile } from "../host/replace-file.js";
 
 requirePrivileges();
 
@@ -61,12 +62,6 @@ function inotifyWatches(): number {
 		.flatMap((info) => info.match(/^inotify wd:/gm) ?? []).length;
 }
 
-/** Puts a new file in the place of another, as editors and configuration management do. */
-async function replace(path: string, text: string): Promise<void> {
-	await writeFile(`${path}.new`, text);
-	await rename(`${path}.new`, path);
-}
-
 /** Switches a symbolic link in one step. */
 async function switchLink(link: string, target: string): Promise<void> {
 	await symlink(target, `${link}.new`);
@@ -87,7 +82,7 @@ describe("a watched file", () => {
 		await writeFile(at("a.yaml"), "1");
 		const watch = await started(at("a.yaml"));
 		for (const text of ["2", "3", "4"]) {
-			await replace(at("a.yaml"), text);
+			await replaceFile(at("a.yaml"), text);
 			expect(await watch.next()).toEqual([at("a.yaml")]);
 		}
 		await writeFile(at("a.yaml"), "in place");
@@ -188,7 +183,7 @@ describe("a file behind symbolic links", () => {
 		await symlink("b.yaml", at("a.yaml"));
 		await symlink("a.yaml", at("b.yaml"));
 		const watch = await started(at("a.yaml"));
-		await replace(at("b.yaml"), "1");
+		await replaceFile(at("b.yaml"), "1");
 		expect(await watch.next()).toEqual([at("a.yaml")]);
 	});
 });
@@ -201,7 +196,7 @@ describe("a watched folder", () => {
 		expect(await watch.next()).toEqual([at("templates")]);
 		await writeFile(at("templates", "x.hbs"), "2");
 		expect(await watch.next()).toEqual([at("templates")]);
-		await replace(at("templates", "x.hbs"), "3");
+		await replaceFile(at("templates", "x.hbs"), "3");
 		expect(await watch.next()).toEqual([at("templates")]);
 		await rm(at("templates", "x.hbs"));
 		expect(await watch.next()).toEqual([at("templates")]);

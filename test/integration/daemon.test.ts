@@ -14,6 +14,7 @@ import { freePort } from "../host/port.js";
 import { requirePrivileges, skipPrivileged } from "../host/privileges.js";
 import { HAPROXY } from "../host/programs.js";
 import { closeFd, rawSocket, sendIntoFlight } from "../host/raw-socket.js";
+import { replaceFile } from "../host/replace-file.js";
 import { startWebServer, type WebServer } from "../host/web-server.js";
 
 requirePrivileges();
@@ -246,11 +247,10 @@ describe.skipIf(skipPrivileged)("configuration and templates that change while i
 		expect(String(bad["problems"])).toContain("nmae");
 		const green = await serve(edge, "green");
 		await joined(daemon, green.id);
-		await writeFile(
-			`${own}.new`,
+		await replaceFile(
+			own,
 			"# mine\n{{#each services as |service|}}\nbackend {{service.name}}\n\tmode http\n{{#each service.backends}}\n\tserver {{id}} {{address}}:{{port}}\n{{/each}}\n{{/each}}\n",
 		);
-		await rename(`${own}.new`, own);
 		await daemon.waitFor("configuration taken");
 		await eventually("the own template is live", async () => (await edge.written()).includes("# mine"));
 		expect(await ask(edge.url)).toMatchObject({ status: 200 });

@@ -1,4 +1,4 @@
-import { readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { stringify } from "yaml";
@@ -6,6 +6,7 @@ import { type Daemon, startDaemon } from "../host/daemon.js";
 import { eventually } from "../host/eventually.js";
 import { type Lifetime, lifetime } from "../host/lifetime.js";
 import { requirePrivileges } from "../host/privileges.js";
+import { replaceFile } from "../host/replace-file.js";
 import { tempFolder } from "../host/temp-folder.js";
 
 requirePrivileges();
@@ -29,9 +30,7 @@ async function configure(name: string, proxy: object = {}): Promise<string> {
 	const edge = { name: "edge", type: "file", template: join(folder, "list.hbs"), output: output(), ...proxy };
 	const services = { [name]: { match: { netns: `slt-${process.pid}-none` } } };
 	const text = stringify({ services, proxies: [edge], admin: { socket: join(folder, `${name}.sock`) } });
-	// In one step: a daemon that finds half of it refuses that, and says so.
-	await writeFile(`${config}.new`, text);
-	await rename(`${config}.new`, config);
+	await replaceFile(config, text);
 	return config;
 }
 

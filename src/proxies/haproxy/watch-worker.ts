@@ -7,6 +7,7 @@ import type { ProxyConfig } from "../../config/schema.js";
 import { askAtOnce } from "../../unix-socket.js";
 import { askSocket, parseInfo } from "./runtime-api.js";
 
+/** From the end of one look to the next: as long as a reload by somebody else may go unnoticed. */
 const LOOK_MS = 2000;
 
 const COMMAND = "show info";

@@ -1,4 +1,4 @@
-/** What a process has used, as the kernel counts it. */
+/** What a process uses, as the kernel counts it, and V8. */
 
 import { readdir, readFile } from "node:fs/promises";
 import { setFlagsFromString } from "node:v8";
