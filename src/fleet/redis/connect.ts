@@ -148,7 +148,11 @@ export function openLink(config: RedisConfig, { purpose, lease, onUp, onDown }: 
 		close() {
 			closed = true;
 			clearTimeout(timer);
-			client?.disconnect();
+			const last = client;
+			// Redis may still answer what is on its way, and be ready then: that is nobody's any more.
+			client = undefined;
+			isUp = false;
+			last?.disconnect();
 		},
 	};
 }

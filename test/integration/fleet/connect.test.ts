@@ -44,6 +44,25 @@ test("it is asked over TCP, a database of its own, and over a unix socket", asyn
 	expect(await unix.link.send(["get", "a"])).toBeNull();
 });
 
+test("one that is closed before Redis has taken its password is not up when it has", async () => {
+	await using life = lifetime();
+	const port = await freePort();
+	const redis = life.own(await startRedis({ port }));
+	await redis.cli("ACL", "SETUSER", "fleet", "on", ">secret", "~*", "+@all");
+	const passwordFile = join(redis.dir, "password");
+	await writeFile(passwordFile, "secret");
+	redis.pause();
+	const { link, told } = watch({ url: `redis://127.0.0.1:${port}`, username: "fleet", passwordFile }, life);
+	await eventually("the kernel has connected it", () => link.localAddress());
+	link.close();
+	redis.resume();
+	await eventually("Redis is rid of it", async () => {
+		return !(await redis.cli("CLIENT", "LIST")).includes(` laddr=127.0.0.1:${port} `);
+	});
+	expect(told).toEqual([]);
+	expect(link.isUp).toBe(false);
+});
+
 test("a script is given to Redis once, and again where Redis forgot it", async () => {
 	await using life = lifetime();
 	const redis = life.own(await startRedis());
